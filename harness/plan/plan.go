@@ -1,0 +1,47 @@
+// Package plan holds what the outer command tells a worker to run. It travels
+// as one JSON line on the standard input of the sandbox's init process, which
+// then stays open as life line: its end ends the sandbox.
+package plan
+
+import (
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/implementation"
+)
+
+// Role is the part that the implementation under test plays.
+type Role string
+
+const (
+	Runner     Role = "runner"
+	Supervisor Role = "supervisor"
+	Worker     Role = "worker"
+)
+
+// Case is one scenario in one role. The list of all cases is the case index,
+// generated from the scenario tree and embedded in the outer command.
+type Case struct {
+	ID       string   `json:"id"` // <first requirement>/<role>/<slug>
+	Role     Role     `json:"role"`
+	Area     string   `json:"area"`
+	Says     string   `json:"says"`
+	Verifies []string `json:"verifies"`
+	Needs    []string `json:"needs,omitempty"` // capabilities
+	BudgetMS int64    `json:"budget_ms"`
+}
+
+// Budget is the time after which the whole sandbox of the case is ended.
+func (c Case) Budget() time.Duration { return time.Duration(c.BudgetMS) * time.Millisecond }
+
+// Plan is the work of one sandbox.
+type Plan struct {
+	Schema         int                     `json:"schema"`
+	RunID          string                  `json:"run_id"`
+	Attempt        int                     `json:"attempt"`
+	Manifest       implementation.Manifest `json:"manifest"`
+	Cases          []Case                  `json:"cases"`
+	Bin            string                  `json:"bin"`            // folder of the helper commands inside the sandbox
+	Implementation string                  `json:"implementation"` // the manifest's folder inside the sandbox
+	Sandbox        string                  `json:"sandbox"`        // namespace, docker
+	KeepEvidence   bool                    `json:"keep_evidence,omitempty"`
+}
