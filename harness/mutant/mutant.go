@@ -1,0 +1,142 @@
+// Package mutant reads scenarios/mutants/*.yaml: edits of the reference that
+// make it wrong on purpose, each with the cases that must notice. The reference
+// itself stays clean; an edit becomes a file of its own and an entry in the JSON
+// that `go build -overlay` reads.
+package mutant
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Mutant is one wrong reference.
+type Mutant struct {
+	Name  string   `yaml:"name"`  // the file's name without .yaml
+	Says  string   `yaml:"says"`  // what is wrong with it, one sentence
+	Edits []Edit   `yaml:"edits"` // applied together
+	Red   []string `yaml:"red"`   // case ids that must be violated; every other case must hold
+}
+
+// Edit replaces one piece of one file.
+type Edit struct {
+	File    string `yaml:"file"`    // from the root of the checkout
+	Search  string `yaml:"search"`  // must occur exactly once
+	Replace string `yaml:"replace"` // may be empty
+}
+
+// ErrStale marks an edit whose search text no longer occurs exactly once: the
+// reference has moved on, and the mutant proves nothing until it is rewritten.
+var ErrStale = errors.New("edit does not apply")
+
+// Load reads all mutants of a folder, sorted by name. Unknown keys, missing
+// parts and a name that differs from the file's are errors.
+func Load(folder fs.FS) ([]Mutant, error) {
+	files, err := fs.Glob(folder, "*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("list mutants: %w", err)
+	}
+	slices.Sort(files)
+	mutants := make([]Mutant, 0, len(files))
+	for _, file := range files {
+		text, err := fs.ReadFile(folder, file)
+		if err != nil {
+			return nil, fmt.Errorf("read mutant: %w", err)
+		}
+		m, err := parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("mutant %s: %w", file, err)
+		}
+		if want := strings.TrimSuffix(file, ".yaml"); m.Name != want {
+			return nil, fmt.Errorf("mutant %s: name is %q, want %q like the file", file, m.Name, want)
+		}
+		mutants = append(mutants, m)
+	}
+	return mutants, nil
+}
+
+func parse(text []byte) (Mutant, error) {
+	var m Mutant
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&m); err != nil {
+		return m, err
+	}
+	switch {
+	case m.Says == "":
+		return m, errors.New("says is missing")
+	case len(m.Edits) == 0:
+		return m, errors.New("edits are missing")
+	case len(m.Red) == 0:
+		return m, errors.New("red is empty: a mutant that no case notices proves nothing")
+	}
+	for i, e := range m.Edits {
+		if e.File == "" || e.Search == "" {
+			return m, fmt.Errorf("edit %d: file or search is missing", i+1)
+		}
+	}
+	return m, nil
+}
+
+// Overlay writes the edited files and overlay.json into dir and returns the
+// path of the latter. Root is the checkout. Errors wrap ErrStale when an edit
+// does not apply.
+func (m Mutant) Overlay(root, dir string) (string, error) {
+	edited := map[string][]byte{}
+	for i, e := range m.Edits {
+		path := filepath.Join(root, filepath.FromSlash(e.File))
+		text, seen := edited[path]
+		if !seen {
+			var err error
+			if text, err = os.ReadFile(path); err != nil {
+				return "", fmt.Errorf("mutant %s, edit %d: %w", m.Name, i+1, err)
+			}
+		}
+		if n := bytes.Count(text, []byte(e.Search)); n != 1 {
+			return "", fmt.Errorf("mutant %s, edit %d: %w: search text occurs %d times in %s, want once", m.Name, i+1, ErrStale, n, e.File)
+		}
+		edited[path] = bytes.Replace(text, []byte(e.Search), []byte(e.Replace), 1)
+	}
+	replace := map[string]string{}
+	for path, text := range edited {
+		target := filepath.Join(dir, fmt.Sprintf("%d-%s", len(replace), filepath.Base(path)))
+		if err := os.WriteFile(target, text, 0o644); err != nil {
+			return "", fmt.Errorf("write mutant %s: %w", m.Name, err)
+		}
+		replace[path] = target
+	}
+	overlay, err := json.MarshalIndent(map[string]any{"Replace": replace}, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(path, overlay, 0o644); err != nil {
+		return "", fmt.Errorf("write overlay of mutant %s: %w", m.Name, err)
+	}
+	return path, nil
+}
+
+// Judge compares the cases that a run violated with those that must be red.
+// Missed are cases that should have noticed and did not; surprising are cases
+// that turned red although they do not stand in the list.
+func (m Mutant) Judge(violated []string) (missed, surprising []string) {
+	for _, id := range m.Red {
+		if !slices.Contains(violated, id) {
+			missed = append(missed, id)
+		}
+	}
+	for _, id := range violated {
+		if !slices.Contains(m.Red, id) {
+			surprising = append(surprising, id)
+		}
+	}
+	return missed, surprising
+}
