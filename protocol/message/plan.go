@@ -1,0 +1,147 @@
+package message
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/understudy-conformance/understudy/protocol/internal/token"
+)
+
+// plan is how one struct type is written to and read from a MessagePack map.
+type plan struct {
+	fields []field
+	byName map[string]int
+}
+
+type field struct {
+	name     string
+	index    []int
+	codec    codec
+	required bool // decoding fails without the key
+	nullable bool // decoding takes null as the zero value
+	isMap    bool // a Raw that must hold a map
+	atLeast1 bool // a list that must not be empty
+	omit     func(reflect.Value) bool
+}
+
+// planOf reads the tags of struct type t. It panics on a type that no message
+// should have, which the first test to run would find.
+func planOf(t reflect.Type) *plan {
+	p := &plan{byName: map[string]int{}}
+	for _, f := range reflect.VisibleFields(t) {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" || !f.IsExported() {
+			continue
+		}
+		omitted := strings.Contains(options, "omitzero")
+		pointer := f.Type.Kind() == reflect.Pointer
+		wire := f.Tag.Get("wire")
+		p.byName[name] = len(p.fields)
+		p.fields = append(p.fields, field{
+			name:     name,
+			index:    f.Index,
+			codec:    codecOf(f.Type),
+			required: !omitted && !pointer && wire != "nullable",
+			nullable: omitted || pointer || f.Type == rawType && wire != "map",
+			isMap:    wire == "map",
+			atLeast1: wire == "nonempty",
+			omit:     omission(f.Type, omitted),
+		})
+	}
+	if len(p.fields) > 64 {
+		panic(fmt.Sprintf("message: %v has more than 64 fields", t))
+	}
+	return p
+}
+
+// omission returns the test for a field of type t that is left out.
+func omission(t reflect.Type, omitted bool) func(reflect.Value) bool {
+	switch {
+	case !omitted:
+		return func(reflect.Value) bool { return false }
+	case t.Implements(reflect.TypeFor[interface{ IsZero() bool }]()) && t.Kind() == reflect.Struct:
+		return func(v reflect.Value) bool { return v.Interface().(interface{ IsZero() bool }).IsZero() }
+	}
+	return reflect.Value.IsZero
+}
+
+// append writes the struct v as a map; a name for the message, if there is one,
+// comes first under the key "type".
+func (p *plan) append(dst []byte, v reflect.Value, name string) ([]byte, error) {
+	count := 0
+	for i := range p.fields {
+		if f := &p.fields[i]; !f.omit(v.FieldByIndex(f.index)) {
+			count++
+		}
+	}
+	if name != "" {
+		dst = msgp.AppendMapHeader(dst, uint32(count+1))
+		dst = msgp.AppendString(dst, "type")
+		dst = msgp.AppendString(dst, name)
+	} else {
+		dst = msgp.AppendMapHeader(dst, uint32(count))
+	}
+	for i := range p.fields {
+		f := &p.fields[i]
+		value := v.FieldByIndex(f.index)
+		if f.omit(value) {
+			continue
+		}
+		dst = msgp.AppendString(dst, f.name)
+		start := len(dst)
+		var err error
+		if dst, err = f.codec.append(dst, value); err != nil {
+			return dst, at(f.name, err)
+		}
+		if t, _ := token.Read(dst[start:]); f.isMap && t.Kind != token.Map {
+			return dst, at(f.name, fmt.Errorf("expected map, got %s", t.Kind))
+		}
+	}
+	return dst, nil
+}
+
+// decode reads a map into the struct v.
+func (p *plan) decode(d *decoder, v reflect.Value) error {
+	pairs, err := d.enter(token.Map)
+	if err != nil {
+		return err
+	}
+	defer d.leave()
+	var seen uint64
+	for range pairs {
+		key, err := d.key()
+		if err != nil {
+			return err
+		}
+		i, known := p.byName[string(key)]
+		if !known {
+			d.skip()
+			continue
+		}
+		f := &p.fields[i]
+		seen |= 1 << i
+		value := v.FieldByIndex(f.index)
+		if f.nullable && d.null() {
+			value.SetZero()
+			continue
+		}
+		if f.isMap && d.kind() != token.Map {
+			return at(f.name, d.mismatch("map"))
+		}
+		if err := f.codec.decode(d, value); err != nil {
+			return at(f.name, err)
+		}
+		if f.atLeast1 && value.Len() == 0 {
+			return at(f.name, errEmptyList)
+		}
+	}
+	for i := range p.fields {
+		if f := &p.fields[i]; f.required && seen&(1<<i) == 0 {
+			return at(f.name, &MissingFieldError{Field: f.name})
+		}
+	}
+	return nil
+}

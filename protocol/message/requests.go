@@ -1,0 +1,243 @@
+package message
+
+// SkipDownstreamTasks skips tasks that come after this one. It is not terminal:
+// SucceedTask follows.
+type SkipDownstreamTasks struct {
+	Tasks List[SkippedTask] `json:"tasks"`
+}
+
+// GetConnection asks for ConnectionResult.
+type GetConnection struct {
+	ConnID string `json:"conn_id"`
+}
+
+// GetVariable asks for VariableResult.
+type GetVariable struct {
+	Key string `json:"key"`
+}
+
+// GetVariableKeys asks for VariableKeysResult.
+type GetVariableKeys struct {
+	Prefix *string `json:"prefix,omitzero"`
+	Limit  *int    `json:"limit,omitzero"` // absent: 1000
+	Offset int     `json:"offset,omitzero"`
+}
+
+// PutVariable sets a variable. The answer is empty.
+type PutVariable struct {
+	Key         string  `json:"key"`
+	Value       *string `json:"value"`
+	Description *string `json:"description"`
+}
+
+// DeleteVariable asks for OKResponse.
+type DeleteVariable struct {
+	Key string `json:"key"`
+}
+
+// GetXCom asks for XComResult.
+type GetXCom struct {
+	Key               string `json:"key"`
+	DagID             string `json:"dag_id"`
+	RunID             string `json:"run_id"`
+	TaskID            string `json:"task_id"`
+	MapIndex          *int   `json:"map_index,omitzero"`
+	IncludePriorDates bool   `json:"include_prior_dates,omitzero"`
+}
+
+// GetXComCount asks for XComCountResponse.
+type GetXComCount struct {
+	Key    string `json:"key"`
+	DagID  string `json:"dag_id"`
+	RunID  string `json:"run_id"`
+	TaskID string `json:"task_id"`
+}
+
+// GetXComSequenceItem asks for XComSequenceIndexResult.
+type GetXComSequenceItem struct {
+	Key    string `json:"key"`
+	DagID  string `json:"dag_id"`
+	RunID  string `json:"run_id"`
+	TaskID string `json:"task_id"`
+	Offset int    `json:"offset"`
+}
+
+// GetXComSequenceSlice asks for XComSequenceSliceResult. It is what xcom_pull
+// sends; start, stop and step are those of a Python slice.
+type GetXComSequenceSlice struct {
+	Key               string `json:"key"`
+	DagID             string `json:"dag_id"`
+	RunID             string `json:"run_id"`
+	TaskID            string `json:"task_id"`
+	Start             *int   `json:"start"`
+	Stop              *int   `json:"stop"`
+	Step              *int   `json:"step"`
+	IncludePriorDates bool   `json:"include_prior_dates,omitzero"`
+}
+
+// SetXCom stores an XCom value. The answer is empty.
+type SetXCom struct {
+	Key          string `json:"key"`
+	Value        Raw    `json:"value"`
+	DagID        string `json:"dag_id"`
+	RunID        string `json:"run_id"`
+	TaskID       string `json:"task_id"`
+	MapIndex     *int   `json:"map_index,omitzero"`
+	DagResult    bool   `json:"dag_result,omitzero"`
+	MappedLength *int   `json:"mapped_length,omitzero"`
+}
+
+// DeleteXCom removes an XCom value. The answer is empty.
+type DeleteXCom struct {
+	Key      string `json:"key"`
+	DagID    string `json:"dag_id"`
+	RunID    string `json:"run_id"`
+	TaskID   string `json:"task_id"`
+	MapIndex *int   `json:"map_index,omitzero"`
+}
+
+// GetPrevSuccessfulDagRun asks for PrevSuccessfulDagRunResult. Airflow takes its
+// own task instance, whatever the id says.
+type GetPrevSuccessfulDagRun struct {
+	TIID string `json:"ti_id"` // UUID
+}
+
+// GetPreviousDagRun asks for PreviousDagRunResult.
+type GetPreviousDagRun struct {
+	DagID       string  `json:"dag_id"`
+	LogicalDate Time    `json:"logical_date"`
+	State       *string `json:"state,omitzero"`
+}
+
+// GetPreviousTI asks for PreviousTIResult.
+type GetPreviousTI struct {
+	DagID       string  `json:"dag_id"`
+	TaskID      string  `json:"task_id"`
+	LogicalDate *Time   `json:"logical_date,omitzero"`
+	MapIndex    *int    `json:"map_index,omitzero"` // absent: -1
+	State       *string `json:"state,omitzero"`
+}
+
+// GetDagRun asks for DagRunResult.
+type GetDagRun struct {
+	DagID string `json:"dag_id"`
+	RunID string `json:"run_id"`
+}
+
+// GetDagRunState asks for DagRunStateResult.
+type GetDagRunState struct {
+	DagID string `json:"dag_id"`
+	RunID string `json:"run_id"`
+}
+
+// GetDag asks for DagResult.
+type GetDag struct {
+	DagID string `json:"dag_id"`
+}
+
+// GetDRCount asks for DRCount.
+type GetDRCount struct {
+	DagID        string   `json:"dag_id"`
+	LogicalDates []Time   `json:"logical_dates,omitzero"`
+	RunIDs       []string `json:"run_ids,omitzero"`
+	States       []string `json:"states,omitzero"`
+}
+
+// GetTICount asks for TICount.
+type GetTICount struct {
+	DagID        string   `json:"dag_id"`
+	MapIndex     *int     `json:"map_index,omitzero"`
+	TaskIDs      []string `json:"task_ids,omitzero"`
+	TaskGroupID  *string  `json:"task_group_id,omitzero"`
+	LogicalDates []Time   `json:"logical_dates,omitzero"`
+	RunIDs       []string `json:"run_ids,omitzero"`
+	States       []string `json:"states,omitzero"`
+}
+
+// GetTaskStates asks for TaskStatesResult.
+type GetTaskStates struct {
+	DagID        string   `json:"dag_id"`
+	MapIndex     *int     `json:"map_index,omitzero"`
+	TaskIDs      []string `json:"task_ids,omitzero"`
+	TaskGroupID  *string  `json:"task_group_id,omitzero"`
+	LogicalDates []Time   `json:"logical_dates,omitzero"`
+	RunIDs       []string `json:"run_ids,omitzero"`
+}
+
+// GetTaskBreadcrumbs asks for TaskBreadcrumbsResult.
+type GetTaskBreadcrumbs struct {
+	DagID string `json:"dag_id"`
+	RunID string `json:"run_id"`
+}
+
+// GetTaskRescheduleStartDate asks for TaskRescheduleStartDate.
+type GetTaskRescheduleStartDate struct {
+	TIID      string `json:"ti_id"`               // UUID
+	TryNumber *int   `json:"try_number,omitzero"` // absent: 1
+}
+
+// TriggerDagRun starts a run of another Dag and asks for OKResponse.
+type TriggerDagRun struct {
+	DagID        string  `json:"dag_id"`
+	RunID        string  `json:"run_id"`
+	LogicalDate  *Time   `json:"logical_date,omitzero"`
+	RunAfter     *Time   `json:"run_after,omitzero"`
+	Conf         Raw     `json:"conf,omitzero" wire:"map"`
+	ResetDagRun  bool    `json:"reset_dag_run,omitzero"`
+	PartitionKey *string `json:"partition_key,omitzero"`
+	Note         *string `json:"note,omitzero"`
+}
+
+// SetRenderedFields stores the rendered template fields. The answer is empty.
+type SetRenderedFields struct {
+	RenderedFields Raw `json:"rendered_fields" wire:"map"`
+}
+
+// SetRenderedMapIndex names a mapped task instance. The answer is empty.
+type SetRenderedMapIndex struct {
+	RenderedMapIndex string `json:"rendered_map_index"`
+}
+
+// MaskSecret asks to redact a value from now on. The answer is empty, and the
+// body must never be logged.
+type MaskSecret struct {
+	Value Raw     `json:"value"`
+	Name  *string `json:"name,omitzero"`
+}
+
+// ResendLoggingFD asks for a new log channel: SentFDs, with one descriptor
+// attached to the first byte of the answer.
+type ResendLoggingFD struct{}
+
+// CreateHITLDetailPayload asks a person and expects HITLDetailRequestResult. By
+// accident of history supervisors may send it as well.
+type CreateHITLDetailPayload struct {
+	TIID          string       `json:"ti_id"` // UUID
+	Options       List[string] `json:"options" wire:"nonempty"`
+	Subject       string       `json:"subject"`
+	Body          *string      `json:"body,omitzero"`
+	Defaults      []string     `json:"defaults,omitzero"`
+	Multiple      bool         `json:"multiple,omitzero"`
+	Params        Raw          `json:"params,omitzero" wire:"map"`
+	AssignedUsers []HITLUser   `json:"assigned_users,omitzero"`
+}
+
+// HITLUser is a person who may answer.
+type HITLUser struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// UpdateHITLDetail belongs to triggers; Airflow answers a task that sends it
+// with an error.
+type UpdateHITLDetail struct {
+	TIID          string       `json:"ti_id"` // UUID
+	ChosenOptions List[string] `json:"chosen_options" wire:"nonempty"`
+	ParamsInput   Raw          `json:"params_input,omitzero" wire:"map"`
+}
+
+// GetHITLDetailResponse belongs to triggers; Airflow answers a task that sends
+// it with an error.
+type GetHITLDetailResponse struct {
+	TIID string `json:"ti_id"` // UUID
+}
