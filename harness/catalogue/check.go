@@ -1,0 +1,89 @@
+package catalogue
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/understudy-conformance/understudy/harness/plan"
+)
+
+var allRoles = []plan.Role{plan.Runner, plan.Supervisor, plan.Worker}
+
+var (
+	wellFormed = regexp.MustCompile(`^([A-Z]+)-(\d{3})$`)
+	versions   = regexp.MustCompile(`^>=3\.\d+(\.\d+)?$`)
+)
+
+// check holds the rules of one requirement.
+func check(r *Requirement, prefix string) error {
+	var problems []error
+	problem := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("%s: "+format, append([]any{r.ID}, args...)...))
+	}
+	if m := wellFormed.FindStringSubmatch(r.ID); m == nil {
+		return fmt.Errorf("id %q is not like %s-001", r.ID, prefix)
+	} else if m[1] != prefix {
+		problem("an id of this area begins with %s-", prefix)
+	}
+	if !slices.Contains([]Level{Must, Should, May}, r.Level) {
+		problem("level %q is not MUST, SHOULD or MAY", r.Level)
+	}
+	if !slices.Contains(Profiles(), r.Profile) {
+		problem("profile %q is not upstream or hardened", r.Profile)
+	}
+	if len(r.Roles) == 0 {
+		problem("roles are missing")
+	}
+	for i, role := range r.Roles {
+		if !slices.Contains(allRoles, role) {
+			problem("role %q is not runner, supervisor or worker", role)
+		}
+		if slices.Contains(r.Roles[:i], role) {
+			problem("role %s stands there twice", role)
+		}
+	}
+	for name, text := range map[string]string{"sentence": r.Sentence, "why": r.Why} {
+		switch {
+		case text == "":
+			problem("%s is missing", name)
+		case text != strings.TrimSpace(text) || strings.Contains(text, "\n"):
+			problem("%s is not one line of text (use >-)", name)
+		case !strings.HasSuffix(text, "."):
+			problem("%s is not a sentence that ends with a full stop", name)
+		}
+	}
+	if !versions.MatchString(r.Airflow) {
+		problem("airflow %q is not like >=3.0.3", r.Airflow)
+	}
+	if len(r.Evidence) == 0 {
+		problem("evidence is missing")
+	}
+	for _, e := range r.Evidence {
+		if err := e.check(); err != nil {
+			problem("%v", err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (e Evidence) check() error {
+	switch e.Kind {
+	case Issue, Pull:
+		if e.URL == "" {
+			return fmt.Errorf("evidence %s: an %s needs its url", e.Ref, e.Kind)
+		}
+	case Document, Finding, Experiment:
+	default:
+		return fmt.Errorf("evidence %s: unknown kind %q", e.Ref, e.Kind)
+	}
+	if e.Ref == "" {
+		return errors.New("evidence without ref")
+	}
+	if e.URL != "" && !strings.HasPrefix(e.URL, "https://") {
+		return fmt.Errorf("evidence %s: url %q is not https", e.Ref, e.URL)
+	}
+	return nil
+}
