@@ -54,7 +54,9 @@ func TestEveryRowOfTheSetIsThere(t *testing.T) {
 	}
 }
 
-func number(n int) string { return string([]byte{'0' + byte(n/100), '0' + byte(n/10%10), '0' + byte(n%10)}) }
+func number(n int) string {
+	return string([]byte{'0' + byte(n/100), '0' + byte(n/10%10), '0' + byte(n%10)})
+}
 
 func TestOnlyWhatNoScenarioCanShowIsUntestable(t *testing.T) {
 	var got []string

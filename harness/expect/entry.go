@@ -1,0 +1,99 @@
+package expect
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+)
+
+// Cause says on whose side the matter lies.
+type Cause string
+
+const (
+	Implementation Cause = "implementation" // a fault of the program under test
+	Gap            Cause = "gap"            // it does not have the feature (yet)
+	Suite          Cause = "suite"          // the scenario is wrong
+	Spec           Cause = "spec"           // the requirement is disputed
+)
+
+// Entry is one known deviation: in the cases that it covers, every one must end
+// in the outcome and with a text that Actual matches.
+type Entry struct {
+	Case        string          `yaml:"case,omitempty" json:"case,omitempty"`               // a case id, a prefix of one up to a '/', or a pattern where * stands for anything
+	Requirement string          `yaml:"requirement,omitempty" json:"requirement,omitempty"` // instead of Case: all cases that verify this requirement
+	Role        plan.Role       `yaml:"role,omitempty" json:"role,omitempty"`               // only cases of this role
+	Outcome     journal.Outcome `yaml:"outcome,omitempty" json:"outcome,omitempty"`         // violated (default), could-not-run or not-applicable
+	Actual      string          `yaml:"actual" json:"actual"`                               // regular expression (RE2), see Explains
+	Reason      string          `yaml:"reason" json:"reason"`
+	Issue       string          `yaml:"issue,omitempty" json:"issue,omitempty"`
+	Cause       Cause           `yaml:"cause" json:"cause"`
+	Until       string          `yaml:"until,omitempty" json:"until,omitempty"` // the last day, UTC, on which the entry holds: 2026-12-31
+	Line        int             `yaml:"-" json:"line,omitempty"`                // in the file
+
+	actual *regexp.Regexp
+	until  time.Time
+}
+
+// Covers says whether the entry speaks about the case.
+func (e *Entry) Covers(c plan.Case) bool {
+	if e.Role != "" && e.Role != c.Role {
+		return false
+	}
+	if e.Requirement != "" {
+		for _, id := range c.Verifies {
+			if id == e.Requirement {
+				return true
+			}
+		}
+		return false
+	}
+	return matches(e.Case, c.ID)
+}
+
+// Explains says whether the observation is what the entry describes. The regular
+// expression looks at what the scenario said, expected and saw, one below the other.
+func (e *Entry) Explains(o journal.Observation) bool {
+	return o.Outcome == e.Outcome && e.actual.MatchString(text(o))
+}
+
+// Expired says whether the last day of the entry has passed.
+func (e *Entry) Expired(now time.Time) bool {
+	return !e.until.IsZero() && !now.Before(e.until.AddDate(0, 0, 1))
+}
+
+// Target is what the entry names: a case pattern or a requirement.
+func (e *Entry) Target() string {
+	target := e.Case + e.Requirement
+	if e.Role != "" {
+		target += " (" + string(e.Role) + ")"
+	}
+	return target
+}
+
+func text(o journal.Observation) string {
+	return strings.Join([]string{o.Says, o.Expected, o.Actual}, "\n")
+}
+
+// matches: * stands for any text, slashes included; without * the pattern is the
+// id itself or a prefix of it that ends before a slash.
+func matches(pattern, id string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == id || strings.HasPrefix(id, strings.TrimSuffix(pattern, "/")+"/")
+	}
+	rest, ok := strings.CutPrefix(id, parts[0])
+	if !ok {
+		return false
+	}
+	for _, part := range parts[1 : len(parts)-1] {
+		_, after, found := strings.Cut(rest, part)
+		if !found {
+			return false
+		}
+		rest = after
+	}
+	return strings.HasSuffix(rest, parts[len(parts)-1])
+}

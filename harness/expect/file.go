@@ -1,0 +1,203 @@
+// Package expect reads expectations.yaml, the list of deviations that the owner
+// of an implementation knows and has given a reason for. A listed deviation no
+// longer fails a run; a list that has become wrong does:
+//
+//  1. Every entry needs a reason, a cause and a pattern for what is seen. The
+//     pattern must not match an empty text: another failure stays unexpected.
+//  2. An entry that covers no case, one that is in force no longer, one that
+//     explained nothing although its cases ran, and a second entry for the same
+//     thing are stale. Package verdict reports them; the run fails.
+//  3. An empty file, and no file, change nothing.
+package expect
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+)
+
+// ChangeMe is the reason in entries that Suggest writes. Read refuses it.
+const ChangeMe = "CHANGE ME"
+
+// maxSize bounds the file, in octets.
+const maxSize = 1 << 20
+
+// File is a list of known deviations. The nil File is the empty list.
+type File struct {
+	Path    string
+	Entries []*Entry
+}
+
+// Load reads the file at path. An absent file is an error: a manifest that names
+// a list must have one.
+func Load(path string) (*File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read expectations: %w", err)
+	}
+	defer f.Close()
+	body, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read expectations %s: %w", path, err)
+	}
+	return Read(path, body)
+}
+
+// Read parses the content of a file; path serves the messages. Every mistake is
+// reported, with its line.
+func Read(path string, body []byte) (*File, error) {
+	if len(body) > maxSize {
+		return nil, fmt.Errorf("expectations %s: more than %d octets", path, maxSize)
+	}
+	f := &File{Path: path}
+	decoder := yaml.NewDecoder(bytes.NewReader(body))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&f.Entries); errors.Is(err, io.EOF) {
+		return f, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("expectations %s: %w", path, err)
+	}
+	var more any
+	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("expectations %s: a second YAML document follows the first", path)
+	}
+	lines := linesOf(body)
+	var problems []error
+	for i, e := range f.Entries {
+		line := 0
+		if i < len(lines) {
+			line = lines[i]
+		}
+		if e == nil {
+			problems = append(problems, fmt.Errorf("expectations %s:%d: an empty entry", path, line))
+			continue
+		}
+		e.Line = line
+		for _, problem := range e.prepare() {
+			problems = append(problems, fmt.Errorf("expectations %s:%d: %w", path, line, problem))
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// linesOf finds the line of each entry.
+func linesOf(body []byte) []int {
+	var document yaml.Node
+	if err := yaml.Unmarshal(body, &document); err != nil || len(document.Content) == 0 {
+		return nil
+	}
+	var lines []int
+	for _, node := range document.Content[0].Content {
+		lines = append(lines, node.Line)
+	}
+	return lines
+}
+
+var (
+	casePattern   = regexp.MustCompile(`^[A-Za-z0-9*/._-]+$`)
+	requirementID = regexp.MustCompile(`^[A-Z]+-\d{3}$`)
+)
+
+// prepare checks one entry and compiles its expressions.
+func (e *Entry) prepare() []error {
+	var problems []error
+	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	switch {
+	case (e.Case == "") == (e.Requirement == ""):
+		problem("name either a case or a requirement")
+	case e.Case != "" && !casePattern.MatchString(e.Case):
+		problem("case %q is no case id, prefix or pattern", e.Case)
+	case e.Requirement != "" && !requirementID.MatchString(e.Requirement):
+		problem("requirement %q is no id such as IMP-004", e.Requirement)
+	}
+	if e.Role != "" && !slices.Contains([]plan.Role{plan.Runner, plan.Supervisor, plan.Worker}, e.Role) {
+		problem("role %q is not runner, supervisor or worker", e.Role)
+	}
+	if e.Outcome == "" {
+		e.Outcome = journal.Violated
+	}
+	if !slices.Contains([]journal.Outcome{journal.Violated, journal.CouldNotRun, journal.NotApplicable}, e.Outcome) {
+		problem("outcome %q is not violated, could-not-run or not-applicable", e.Outcome)
+	}
+	switch reason := strings.TrimSpace(e.Reason); {
+	case reason == "":
+		problem("reason is missing")
+	case strings.Contains(strings.ToUpper(reason), ChangeMe):
+		problem("reason still says %s: write why this deviation is known", ChangeMe)
+	}
+	if !slices.Contains([]Cause{Implementation, Gap, Suite, Spec}, e.Cause) {
+		problem("cause %q is not implementation, gap, suite or spec", e.Cause)
+	}
+	if e.Issue != "" && !strings.HasPrefix(e.Issue, "https://") {
+		problem("issue %q is no https URL", e.Issue)
+	}
+	if e.Until != "" {
+		day, err := time.Parse(time.DateOnly, e.Until)
+		if err != nil {
+			problem("until %q is no date such as 2026-12-31", e.Until)
+		}
+		e.until = day
+	}
+	actual, err := regexp.Compile(e.Actual)
+	switch {
+	case e.Actual == "":
+		problem("actual is missing: a regular expression for what is seen")
+	case e.Actual == ChangeMe:
+		problem("actual still says %s", ChangeMe)
+	case err != nil:
+		problem("actual: %w", err)
+	case actual.MatchString("") || actual.MatchString(text(journal.Observation{})):
+		problem("actual %q matches anything: say what is seen", e.Actual)
+	}
+	e.actual = actual
+	return problems
+}
+
+// Covering lists the entries that speak about the case, in the order of the file.
+func (f *File) Covering(c plan.Case) []*Entry {
+	if f == nil {
+		return nil
+	}
+	var entries []*Entry
+	for _, e := range f.Entries {
+		if e.Covers(c) {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// Duplicates lists entries that say again what an earlier one says.
+func (f *File) Duplicates() []*Entry {
+	if f == nil {
+		return nil
+	}
+	type key struct {
+		target, actual string
+		outcome        journal.Outcome
+	}
+	seen := map[key]bool{}
+	var again []*Entry
+	for _, e := range f.Entries {
+		k := key{e.Target(), e.Actual, e.Outcome}
+		if seen[k] {
+			again = append(again, e)
+		}
+		seen[k] = true
+	}
+	return again
+}
