@@ -1,0 +1,506 @@
+package bundle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/google/go-cmp/cmp"
+)
+
+func preparer(t *testing.T) *Preparer {
+	root := filepath.Join(t.TempDir(), "storage")
+	t.Cleanup(func() { // version directories are read-only, also for the test's own clean-up
+		if err := removeTree(root); err != nil {
+			t.Error(err)
+		}
+	})
+	return &Preparer{Root: root, RetryAfter: time.Millisecond, Timeout: 20 * time.Second}
+}
+
+// listing describes a tree: mode, path, and content or link target.
+func listing(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(dir, path)
+		switch {
+		case d.IsDir():
+			fmt.Fprintf(&b, "%v %s\n", info.Mode(), rel)
+		case info.Mode()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, "link %s -> %s\n", rel, target)
+		default:
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, "%v %s %s\n", info.Mode(), rel, text)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestVersionIsWrittenWithModesThatIgnoreTheUmask(t *testing.T) {
+	u := newUpstream(t)
+	id := u.commit("refs/heads/main",
+		file{name: "a.py", text: "A"},
+		file{name: "aux.py", text: "reserved elsewhere"},
+		file{name: "caf\xe9", text: "latin1"},
+		file{name: "dir", sub: []file{{name: "run", mode: 0o104755, text: "R"}, {name: "up", mode: filemode.Symlink, text: "../a.py"}}},
+		file{name: "old", mode: 0o100664, text: "O"},
+		file{name: "out", mode: filemode.Symlink, text: "/etc/passwd"},
+		file{name: "vendor", mode: filemode.Submodule},
+		file{name: "x.sh", mode: filemode.Executable, text: "X"},
+	)
+	defer syscall.Umask(syscall.Umask(0o077))
+	p := preparer(t)
+	tree, err := p.Prepare(t.Context(), u.definition(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `dr-xr-xr-x .
+-r--r--r-- a.py A
+-r--r--r-- aux.py reserved elsewhere
+-r--r--r-- ` + "caf\xe9" + ` latin1
+dr-xr-xr-x dir
+-r-xr-xr-x dir/run R
+link dir/up -> ../a.py
+-r--r--r-- old O
+link out -> /etc/passwd
+-r-xr-xr-x x.sh X
+`
+	if diff := cmp.Diff(want, listing(t, tree.Path)); diff != "" {
+		t.Errorf("tree (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"vendor"}, tree.Skipped); diff != "" {
+		t.Errorf("skipped (-want +got):\n%s", diff)
+	}
+	if err := Check(tree.Path, Reader{Name: "other", UID: 54321, GID: 54321}); err == nil || !strings.Contains(err.Error(), os.TempDir()) {
+		t.Logf("the test's own directory is open to everybody: %v", err)
+	}
+	for path, mode := range map[string]fs.FileMode{"": 0o755, "dags": 0o755, "dags/versions": 0o755, "dags/staging": 0o700, "dags/mirror.git": 0o700} {
+		info, err := os.Stat(filepath.Join(p.Root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != mode {
+			t.Errorf("%s has mode %04o, want %04o", path, info.Mode().Perm(), mode)
+		}
+	}
+}
+
+func TestPresentVersionNeedsNoUpstream(t *testing.T) {
+	u := newUpstream(t)
+	id := u.commit("refs/heads/main", file{name: "a", text: "A"})
+	p := preparer(t)
+	if _, err := p.Prepare(t.Context(), u.definition(), id); err != nil {
+		t.Fatal(err)
+	}
+	if n := u.seen(); n != 1 {
+		t.Errorf("first preparation made %d connections, want 1", n)
+	}
+	if err := os.RemoveAll(filepath.Join(p.Root, "dags", "mirror.git")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Prepare(t.Context(), u.definition(), strings.ToUpper(id)); err != nil {
+		t.Fatal(err)
+	}
+	if n := u.seen(); n != 0 {
+		t.Errorf("present version made %d connections, want 0", n)
+	}
+}
+
+func TestUnversionedFollowsTheTrackingRef(t *testing.T) {
+	u := newUpstream(t)
+	p := preparer(t)
+	first := u.commit("refs/heads/main", file{name: "a", text: "1"})
+	tagged := u.commit("refs/tags/v1", file{name: "a", text: "tag"})
+	forced := u.commit("", file{name: "a", text: "2, not a child of 1"})
+	for _, step := range []struct{ ref, want string }{
+		{"main", first},
+		{"refs/heads/main", first},
+		{first, first},
+		{"v1", tagged},
+		{"main", forced},
+	} {
+		if step.want == forced {
+			must(t, u.repo.Storer.SetReference(plumbing.NewHashReference("refs/heads/main", plumbing.NewHash(forced))))
+		}
+		def := u.definition()
+		def.Git.TrackingRef = step.ref
+		tree, err := p.Prepare(t.Context(), def, "")
+		if err != nil {
+			t.Fatalf("%s: %v", step.ref, err)
+		}
+		if tree.Version != step.want {
+			t.Errorf("%s gives %s, want %s", step.ref, tree.Version, step.want)
+		}
+		if n := u.seen(); n != 1 {
+			t.Errorf("%s: %d connections, want 1", step.ref, n)
+		}
+	}
+	// A branch that upstream deleted is gone, its commits are not.
+	if err := u.repo.Storer.RemoveReference("refs/heads/main"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := p.Prepare(t.Context(), u.definition(), "")
+	if err == nil || !strings.Contains(err.Error(), `tracking_ref "main" is neither a branch nor a tag`) {
+		t.Errorf("deleted branch: %v", err)
+	}
+	if _, err := p.Prepare(t.Context(), u.definition(), first); err != nil {
+		t.Errorf("recorded version after the branch was deleted: %v", err)
+	}
+}
+
+func TestCommitThatNoBranchReaches(t *testing.T) {
+	u := newUpstream(t)
+	u.commit("refs/heads/main", file{name: "a", text: "A"})
+	lost := u.commit("", file{name: "a", text: "lost"})
+	p := preparer(t)
+	_, err := p.Prepare(t.Context(), u.definition(), lost)
+	if err == nil || !strings.Contains(err.Error(), lost) || !strings.Contains(err.Error(), "no branch or tag of "+u.url) ||
+		!strings.Contains(err.Error(), "the server offers no commits by id") {
+		t.Errorf("error does not tell version and what was tried: %v", err)
+	}
+	if n := u.seen(); n > 2 {
+		t.Errorf("%d connections, want at most 2", n)
+	}
+	cfg, err := u.repo.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Raw.SetOption("uploadpack", "", "allowAnySHA1InWant", "true")
+	if err := u.repo.SetConfig(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Prepare(t.Context(), u.definition(), lost); err != nil {
+		t.Errorf("server that offers any commit: %v", err)
+	}
+}
+
+func TestHostileTreesAreRefused(t *testing.T) {
+	u := newUpstream(t)
+	for name, files := range map[string][]file{
+		"parent":            {{name: "..", text: "x"}},
+		"path":              {{name: "../esc", text: "x"}},
+		"self":              {{name: ".", text: "x"}},
+		"git directory":     {{name: ".git", sub: []file{{name: "config", text: "x"}}}},
+		"GIT deep":          {{name: "d", sub: []file{{name: ".GIT", text: "x"}}}},
+		"git on NTFS":       {{name: "git~1", text: "x"}},
+		"git stream":        {{name: ".git::$INDEX_ALLOCATION", text: "x"}},
+		"git dots":          {{name: ".git. .", text: "x"}},
+		"git on HFS":        {{name: ".g\u200cit", text: "x"}},
+		"modules link":      {{name: ".gitmodules", mode: filemode.Symlink, text: "/etc/passwd"}},
+		"link without text": {{name: "l", mode: filemode.Symlink, text: ""}},
+		"link too long":     {{name: "l", mode: filemode.Symlink, text: strings.Repeat("x", 5000)}},
+		"link and file":     {{name: "l", mode: filemode.Symlink, text: "/tmp"}, {name: "l", text: "x"}},
+		"link and dir":      {{name: "l", mode: filemode.Symlink, text: "/tmp"}, {name: "l", sub: []file{{name: "f", text: "x"}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := preparer(t)
+			id := u.commit("refs/heads/main", files...)
+			_, err := p.Prepare(t.Context(), u.definition(), id)
+			var e *Error
+			if !errors.As(err, &e) {
+				t.Fatalf("accepted, or another error: %v", err)
+			}
+			for _, dir := range []string{"versions", "staging"} {
+				left, err := os.ReadDir(filepath.Join(p.Root, "dags", dir))
+				if err != nil || len(left) > 0 {
+					t.Errorf("%s holds %v, %v", dir, left, err)
+				}
+			}
+			if _, err := os.Lstat(filepath.Join(p.Root, "dags", "staging", "esc")); err == nil {
+				t.Error("a file was written outside the version")
+			}
+		})
+	}
+}
+
+func TestLimitsHoldBeforeAnythingIsWritten(t *testing.T) {
+	u := newUpstream(t)
+	deep := file{name: "f", text: "x"}
+	for range 5 {
+		deep = file{name: "d", sub: []file{deep}}
+	}
+	id := u.commit("refs/heads/main", file{name: "a", text: "12345678"}, deep)
+	for want, limits := range map[string]Limits{
+		"more than 3 files and directories":          {Entries: 3},
+		"files of more than 8 bytes":                 {Bytes: 8},
+		"more than 4 directories inside one another": {Depth: 4},
+		"": {Entries: 7, Bytes: 9, Depth: 5},
+	} {
+		p := preparer(t)
+		p.Limits = limits
+		_, err := p.Prepare(t.Context(), u.definition(), id)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%+v: %v, want %q", limits, err, want)
+		}
+	}
+}
+
+func TestFailingUpstreamIsTriedTwiceForAll(t *testing.T) {
+	u := newUpstream(t)
+	id := u.commit("refs/heads/main", file{name: "a", text: strings.Repeat("content ", 1000)})
+	for name, fail := range map[string]func(bool){
+		"refused":   func(on bool) { u.refuse.Store(on) },
+		"half sent": func(on bool) { u.cut.Store(map[bool]int64{true: 400}[on]) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := preparer(t)
+			fail(true)
+			texts := map[string]int{}
+			var mu sync.Mutex
+			var all sync.WaitGroup
+			ready := make(chan struct{})
+			// The lock is held until everybody has asked.
+			s, err := openStore(p.Root, "dags")
+			if err != nil {
+				t.Fatal(err)
+			}
+			unlock, err := s.lock(t.Context(), time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 8 {
+				all.Add(1)
+				go func() {
+					defer all.Done()
+					ready <- struct{}{}
+					_, err := p.Prepare(t.Context(), u.definition(), id)
+					mu.Lock()
+					defer mu.Unlock()
+					texts[fmt.Sprint(err)]++
+				}()
+			}
+			for range 8 {
+				<-ready
+			}
+			time.Sleep(50 * time.Millisecond) // lets them reach the lock; were one late, it would only connect once more
+			unlock()
+			all.Wait()
+			if len(texts) != 1 || !strings.Contains(fmt.Sprint(texts), "fetch all branches and tags of "+u.url) {
+				t.Errorf("errors: %v", texts)
+			}
+			if n := u.seen(); n != 2 {
+				t.Errorf("%d connections, want 2", n)
+			}
+			fail(false)
+			if _, err := p.Prepare(t.Context(), u.definition(), id); err != nil {
+				t.Errorf("after the failure: %v", err)
+			}
+			u.seen()
+		})
+	}
+}
+
+func TestSilentUpstreamEndsWithTheTimeout(t *testing.T) {
+	u := newUpstream(t)
+	u.commit("refs/heads/main", file{name: "a", text: "A"})
+	u.cut.Store(1) // then nothing: the proxy closes only when both sides are done
+	p := preparer(t)
+	p.Timeout = 300 * time.Millisecond
+	start := time.Now()
+	if _, err := p.Prepare(t.Context(), u.definition(), ""); err == nil {
+		t.Error("prepared from a silent server")
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("took %v", d)
+	}
+}
+
+func TestInterruptedOrDamagedStateIsRepaired(t *testing.T) {
+	u := newUpstream(t)
+	first := u.commit("refs/heads/main", file{name: "a", text: "1"}, file{name: "d", sub: []file{{name: "f", text: "F"}}})
+	mirror := func(p *Preparer) string { return filepath.Join(p.Root, "dags", "mirror.git") }
+	for name, hurt := range map[string]func(t *testing.T, p *Preparer){
+		"mirror half made": func(t *testing.T, p *Preparer) {
+			must(t, os.RemoveAll(mirror(p)))
+			must(t, os.Mkdir(mirror(p), 0o700))
+		},
+		"staging left behind": func(t *testing.T, p *Preparer) {
+			dir := filepath.Join(p.Root, "dags", "staging", "x", "y")
+			must(t, os.MkdirAll(dir, 0o700))
+			must(t, os.WriteFile(filepath.Join(dir, "f"), nil, 0o444))
+			must(t, os.Chmod(dir, 0o555))
+		},
+		"objects gone": func(t *testing.T, p *Preparer) {
+			must(t, os.RemoveAll(filepath.Join(mirror(p), "objects")))
+		},
+		"pack overwritten": func(t *testing.T, p *Preparer) {
+			packs, err := filepath.Glob(filepath.Join(mirror(p), "objects", "pack", "*.pack"))
+			if err != nil || len(packs) == 0 {
+				t.Fatal(packs, err)
+			}
+			for _, pack := range packs {
+				info, err := os.Stat(pack)
+				must(t, err)
+				must(t, os.Chmod(pack, 0o600))
+				must(t, os.WriteFile(pack, bytes.Repeat([]byte{0x55}, int(info.Size())), 0o600))
+			}
+		},
+		"index truncated": func(t *testing.T, p *Preparer) {
+			indexes, err := filepath.Glob(filepath.Join(mirror(p), "objects", "pack", "*.idx"))
+			if err != nil || len(indexes) == 0 {
+				t.Fatal(indexes, err)
+			}
+			must(t, os.Chmod(indexes[0], 0o600))
+			must(t, os.Truncate(indexes[0], 10))
+		},
+		"reference garbled": func(t *testing.T, p *Preparer) {
+			must(t, os.WriteFile(filepath.Join(mirror(p), "refs", "heads", "main"), []byte("garbage\n"), 0o600))
+		},
+		"record garbled": func(t *testing.T, p *Preparer) {
+			must(t, os.WriteFile(filepath.Join(p.Root, "dags", "fetched.json"), []byte("{"), 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := preparer(t)
+			if _, err := p.Prepare(t.Context(), u.definition(), ""); err != nil {
+				t.Fatal(err)
+			}
+			hurt(t, p)
+			second := u.commit("refs/heads/main", file{name: "a", text: name})
+			for _, id := range []string{second, ""} {
+				tree, err := p.Prepare(t.Context(), u.definition(), id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := listing(t, tree.Path); !strings.Contains(got, "a "+name+"\n") {
+					t.Errorf("tree:\n%s", got)
+				}
+			}
+			must(t, u.repo.Storer.SetReference(plumbing.NewHashReference("refs/heads/main", plumbing.NewHash(first))))
+			u.seen()
+		})
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOneConnectionForManyGoroutines and its twin for processes: all ask for one
+// version that is not there yet.
+func TestOneConnectionForManyGoroutines(t *testing.T) {
+	u := newUpstream(t)
+	id := u.commit("refs/heads/main", file{name: "a", text: "A"})
+	p := preparer(t)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			tree, err := p.Prepare(context.Background(), u.definition(), id)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if text, err := os.ReadFile(filepath.Join(tree.Path, "a")); err != nil || string(text) != "A" {
+				t.Errorf("%q, %v", text, err)
+			}
+		}()
+	}
+	all.Wait()
+	if n := u.seen(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
+}
+
+func TestOneConnectionForManyProcesses(t *testing.T) {
+	if os.Getenv("BUNDLE_TEST_URL") != "" {
+		p := &Preparer{Root: os.Getenv("BUNDLE_TEST_ROOT")}
+		def := Definition{Name: "dags", Git: &Git{URL: os.Getenv("BUNDLE_TEST_URL"), TrackingRef: "main"}}
+		if _, err := p.Prepare(t.Context(), def, os.Getenv("BUNDLE_TEST_VERSION")); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	u := newUpstream(t)
+	id := u.commit("refs/heads/main", file{name: "a", text: "A"})
+	p := preparer(t)
+	var commands []*exec.Cmd
+	for range 8 {
+		c := exec.Command(os.Args[0], "-test.run=^TestOneConnectionForManyProcesses$")
+		c.Env = append(os.Environ(), "BUNDLE_TEST_URL="+u.url, "BUNDLE_TEST_ROOT="+p.Root, "BUNDLE_TEST_VERSION="+id)
+		commands = append(commands, c)
+		must(t, c.Start())
+	}
+	for _, c := range commands {
+		if err := c.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := u.seen(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
+	tree, err := p.Prepare(t.Context(), u.definition(), id)
+	must(t, err)
+	if got, want := listing(t, tree.Path), "dr-xr-xr-x .\n-r--r--r-- a A\n"; got != want {
+		t.Errorf("tree %q, want %q", got, want)
+	}
+}
+
+func TestLockTimeoutNamesThePath(t *testing.T) {
+	u := newUpstream(t)
+	p := preparer(t)
+	s, err := openStore(p.Root, "dags")
+	must(t, err)
+	unlock, err := s.lock(t.Context(), time.Second)
+	must(t, err)
+	defer unlock()
+	p.LockTimeout = 50 * time.Millisecond
+	_, err = p.Prepare(t.Context(), u.definition(), "")
+	if err == nil || !strings.Contains(err.Error(), filepath.Join(p.Root, "dags", "lock")) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestSubdir(t *testing.T) {
+	u := newUpstream(t)
+	u.commit("refs/heads/main",
+		file{name: "dags", sub: []file{{name: "a", text: "A"}}},
+		file{name: "etc", mode: filemode.Symlink, text: "/etc"})
+	p := preparer(t)
+	for subdir, ok := range map[string]bool{"dags": true, "absent": false, "etc": false} {
+		def := u.definition()
+		def.Git.Subdir = subdir
+		tree, err := p.Prepare(t.Context(), def, "")
+		if (err == nil) != ok {
+			t.Errorf("subdir %s: %v", subdir, err)
+		}
+		if ok && filepath.Base(tree.Path) != subdir {
+			t.Errorf("subdir %s gives %s", subdir, tree.Path)
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package bundle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Preparer makes bundles available. Its fields are not changed after the first
+// call; Prepare may be called by many goroutines and many processes at once.
+type Preparer struct {
+	Root        string        // storage directory of git bundles, absolute; created if absent
+	LockTimeout time.Duration // longest wait for another process that prepares the same bundle; 0 means 10 minutes
+	Timeout     time.Duration // longest single connection to an upstream repository; 0 means 5 minutes
+	RetryAfter  time.Duration // pause before the one retry of a failed connection; 0 means 1 second
+	Limits      Limits        // zero fields mean the defaults
+}
+
+// Tree is a prepared bundle.
+type Tree struct {
+	Path    string   // directory that holds the bundle's files
+	Version string   // commit; "" for a local bundle
+	Skipped []string // submodules that were left out, by path; known only to the call that wrote the tree
+}
+
+// Error reports a bundle that could not be prepared.
+type Error struct {
+	Bundle  string
+	Version string // as asked for; "" when none was
+	Err     error  // what was tried, and why it failed
+}
+
+func (e *Error) Error() string {
+	if e.Version == "" {
+		return fmt.Sprintf("prepare bundle %q: %v", e.Bundle, e.Err)
+	}
+	return fmt.Sprintf("prepare bundle %q version %.80q: %v", e.Bundle, e.Version, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Prepare makes one version of a bundle available; "" stands for the newest, of
+// a git bundle the commit that its tracking_ref names upstream at this time.
+// All errors are *Error.
+func (p *Preparer) Prepare(ctx context.Context, def Definition, version string) (Tree, error) {
+	var tree Tree
+	var err error
+	if def.Local != nil {
+		tree, err = def.Local.tree(version)
+	} else {
+		tree, err = p.git(ctx, def.Name, def.Git, version)
+	}
+	if err != nil {
+		return Tree{}, &Error{Bundle: def.Name, Version: version, Err: err}
+	}
+	return tree, nil
+}
+
+func (l *Local) tree(version string) (Tree, error) {
+	if version != "" {
+		return Tree{}, errors.New("a local bundle has no versions")
+	}
+	info, err := os.Stat(l.Path)
+	if err != nil {
+		return Tree{}, fmt.Errorf("look at the directory: %w", err)
+	}
+	if !info.IsDir() {
+		return Tree{}, fmt.Errorf("path %s is not a directory", l.Path)
+	}
+	return Tree{Path: l.Path}, nil
+}
+
+func (p *Preparer) git(ctx context.Context, name string, g *Git, version string) (Tree, error) {
+	asked := bootTime()
+	if version != "" {
+		id, err := parseVersion(version)
+		if err != nil {
+			return Tree{}, err
+		}
+		version = id
+	}
+	store, err := openStore(p.Root, name)
+	if err != nil {
+		return Tree{}, err
+	}
+	if version == "" || !store.has(version) {
+		job := job{p: p, g: g, store: store, asked: asked}
+		var skipped []string
+		if version, skipped, err = job.run(ctx, version); err != nil {
+			return Tree{}, err
+		}
+		tree, err := g.tree(store, version)
+		tree.Skipped = skipped
+		return tree, err
+	}
+	return g.tree(store, version)
+}
+
+// tree is the version's directory, or the part of it that the bundle consists of.
+func (g *Git) tree(store *store, version string) (Tree, error) {
+	dir := store.version(version)
+	if g.Subdir == "" {
+		return Tree{Path: dir, Version: version}, nil
+	}
+	root, err := os.OpenRoot(dir) // a symbolic link must not lead out of the version
+	if err != nil {
+		return Tree{}, fmt.Errorf("open version: %w", err)
+	}
+	defer root.Close()
+	info, err := root.Stat(g.Subdir)
+	if err != nil {
+		return Tree{}, fmt.Errorf("look at subdir: %w", err)
+	}
+	if !info.IsDir() {
+		return Tree{}, fmt.Errorf("subdir %q is not a directory", g.Subdir)
+	}
+	return Tree{Path: filepath.Join(dir, g.Subdir), Version: version}, nil
+}

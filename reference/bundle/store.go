@@ -1,0 +1,155 @@
+package bundle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// lockPoll is the time between two attempts to take the lock of a bundle.
+const lockPoll = 20 * time.Millisecond
+
+// store is the directory of one git bundle.
+type store struct{ dir string }
+
+// openStore makes and checks the directories of a bundle. Each belongs to this
+// process's user or to root, and none can be written by everybody: whoever can
+// write there can put code into tasks of other users.
+func openStore(root, name string) (*store, error) {
+	if !filepath.IsAbs(root) {
+		return nil, fmt.Errorf("bundle storage %q is not an absolute path", root)
+	}
+	encoded, err := EncodeName(name)
+	if err != nil {
+		return nil, err
+	}
+	s := &store{filepath.Join(root, encoded)}
+	if err := makeParents(root); err != nil {
+		return nil, err
+	}
+	for _, d := range []struct {
+		path string
+		mode fs.FileMode
+	}{
+		{root, 0o755},
+		{s.dir, 0o755},
+		{s.versions(), 0o755},
+		{s.staging(), 0o700},
+	} {
+		if err := ownDir(d.path, d.mode); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *store) versions() string         { return filepath.Join(s.dir, "versions") }
+func (s *store) staging() string          { return filepath.Join(s.dir, "staging") }
+func (s *store) mirror() string           { return filepath.Join(s.dir, "mirror.git") }
+func (s *store) version(id string) string { return filepath.Join(s.versions(), id) }
+
+// has reports whether a version is complete. It is as soon as it has its name.
+func (s *store) has(id string) bool {
+	info, err := os.Lstat(s.version(id))
+	return err == nil && info.IsDir()
+}
+
+// makeParents makes the directories above the storage root that are missing,
+// open to all readers whatever the umask.
+func makeParents(root string) error {
+	parent := filepath.Dir(root)
+	if _, err := os.Stat(parent); err == nil || parent == root {
+		return nil
+	}
+	if err := makeParents(parent); err != nil {
+		return err
+	}
+	return mkdir(parent, 0o755)
+}
+
+// mkdir makes a directory with exactly this mode; one that is there stays as it is.
+func mkdir(path string, mode fs.FileMode) error {
+	err := os.Mkdir(path, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = os.Chmod(path, mode)
+	}
+	if err != nil {
+		return fmt.Errorf("make bundle storage: %w", err)
+	}
+	return nil
+}
+
+func ownDir(path string, mode fs.FileMode) error {
+	if err := mkdir(path, mode); err != nil {
+		return err
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("look at bundle storage: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("bundle storage %s is not a directory", path)
+	}
+	if owner := info.Sys().(*syscall.Stat_t).Uid; owner != 0 && int(owner) != os.Geteuid() {
+		return fmt.Errorf("bundle storage %s belongs to uid %d, not to root or this supervisor's uid %d: "+
+			"choose another directory as [dag_processor] dag_bundle_storage_path", path, owner, os.Geteuid())
+	}
+	if info.Mode().Perm()&0o002 != 0 {
+		return fmt.Errorf("bundle storage %s can be written by everybody (mode %04o): remove that permission", path, info.Mode().Perm())
+	}
+	return nil
+}
+
+// lock waits until no other process or goroutine prepares this bundle.
+func (s *store) lock(ctx context.Context, timeout time.Duration) (unlock func(), err error) {
+	path := filepath.Join(s.dir, "lock")
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	if ok, err := lock.TryLockContext(ctx, lockPoll); !ok {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return nil, fmt.Errorf("wait for %s, held by another supervisor: not free within %v", path, timeout)
+		}
+		return nil, fmt.Errorf("take lock %s: %w", path, err)
+	}
+	return func() { _ = lock.Close() }, nil
+}
+
+// sweep removes what interrupted preparations left. The lock is held, so that
+// nothing in staging is in use.
+func (s *store) sweep() error {
+	entries, err := os.ReadDir(s.staging())
+	if err != nil {
+		return fmt.Errorf("look for stale staging directories: %w", err)
+	}
+	for _, e := range entries {
+		if err := removeTree(filepath.Join(s.staging(), e.Name())); err != nil {
+			return fmt.Errorf("remove stale staging directory: %w", err)
+		}
+	}
+	return nil
+}
+
+// removeTree removes a directory with read-only directories in it.
+func removeTree(dir string) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			err = os.Chmod(path, 0o700)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(dir)
+}
