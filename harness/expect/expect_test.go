@@ -66,7 +66,7 @@ func TestAMistakeIsNamedWithItsLine(t *testing.T) {
 		"unchanged, lower case":  {"decides by LOGNAME", "change me please", ":2: reason still says CHANGE ME"},
 		"no actual":              {"  actual: uid 61001\n", "", "actual is missing"},
 		"actual matches all":     {"uid 61001", "'.*'", "matches anything"},
-		"actual is a blank":     {"uid 61001", "'\s'", "matches anything"},
+		"actual is a blank":      {"uid 61001", "'\\s'", "matches anything"},
 		"actual is optional":     {"uid 61001", "(uid)?", "matches anything"},
 		"actual is broken":       {"uid 61001", "'('", "missing closing"},
 		"unchanged actual":       {"uid 61001", "CHANGE ME", "actual still says"},

@@ -1,0 +1,317 @@
+package verdict_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/understudy-conformance/understudy/harness/catalogue"
+	"github.com/understudy-conformance/understudy/harness/expect"
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/verdict"
+)
+
+var (
+	start = time.Date(2026, 11, 21, 22, 41, 0, 0, time.UTC)
+	now   = start.Add(time.Hour)
+)
+
+// The cases of these tests, by the requirement that their name begins with:
+// IMP-001 upstream MUST, IMP-002 hardened MUST, IMP-026 upstream SHOULD, MSG-010 upstream MAY.
+var index = []plan.Case{
+	{ID: "IMP-001/runner/table", Role: plan.Runner, Area: "impersonation", Verifies: []string{"IMP-001", "IMP-004"}, Says: "the right user"},
+	{ID: "IMP-001/worker/table", Role: plan.Worker, Area: "impersonation", Verifies: []string{"IMP-001"}, Says: "the right user"},
+	{ID: "IMP-002/runner/logname", Role: plan.Runner, Area: "impersonation", Verifies: []string{"IMP-002"}, Says: "by uid"},
+	{ID: "IMP-026/runner/root", Role: plan.Runner, Area: "impersonation", Verifies: []string{"IMP-026"}, Says: "no root"},
+	{ID: "MSG-010/supervisor/hitl", Role: plan.Supervisor, Area: "messages", Verifies: []string{"MSG-010"}, Says: "may be left out"},
+}
+
+// story writes a journal.
+type story struct {
+	events []journal.Event
+	at     time.Time
+}
+
+func (s *story) add(e journal.Event) *story {
+	if s.at.IsZero() {
+		s.at = start
+	}
+	s.at = s.at.Add(time.Second)
+	e.Time = s.at
+	s.events = append(s.events, e)
+	return s
+}
+
+func begin(planned ...string) *story {
+	s := &story{}
+	s.add(journal.Event{Kind: journal.RunStart, Identity: &journal.Identity{
+		Suite: "0.1.0", Catalogue: "c", Implementation: "demo", Manifest: "my images/implementation.yaml",
+		Roles: []string{"runner", "worker", "supervisor"}, Planned: planned,
+	}})
+	return s.add(journal.Event{Kind: journal.SandboxStart, Sandbox: 1, Environment: map[string]string{"kernel": "6"}})
+}
+
+func (s *story) started(id string) *story {
+	return s.add(journal.Event{Kind: journal.CaseStart, Sandbox: 1, Case: id})
+}
+
+func (s *story) ended(id string, o journal.Observation) *story {
+	return s.add(journal.Event{Kind: journal.CaseEnd, Sandbox: 1, Case: id, Observation: &o, DurationMS: 1500})
+}
+
+func (s *story) saw(id string, outcome journal.Outcome) *story {
+	o := journal.Observation{Outcome: outcome, Says: "seen", Actual: "uid 61001"}
+	return s.started(id).ended(id, o)
+}
+
+func (s *story) end() []journal.Event {
+	s.add(journal.Event{Kind: journal.SandboxEnd, Sandbox: 1})
+	return s.add(journal.Event{Kind: journal.RunEnd}).events
+}
+
+func build(t *testing.T, events []journal.Event, known string) verdict.Model {
+	t.Helper()
+	return verdict.Build(load(t), index, events, list(t, known), now)
+}
+
+func load(t interface{ Fatal(...any) }) *catalogue.Catalogue {
+	c, err := catalogue.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func list(t *testing.T, known string) *expect.File {
+	t.Helper()
+	f, err := expect.Read("expectations.yaml", []byte(known))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func entry(target, more string) string {
+	return "- case: " + target + "\n  reason: known\n  cause: implementation\n" + more + "\n"
+}
+
+func TestExitCodeIsTheGravestFinding(t *testing.T) {
+	ids := func(n int) []string {
+		var list []string
+		for _, c := range index[:n] {
+			list = append(list, c.ID)
+		}
+		return list
+	}
+	all := func(outcome journal.Outcome) *story {
+		s := begin(ids(5)...)
+		for _, c := range index {
+			s.saw(c.ID, outcome)
+		}
+		return s
+	}
+	uid := "  actual: uid 61001"
+	for _, tc := range []struct {
+		name                    string
+		events                  []journal.Event
+		known                   string
+		any, upstream, hardened int
+	}{
+		{"everything holds", all(journal.Held).end(), "", 0, 0, 0},
+		{"a hardened MUST is violated", begin(ids(3)...).saw(index[0].ID, journal.Held).saw(index[1].ID, journal.Held).saw(index[2].ID, journal.Violated).end(), "", 1, 0, 1},
+		{"a SHOULD is violated", begin(index[3].ID).saw(index[3].ID, journal.Violated).end(), "", 1, 1, 2},
+		{"a MAY is violated beside what holds", begin(index[0].ID, index[4].ID).saw(index[0].ID, journal.Held).saw(index[4].ID, journal.Violated).end(), "", 0, 0, 2},
+		{"violated as listed", begin(index[2].ID).saw(index[2].ID, journal.Violated).end(), entry("IMP-002", uid), 0, 2, 0},
+		{"violated otherwise than listed", begin(index[2].ID).saw(index[2].ID, journal.Violated).end(), entry("IMP-002", "  actual: uid 0$"), 1, 2, 1},
+		{"listed and held", begin(index[2].ID).saw(index[2].ID, journal.Held).end(), entry("IMP-002", uid), 1, 2, 1},
+		{"listed as violated, could not run", begin(index[2].ID).saw(index[2].ID, journal.CouldNotRun).end(), entry("IMP-002", uid), 3, 2, 3},
+		{"could not run", begin(index[0].ID).saw(index[0].ID, journal.CouldNotRun).end(), "", 3, 3, 2},
+		{"could not run as listed, the rest holds", begin(ids(2)...).saw(index[0].ID, journal.CouldNotRun).saw(index[1].ID, journal.Held).end(), entry("IMP-001/runner", "  outcome: could-not-run\n  actual: seen"), 0, 0, 2},
+		{"an entry for nothing", all(journal.Held).end(), entry("IMP-099", uid), 1, 1, 1},
+		{"an entry that has expired", all(journal.Held).saw(index[2].ID, journal.Violated).end(), entry("IMP-002", uid+"\n  until: 2026-11-20"), 1, 1, 1},
+		{"an entry about a case that was not planned", begin(index[0].ID).saw(index[0].ID, journal.Held).end(), entry("IMP-002", uid), 0, 0, 2},
+		{"two entries for the same", begin(index[2].ID).saw(index[2].ID, journal.Violated).end(), entry("IMP-002", uid) + entry("IMP-002", uid), 1, 2, 1},
+		{"two entries explain the same", begin(index[2].ID).saw(index[2].ID, journal.Violated).end(), entry("IMP-002", uid) + entry("IMP-*", uid), 1, 2, 1},
+		{"a harness error", begin(index[0].ID).saw(index[0].ID, journal.HarnessError).end(), "", 4, 4, 2},
+		{"a harness error cannot be listed", begin(index[0].ID).saw(index[0].ID, journal.HarnessError).end(), entry("IMP-001", uid), 4, 4, 2},
+		{"planned and never started", begin(ids(2)...).saw(index[0].ID, journal.Held).end(), "", 3, 3, 2},
+		{"started and never ended", begin(index[0].ID).started(index[0].ID).end(), "", 4, 4, 2},
+		{"the gravest of all four", begin(ids(4)...).started(index[0].ID).saw(index[1].ID, journal.CouldNotRun).saw(index[2].ID, journal.Violated).end(), "", 4, 4, 1},
+		{"incomplete is graver than violated", begin(ids(2)...).saw(index[0].ID, journal.CouldNotRun).saw(index[1].ID, journal.Violated).end(), "", 3, 3, 2},
+		{"nothing was planned", begin().end(), "", 2, 2, 2},
+		{"no end of the run", begin(index[0].ID).saw(index[0].ID, journal.Held).events, "", 3, 3, 2},
+		{"no beginning of the run", begin(index[0].ID).saw(index[0].ID, journal.Held).end()[1:], "", 4, 4, 4},
+		{"an empty journal", nil, "", 4, 4, 4},
+		{"a case that was not planned", begin(index[0].ID).saw(index[0].ID, journal.Held).saw(index[1].ID, journal.Held).end(), "", 4, 4, 4},
+		{"a case outside the index", begin("IMP-001/runner/gone").saw("IMP-001/runner/gone", journal.Held).end(), "", 4, 4, 2},
+		{"nothing applies to a whole run", all(journal.NotApplicable).end(), "", 3, 3, 3},
+		{"an outcome nobody knows", begin(index[0].ID).saw(index[0].ID, "HELD").end(), "", 4, 4, 2},
+		{"no observation", begin(index[0].ID).started(index[0].ID).add(journal.Event{Kind: journal.CaseEnd, Case: index[0].ID}).end(), "", 4, 4, 2},
+		{"a violation of another requirement than claimed", begin(index[1].ID).started(index[1].ID).ended(index[1].ID, journal.Observation{Outcome: journal.Violated, Requirement: "IMP-002"}).end(), "", 4, 4, 2},
+		{"a control that failed", begin(index[0].ID).add(journal.Event{Kind: journal.Control, Role: "runner", Observation: &journal.Observation{Outcome: journal.Violated, Says: "no"}}).end(), "", 3, 3, 2},
+	} {
+		m := build(t, tc.events, tc.known)
+		got := [3]int{verdict.Exit(m, verdict.Any), verdict.Exit(m, catalogue.Upstream), verdict.Exit(m, catalogue.Hardened)}
+		if want := [3]int{tc.any, tc.upstream, tc.hardened}; got != want {
+			t.Errorf("%s: exit codes (any, upstream, hardened) are %v, want %v; problems: %v", tc.name, got, want, m.Problems)
+		}
+	}
+}
+
+func TestAttemptsThatDifferAreFlaky(t *testing.T) {
+	attempt := func(s *story, n int, outcome journal.Outcome) {
+		id := index[1].ID
+		s.add(journal.Event{Kind: journal.CaseStart, Case: id, Attempt: n})
+		s.add(journal.Event{Kind: journal.CaseEnd, Case: id, Attempt: n, Observation: &journal.Observation{Outcome: outcome, Actual: string(outcome)}})
+	}
+	for _, tc := range []struct {
+		outcomes []journal.Outcome
+		want     verdict.Verdict
+		exit     int
+	}{
+		{[]journal.Outcome{journal.Held, journal.Held}, verdict.Pass, 0},
+		{[]journal.Outcome{journal.Violated, journal.Violated}, verdict.Fail, 1},
+		{[]journal.Outcome{journal.Held, journal.Violated, journal.Held}, verdict.Flaky, 1},
+		{[]journal.Outcome{journal.Held, journal.NotApplicable}, verdict.Flaky, 1},
+		{[]journal.Outcome{journal.Held, journal.CouldNotRun}, verdict.CouldNotRun, 3},
+		{[]journal.Outcome{journal.Violated, journal.HarnessError}, verdict.HarnessError, 4},
+	} {
+		s := begin(index[1].ID)
+		for i, o := range tc.outcomes {
+			attempt(s, i+1, o)
+		}
+		m := build(t, s.end(), "")
+		if got := m.Cases[0].Verdict; got != tc.want || verdict.Exit(m, verdict.Any) != tc.exit {
+			t.Errorf("%v: %s and exit %d, want %s and %d", tc.outcomes, got, verdict.Exit(m, verdict.Any), tc.want, tc.exit)
+		}
+		if got := len(m.Cases[0].Attempts); got != len(tc.outcomes) {
+			t.Errorf("%v: %d attempts", tc.outcomes, got)
+		}
+	}
+}
+
+func TestJoinedJournalsCountTheLatestRunOfACase(t *testing.T) {
+	first := begin(index[0].ID, index[1].ID).saw(index[0].ID, journal.Violated).started(index[1].ID).end()
+	second := begin(index[1].ID, index[2].ID).saw(index[1].ID, journal.Held).saw(index[2].ID, journal.Held).end()
+	m := build(t, append(first, second...), "")
+	got := map[string]verdict.Verdict{}
+	for _, c := range m.Cases {
+		got[c.ID] = c.Verdict
+	}
+	want := map[string]verdict.Verdict{index[0].ID: verdict.Fail, index[1].ID: verdict.Pass, index[2].ID: verdict.Pass}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("verdicts (-want +got):\n%s", diff)
+	}
+}
+
+func TestARequirementIsViolatedByTheCaseThatViolatedIt(t *testing.T) {
+	violated := func(id, requirement string) *story {
+		return begin(index[0].ID, index[1].ID).started(id).ended(id, journal.Observation{Outcome: journal.Violated, Requirement: requirement})
+	}
+	for _, tc := range []struct {
+		name   string
+		events []journal.Event
+		want   map[string]verdict.Verdict
+	}{
+		{
+			"the other requirement of the case is not shown",
+			violated(index[0].ID, "IMP-001").saw(index[1].ID, journal.Held).end(),
+			map[string]verdict.Verdict{"IMP-001": verdict.Fail, "IMP-004": verdict.NotShown},
+		},
+		{
+			"unless another case shows it",
+			violated(index[0].ID, "IMP-004").saw(index[1].ID, journal.Held).end(),
+			map[string]verdict.Verdict{"IMP-001": verdict.Pass, "IMP-004": verdict.Fail},
+		},
+		{
+			"rows without a case",
+			begin(index[0].ID, index[1].ID).saw(index[0].ID, journal.Held).saw(index[1].ID, journal.Held).end(),
+			map[string]verdict.Verdict{"IMP-001": verdict.Pass, "IMP-002": verdict.Untested, "IMP-005": verdict.Untested, "WIRE-019": verdict.Untestable},
+		},
+	} {
+		m := build(t, tc.events, "")
+		got := map[string]verdict.Verdict{}
+		for _, r := range m.Requirements {
+			if _, asked := tc.want[r.ID]; asked {
+				got[r.ID] = r.Verdict
+			}
+		}
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tc.name, diff)
+		}
+	}
+}
+
+func TestARoleThatIsNotPlayedIsNoGap(t *testing.T) {
+	s := begin(index[0].ID)
+	s.events[0].Identity.Roles = []string{"runner"}
+	m := build(t, s.saw(index[0].ID, journal.Held).end(), "")
+	for _, r := range m.Requirements {
+		if r.ID == "MSG-010" && (r.Verdict != verdict.NotApplicable || !strings.Contains(r.Reason, "supervisor")) {
+			t.Errorf("MSG-010 is %s (%s), want not-applicable naming the role", r.Verdict, r.Reason)
+		}
+	}
+}
+
+func TestAnInterruptedCaseIsNamed(t *testing.T) {
+	m := build(t, begin(index[0].ID).started(index[0].ID).add(journal.Event{Kind: journal.Step, Case: index[0].ID, Text: "x"}).end(), "")
+	c := m.Cases[0]
+	if c.ID != index[0].ID || c.Verdict != verdict.HarnessError || !strings.Contains(c.Observation.Says, "began and did not end") {
+		t.Errorf("case is %s %s %q", c.ID, c.Verdict, c.Observation.Says)
+	}
+	if len(c.Transcript) != 1 {
+		t.Errorf("%d events in the transcript, want the one that was written", len(c.Transcript))
+	}
+}
+
+func TestPartialRunsSaySo(t *testing.T) {
+	s := begin(index[0].ID)
+	s.events[0].Identity.Filter = "IMP-001/runner"
+	if m := build(t, s.saw(index[0].ID, journal.Held).end(), ""); !m.Partial || !strings.Contains(m.PartialWhy[0], "IMP-001/runner") {
+		t.Errorf("partial is %v %v", m.Partial, m.PartialWhy)
+	}
+	s = begin(index[0].ID).saw(index[0].ID, journal.Held)
+	s.add(journal.Event{Kind: journal.SandboxEnd, Sandbox: 1}).add(journal.Event{Kind: journal.RunEnd, Partial: true, Text: "interrupted by SIGINT"})
+	if m := build(t, s.events, ""); !m.Partial || !strings.Contains(strings.Join(m.PartialWhy, "; "), "SIGINT") {
+		t.Errorf("partial is %v %v", m.Partial, m.PartialWhy)
+	}
+}
+
+func TestACaseCarriesTheCommandAndTheEntryToPaste(t *testing.T) {
+	m := build(t, begin(index[0].ID).saw(index[0].ID, journal.Violated).end(), "")
+	c := m.Cases[0]
+	if want := "understudy run --implementation 'my images/implementation.yaml' --filter IMP-001/runner/table"; c.Again != want {
+		t.Errorf("again is %s, want %s", c.Again, want)
+	}
+	if !strings.Contains(c.Suggestion, "case: IMP-001/runner/table") || !strings.Contains(c.Suggestion, expect.ChangeMe) {
+		t.Errorf("suggestion is %q", c.Suggestion)
+	}
+	if c.Duration != 1500*time.Millisecond {
+		t.Errorf("duration is %v", c.Duration)
+	}
+}
+
+func TestALongTranscriptKeepsBothEnds(t *testing.T) {
+	s := begin(index[0].ID).started(index[0].ID)
+	for range 10000 {
+		s.add(journal.Event{Kind: journal.Step, Case: index[0].ID})
+	}
+	first, last := s.events[3], s.events[len(s.events)-1]
+	c := build(t, s.ended(index[0].ID, journal.Observation{Outcome: journal.Held}).end(), "").Cases[0]
+	n := len(c.Transcript)
+	if n > 4001 || !c.Transcript[0].Time.Equal(first.Time) || !c.Transcript[n-1].Time.Equal(last.Time) {
+		t.Errorf("%d events from %v to %v", n, c.Transcript[0].Time, c.Transcript[n-1].Time)
+	}
+	marks := 0
+	for _, e := range c.Transcript {
+		if strings.Contains(e.Text, "left out") {
+			marks++
+		}
+	}
+	if marks != 1 {
+		t.Errorf("%d marks for what was left out, want one", marks)
+	}
+}

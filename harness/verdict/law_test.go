@@ -1,0 +1,178 @@
+package verdict_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/understudy-conformance/understudy/harness/catalogue"
+	"github.com/understudy-conformance/understudy/harness/expect"
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/verdict"
+)
+
+var outcomes = []journal.Outcome{journal.Held, journal.Violated, journal.NotApplicable, journal.CouldNotRun, journal.HarnessError}
+
+// arbitrary draws a journal in which any case may be missing, cut or repeated,
+// and any line may be lost.
+func arbitrary(t *rapid.T) []journal.Event {
+	var planned []string
+	for _, c := range index {
+		if rapid.Bool().Draw(t, "planned") {
+			planned = append(planned, c.ID)
+		}
+	}
+	s := begin(planned...)
+	for _, c := range index {
+		for attempt := range rapid.IntRange(0, 2).Draw(t, "attempts") {
+			s.add(journal.Event{Kind: journal.CaseStart, Sandbox: 1, Case: c.ID, Attempt: attempt})
+			s.add(journal.Event{Kind: journal.CaseEnd, Sandbox: 1, Case: c.ID, Attempt: attempt, Observation: &journal.Observation{
+				Outcome:     rapid.SampledFrom(outcomes).Draw(t, "outcome"),
+				Requirement: rapid.SampledFrom([]string{"", c.Verifies[0]}).Draw(t, "requirement"),
+				Says:        rapid.SampledFrom([]string{"apples", "pears"}).Draw(t, "says"),
+			}})
+		}
+	}
+	events := s.end()
+	if rapid.IntRange(0, 3).Draw(t, "lossy") == 0 {
+		lost := rapid.IntRange(0, len(events)-1).Draw(t, "lost")
+		events = append(events[:lost:lost], events[lost+1:]...)
+	}
+	return events
+}
+
+func arbitraryList(t *rapid.T) *expect.File {
+	body := ""
+	for _, c := range index {
+		if rapid.IntRange(0, 2).Draw(t, "listed") == 0 {
+			body += entry(c.ID, "  outcome: "+string(rapid.SampledFrom(outcomes[1:4]).Draw(t, "expected"))+"\n  actual: apples")
+		}
+	}
+	f, err := expect.Read("x", []byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestZeroMeansThatEverythingPlannedWasSeenAndNothingUnlistedIsWrong(t *testing.T) {
+	c := load(t)
+	rapid.Check(t, func(t *rapid.T) {
+		events, known := arbitrary(t), arbitraryList(t)
+		m := verdict.Build(c, index, events, known, now)
+		if verdict.Exit(m, verdict.Any) != verdict.ExitConforms {
+			return
+		}
+		var planned []string
+		last := map[string]map[int]*journal.Observation{}
+		finished := false
+		for _, e := range events {
+			switch e.Kind {
+			case journal.RunStart:
+				planned = e.Identity.Planned
+			case journal.CaseStart:
+				if last[e.Case] == nil {
+					last[e.Case] = map[int]*journal.Observation{}
+				}
+				last[e.Case][e.Attempt] = nil
+			case journal.CaseEnd:
+				last[e.Case][e.Attempt] = e.Observation
+			case journal.RunEnd:
+				finished = true
+			}
+		}
+		if !finished || len(planned) == 0 {
+			t.Fatalf("exit 0, and the run is finished %v with %d planned cases", finished, len(planned))
+		}
+		for _, id := range planned {
+			kase := caseOf(id)
+			if len(last[id]) == 0 {
+				t.Fatalf("exit 0, and %s never ran", id)
+			}
+			for attempt, o := range last[id] {
+				if o == nil {
+					t.Fatalf("exit 0, and attempt %d of %s never ended", attempt, id)
+				}
+				explained := false
+				for _, e := range known.Covering(kase) {
+					explained = explained || e.Explains(*o)
+				}
+				requirement, _ := c.Get(kase.Verifies[0])
+				fine := o.Outcome == journal.Held && len(known.Covering(kase)) == 0 ||
+					o.Outcome == journal.NotApplicable ||
+					o.Outcome == journal.Violated && requirement.Level == catalogue.May ||
+					explained && o.Outcome != journal.HarnessError && o.Outcome != journal.Held
+				if !fine {
+					t.Fatalf("exit 0, and attempt %d of %s is %+v, explained %v", attempt, id, *o, explained)
+				}
+			}
+		}
+	})
+}
+
+func caseOf(id string) plan.Case {
+	for _, c := range index {
+		if c.ID == id {
+			return c
+		}
+	}
+	return plan.Case{}
+}
+
+func TestAnEmptyListChangesNothing(t *testing.T) {
+	c := load(t)
+	empty, err := expect.Read("x", []byte("# nothing\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		events := arbitrary(t)
+		with := verdict.Build(c, index, events, empty, now)
+		without := verdict.Build(c, index, events, nil, now)
+		if diff := cmp.Diff(without, with, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("models differ (-without +with):\n%s", diff)
+		}
+	})
+}
+
+func TestOneProfileIsNeverGraverThanBothUnlessNothingOfItWasSelected(t *testing.T) {
+	c := load(t)
+	rank := map[int]int{0: 0, 1: 1, 3: 2, 2: 3, 4: 4}
+	rapid.Check(t, func(t *rapid.T) {
+		m := verdict.Build(c, index, arbitrary(t), arbitraryList(t), now)
+		any := verdict.Exit(m, verdict.Any)
+		for _, p := range m.Profiles {
+			cases := 0
+			for _, n := range p.Cases {
+				cases += n
+			}
+			if cases > 0 && p.Exit != verdict.ExitIncomplete && rank[p.Exit] > rank[any] {
+				t.Fatalf("%s exits %d, both together %d", p.Name, p.Exit, any)
+			}
+		}
+	})
+}
+
+func TestNumbersAddUp(t *testing.T) {
+	c := load(t)
+	rapid.Check(t, func(t *rapid.T) {
+		m := verdict.Build(c, index, arbitrary(t), arbitraryList(t), now)
+		total := 0
+		for _, p := range m.Profiles {
+			sum := 0
+			for _, n := range p.Counts {
+				sum += n
+			}
+			if sum != p.Total {
+				t.Fatalf("%s: counts add up to %d of %d", p.Name, sum, p.Total)
+			}
+			total += sum
+		}
+		if total != len(c.All()) {
+			t.Fatalf("%d requirements in the profiles, %d in the catalogue", total, len(c.All()))
+		}
+	})
+}

@@ -1,0 +1,157 @@
+package verdict
+
+import (
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/catalogue"
+	"github.com/understudy-conformance/understudy/harness/expect"
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+)
+
+// Model is all that reports show. Times are UTC. Text in it comes from the
+// implementation under test and is hostile: whoever displays it escapes it.
+type Model struct {
+	Identity     journal.Identity
+	Started      time.Time // zero when the journal has no beginning
+	Ended        time.Time // of the last event
+	Environment  map[string]string
+	Sandboxes    []Sandbox
+	Partial      bool     // says less than a whole run
+	PartialWhy   []string // in what respect
+	Profiles     []Profile
+	Areas        []Area
+	Requirements []Requirement // in the order of the catalogue
+	Cases        []Case        // in the order of the index
+	Controls     []Control
+	Problems     []Problem
+}
+
+// Sandbox is one place in which cases ran.
+type Sandbox struct {
+	Number      int
+	Environment map[string]string
+	Started     time.Time
+	Ended       bool // its exit record is there
+}
+
+// Control is a plain task that must succeed before anything else means something.
+type Control struct {
+	Sandbox     int
+	Role        string
+	Observation journal.Observation
+}
+
+// Profile is the summary of one profile. Numbers count requirements.
+type Profile struct {
+	Name   catalogue.Profile
+	Exit   int
+	Total  int
+	Counts map[Verdict]int
+	Cases  map[Verdict]int // cases that verify at least one requirement of the profile
+}
+
+// Holds is the number of requirements that were shown to hold.
+func (p Profile) Holds() int { return p.Counts[Pass] + p.Counts[UnexpectedPass] }
+
+// Expected is the number of requirements that are violated as listed.
+func (p Profile) Expected() int { return p.Counts[ExpectedFail] + p.Counts[ExpectedWarn] }
+
+// Area is the summary of one area.
+type Area struct {
+	Name, Title string
+	Total       int
+	Counts      map[Verdict]int
+}
+
+// Requirement is what the run says about one row of the catalogue.
+type Requirement struct {
+	*catalogue.Requirement
+	Verdict Verdict
+	Reason  string // why it is untested, untestable or not applicable
+	Roles   map[plan.Role]Verdict
+	Cases   []string // ids of the cases of this run that verify it
+}
+
+// Case is what happened to one planned case.
+type Case struct {
+	plan.Case
+	Verdict     Verdict
+	Level       catalogue.Level
+	Profile     catalogue.Profile // of Requirement
+	Requirement string            // the one that decided
+	Observation journal.Observation
+	Entries     []*expect.Entry // entries of the list that explain it
+	Attempts    []Attempt
+	Started     time.Time
+	Duration    time.Duration
+	Sandbox     int
+	Transcript  []journal.Event // of the attempt that decided, in order
+	Again       string          // command that runs exactly this case again
+	Suggestion  string          // entry for the list of known deviations, when one is missing
+}
+
+// Attempt is one run of a case.
+type Attempt struct {
+	Number      int
+	Verdict     Verdict
+	Observation journal.Observation
+	Duration    time.Duration
+}
+
+// Of lists the events of the transcript that are of one of the kinds.
+func (c Case) Of(kinds ...journal.Kind) []journal.Event {
+	var events []journal.Event
+	for _, e := range c.Transcript {
+		if contains(kinds, e.Kind) {
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
+// ProblemKind says whose matter a problem is; it decides the exit code.
+type ProblemKind string
+
+const (
+	Ours       ProblemKind = "harness-error" // 4
+	Usage      ProblemKind = "usage"         // 2
+	Incomplete ProblemKind = "incomplete"    // 3
+	Stale      ProblemKind = "stale-entry"   // 1
+)
+
+// Problem is a finding about the run as a whole.
+type Problem struct {
+	Kind ProblemKind
+	Case string // "" when it is about no single case
+	Text string
+}
+
+// Case finds a case by its id.
+func (m Model) Case(id string) (Case, bool) {
+	for _, c := range m.Cases {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return Case{}, false
+}
+
+// Profile finds the summary of a profile.
+func (m Model) Profile(name catalogue.Profile) (Profile, bool) {
+	for _, p := range m.Profiles {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return Profile{}, false
+}
+
+func contains[T comparable](list []T, x T) bool {
+	for _, y := range list {
+		if x == y {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,78 @@
+package verdict
+
+import (
+	"strings"
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/expect"
+	"github.com/understudy-conformance/understudy/harness/journal"
+)
+
+// expectations reports what is wrong with the list of known deviations itself.
+// Entries about cases that this run did not plan are left alone.
+func (b *builder) expectations(now time.Time) {
+	if b.known == nil {
+		return
+	}
+	doubled := map[*expect.Entry]bool{}
+	for _, e := range b.known.Duplicates() {
+		doubled[e] = true
+		b.stale(e, "", "is there twice")
+	}
+	for _, e := range b.known.Entries {
+		if e.Expired(now) {
+			b.stale(e, "", "held until %s and is in force no longer", e.Until)
+		}
+		b.usage(e)
+	}
+	for _, kase := range b.model.Cases {
+		var lines []string
+		for _, e := range kase.Entries {
+			if !doubled[e] {
+				lines = append(lines, e.Target())
+			}
+		}
+		if len(lines) > 1 {
+			b.stale(kase.Entries[len(kase.Entries)-1], kase.ID, "explains what another entry explains already (%s)", strings.Join(lines, ", "))
+		}
+	}
+}
+
+// usage reports an entry that did not come true.
+func (b *builder) usage(e *expect.Entry) {
+	covers := false
+	for _, kase := range b.index {
+		covers = covers || e.Covers(kase)
+	}
+	if !covers {
+		b.stale(e, "", "covers no case of this suite")
+		return
+	}
+	used, seen := false, false
+	for _, kase := range b.model.Cases {
+		if !e.Covers(kase.Case) {
+			continue
+		}
+		for _, a := range kase.Attempts {
+			switch {
+			case e.Explains(a.Observation):
+				used = true
+			case a.Observation.Outcome == journal.Held:
+				used = true // said below, with the case
+				b.stale(e, kase.ID, "is listed and did not happen: the case holds")
+			case a.Observation.Outcome != journal.HarnessError:
+				seen = true
+			}
+		}
+		if len(kase.Attempts) == 0 && e.Explains(kase.Observation) {
+			used = true
+		}
+	}
+	if seen && !used {
+		b.stale(e, "", "describes nothing that was seen: its pattern or outcome does not fit")
+	}
+}
+
+func (b *builder) stale(e *expect.Entry, id, format string, args ...any) {
+	b.problem(Stale, id, "%s:%d %s "+format, append([]any{b.known.Path, e.Line, e.Target()}, args...)...)
+}
