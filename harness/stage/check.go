@@ -1,0 +1,120 @@
+package stage
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/understudy-conformance/understudy/harness/world"
+)
+
+// Check holds one requirement against what was seen. The first check that fails
+// ends the scenario as a violation of that requirement; what held is a line in
+// the journal. Each what names the thing that was looked at, such as "real uid
+// of the task".
+type Check struct {
+	stage       *Stage
+	requirement string
+}
+
+// Require returns the checks of a requirement, which must be one of those that
+// the Spec verifies.
+func (s *Stage) Require(requirement string) Check {
+	if !slices.Contains(s.spec.Verifies, requirement) {
+		s.broken("the scenario checks %s but does not list it in Verifies", requirement)
+	}
+	return Check{stage: s, requirement: requirement}
+}
+
+func (c Check) held(what string) {
+	c.stage.Step(fmt.Sprintf("%s holds: %s", c.requirement, what))
+}
+
+func (c Check) fails(what, expected, actual string) {
+	c.stage.violated(c.requirement, what, expected, actual)
+}
+
+// Equal requires that got and want are the same value. Numbers of the same
+// worth and of different Go types are the same, but 1 and 1.0 are not.
+func (c Check) Equal(what string, got, want any) {
+	got, want = world.Canonical(got), world.Canonical(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		expected, actual := shown(want), shown(got)
+		if expected == actual || len(expected)+len(actual) > 400 {
+			actual = "- expected, + actual\n" + diff
+		}
+		c.fails(what+" is not what it should be", expected, actual)
+	}
+	c.held(what)
+}
+
+func shown(v any) string {
+	if s, ok := v.(string); ok {
+		return fmt.Sprintf("%q", s)
+	}
+	if text, err := world.AppendJSON(nil, v); err == nil {
+		return string(text)
+	}
+	return fmt.Sprintf("%+v", v)
+}
+
+// True requires a condition, and says in words what was expected and seen.
+func (c Check) True(what string, holds bool, expected, actual string) {
+	if !holds {
+		c.fails(what, expected, actual)
+	}
+	c.held(what)
+}
+
+// Fails is a violation found by other means.
+func (c Check) Fails(what, expected, actual string) { c.fails(what, expected, actual) }
+
+// Contains requires that the text holds sub.
+func (c Check) Contains(what, text, sub string) {
+	if !strings.Contains(text, sub) {
+		c.fails(what+" does not contain what it should", fmt.Sprintf("a text with %q", sub), end(text))
+	}
+	c.held(what)
+}
+
+// NotContains requires that the text does not hold sub.
+func (c Check) NotContains(what, text, sub string) {
+	if i := strings.Index(text, sub); i >= 0 {
+		from, to := max(0, i-200), min(len(text), i+len(sub)+200)
+		c.fails(what+" contains what it should not", fmt.Sprintf("a text without %q", sub), text[from:to])
+	}
+	c.held(what)
+}
+
+// Matches requires that the regular expression matches somewhere in the text.
+func (c Check) Matches(what, text, pattern string) {
+	re, err := regexp.Compile(pattern)
+	c.stage.must(err)
+	if !re.MatchString(text) {
+		c.fails(what+" does not match", "a text that matches "+pattern, end(text))
+	}
+	c.held(what)
+}
+
+// Empty requires that there is nothing of a kind.
+func (c Check) Empty(what string, things ...string) {
+	if len(things) > 0 {
+		c.fails(what+": there should be none", "none", strings.Join(things, "\n"))
+	}
+	c.held(what)
+}
+
+// end is the end of a text, where the cause of a failure usually stands.
+func end(text string) string {
+	const limit = 1500
+	if len(text) <= limit {
+		if text == "" {
+			return "(nothing)"
+		}
+		return text
+	}
+	return "..." + text[len(text)-limit:]
+}

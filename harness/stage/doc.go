@@ -1,0 +1,40 @@
+// Package stage is what a scenario sees: it starts the implementation under
+// test, plays everything around it, watches its processes and checks what it
+// did.
+//
+// A scenario runs inside a sandbox, as root, in the process of
+// understudy-worker. It is written once and runs in every role it names:
+//
+//	role     under test                     the stage plays
+//	runner   the process of one task        the supervisor: frames on fd 0
+//	worker   supervisor and runner together the Execution API over HTTP
+//
+// Both doors lead to the same world (package world), so a scenario acts and
+// checks without knowing which is open:
+//
+//	var _ = stage.Scenario(stage.Spec{
+//		Slug: "xcom-across-users", Says: "alice pushes an XCom, bob pulls it unchanged",
+//		Verifies: []string{"MSG-011"}, Roles: []plan.Role{plan.Runner, plan.Worker},
+//		Run: func(s *stage.Stage) {
+//			value := s.Nonce()
+//			s.Start(stage.Task{As: "alice", Verbs: stage.Verbs(stage.PushXCom("k", value))}).Succeeds()
+//			pull := s.Start(stage.Task{As: "bob", Verbs: stage.Verbs(stage.PullXCom("probe_alice", "k").Save("got"))})
+//			pull.Succeeds()
+//			s.Require("MSG-011").Equal("what bob pulled", pull.Result("got"), value)
+//		},
+//	})
+//
+// # How a scenario ends
+//
+// It held if Run returns. A check that fails, and a deadline that passes while
+// the stage waits for the implementation, is a violation. NotApplicable and
+// CouldNotRun say so themselves. Anything else, a panic included, is an error of
+// the harness. All of these leave Run by a panic that only this package
+// recovers, so they work in Run's own goroutine only.
+//
+// # What counts as evidence
+//
+// Identity, groups, descriptors and life of a process come from /proc, read
+// while the task waits at a barrier (WaitFor, Run.At). What the probe says about
+// itself arrives as XComs and is a claim.
+package stage

@@ -1,0 +1,132 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// killTime is how long a killed process may take to be gone.
+const killTime = 5 * time.Second
+
+// Alive returns the processes of a fixture user that live now: those whose real,
+// effective or saved uid is the user's. Zombies do not count.
+func (s *Stage) Alive(user string) []Process {
+	uid := s.UID(user)
+	return s.living(func(p Process) bool { return p.hasUID(uid) })
+}
+
+// Gone waits until no process of these users lives, and returns those that
+// still do after the limit, to which the slowness of the implementation is applied.
+func (s *Stage) Gone(within time.Duration, users ...string) []Process {
+	var uids []int
+	for _, user := range users {
+		uids = append(uids, s.UID(user))
+	}
+	return s.fade(s.scaled(within), func(p Process) bool { return slices.ContainsFunc(uids, p.hasUID) })
+}
+
+// living returns the processes, zombies left out, that match now.
+func (s *Stage) living(match func(Process) bool) []Process {
+	all, err := processes()
+	s.must(err)
+	var found []Process
+	for _, p := range all {
+		if !p.zombie() && match(p) {
+			found = append(found, p)
+		}
+	}
+	return byStart(found)
+}
+
+// fade waits until nothing matches and returns what still does at the end.
+func (s *Stage) fade(limit time.Duration, match func(Process) bool) []Process {
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	again := time.NewTicker(watchEvery)
+	defer again.Stop()
+	for {
+		left := s.living(match)
+		if len(left) == 0 {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-deadline.C:
+			return s.living(match)
+		case <-s.ctx.Done():
+			return s.living(match)
+		}
+	}
+}
+
+// killAll ends every process of the case and of every fixture user, and reports
+// those that do not end.
+func (s *Stage) killAll() error {
+	deadline := time.Now().Add(killTime)
+	for {
+		all, err := processes()
+		if err != nil {
+			return err
+		}
+		var left []string
+		for _, p := range all {
+			if p.zombie() || !s.belongs(p) {
+				continue
+			}
+			left = append(left, p.String())
+			if err := p.Signal(syscall.SIGKILL); err != nil {
+				return err
+			}
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("processes cannot be killed: %s", strings.Join(left, "; "))
+		}
+		time.Sleep(time.Millisecond) // a killed process needs a moment; there is no event for many at once
+	}
+}
+
+// belongs reports whether a process must not outlive the case.
+func (s *Stage) belongs(p Process) bool {
+	for uid := range s.watch.uids {
+		if p.hasUID(uid) {
+			return true
+		}
+	}
+	return s.watch.knows(p)
+}
+
+// removeFixtureFiles empties the homes and removes what fixture users left in
+// the folders that all may write to.
+func removeFixtureFiles() error {
+	var errs []error
+	for _, a := range fixtures {
+		errs = append(errs, newHome(a))
+	}
+	uids := fixtureUIDs()
+	for _, dir := range []string{"/tmp", "/var/tmp", "/dev/shm", "/run"} {
+		entries, err := os.ReadDir(dir)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		errs = append(errs, err)
+		for _, entry := range entries {
+			info, err := entry.Info()
+			if err != nil {
+				continue // gone meanwhile
+			}
+			if stat, ok := info.Sys().(*syscall.Stat_t); ok && uids[int(stat.Uid)] != "" {
+				errs = append(errs, os.RemoveAll(filepath.Join(dir, entry.Name())))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,267 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/world"
+)
+
+// newRun makes the task instance, its barriers and its name.
+func (s *Stage) newRun(task Task) *Run {
+	r := &Run{
+		stage: s, task: task, dagID: "probe", taskID: "probe",
+		ended: make(chan struct{}), drained: make(chan struct{}), barriers: map[string]*barrier{},
+	}
+	if task.As != "" {
+		r.taskID = "probe_" + task.As
+	}
+	r.label = s.label(task)
+	r.runID = s.runID(task, r.taskID)
+	s.World.AddSecret(task.Secrets...)
+
+	dir := s.Path("barrier", r.label)
+	s.must(makeDir(dir, root, 0o755))
+	for _, verb := range task.Verbs {
+		name, _ := verb["name"].(string)
+		if verb["do"] != "wait_for" || r.barriers[name] != nil {
+			continue
+		}
+		b, err := newBarrier(dir, name)
+		s.must(err)
+		r.barriers[name] = b
+	}
+
+	verbs := make([]any, len(task.Verbs))
+	for i, verb := range task.Verbs {
+		verbs[i] = world.Canonical(map[string]any(verb))
+	}
+	conf := map[string]any{"verbs": verbs, "barrier_dir": dir}
+	for key, value := range task.Conf {
+		conf[key] = world.Canonical(value)
+	}
+	r.ti = uuid.NewString()
+	s.World.AddTask(world.TaskInstance{
+		ID: r.ti, Dag: r.dagID, Run: r.runID, Task: r.taskID, Map: -1, Try: 1, DagVersionID: uuid.NewString(),
+		ShouldRetry: task.ShouldRetry, MaxTries: map[bool]int{true: 2}[task.ShouldRetry], Conf: conf,
+		LogicalDate: s.begun.UTC().Truncate(time.Microsecond),
+		Token:       "workload-" + s.Nonce(), Refreshed: "execution-" + s.Nonce(),
+	})
+	s.mu.Lock()
+	s.runs = append(s.runs, r)
+	s.mu.Unlock()
+	return r
+}
+
+// label is the name of the run in the journal: unique within the case.
+func (s *Stage) label(task Task) string {
+	name := task.Name
+	if name == "" {
+		name = task.As
+	}
+	if name == "" {
+		name = "plain"
+	}
+	name = strings.ReplaceAll(name, "/", "-")
+	label := name
+	for n := 2; slices.ContainsFunc(s.allRuns(), func(r *Run) bool { return r.label == label }); n++ {
+		label = fmt.Sprintf("%s-%d", name, n)
+	}
+	return label
+}
+
+// runID puts the task into the Dag run of the case, or, where that task is in
+// it already, into the next one.
+func (s *Stage) runID(task Task, taskID string) string {
+	if task.RunID != "" {
+		return task.RunID
+	}
+	for n := 1; ; n++ {
+		id := fmt.Sprintf("understudy__%d_%d", s.number, n)
+		if !slices.ContainsFunc(s.allRuns(), func(r *Run) bool { return r.runID == id && r.taskID == taskID }) {
+			return id
+		}
+	}
+}
+
+func (s *Stage) allRuns() []*Run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.runs)
+}
+
+// launch writes what the process needs and starts it.
+func (s *Stage) launch(r *Run) error {
+	role, ok := s.session.Plan.Manifest.Roles[string(s.role)]
+	if !ok || len(role.Argv) == 0 {
+		return fmt.Errorf("the manifest has no role %s", s.role)
+	}
+	worker, err := account(workerOf(r.task))
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{"home", "logs", "bundles"} {
+		if err := own(s.Path(dir), worker, 0o755); err != nil {
+			return err
+		}
+	}
+	if s.role == plan.Worker {
+		if err := s.openAPI(); err != nil {
+			return err
+		}
+	}
+	file, settings := s.inFile(r.task)
+	if err := s.writeConfig(r.task, worker, file); err != nil {
+		return err
+	}
+	replace := s.templates(r, worker)
+	cmd := &exec.Cmd{Path: replace.Replace(role.Argv[0]), Dir: "/"}
+	for _, arg := range role.Argv {
+		cmd.Args = append(cmd.Args, replace.Replace(arg))
+	}
+	cmd.Env = s.environment(r.task, worker, settings, replaced(role.Env, replace))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: credential(worker)}
+	if s.role == plan.Worker {
+		return s.startWorker(r, cmd, worker)
+	}
+	return s.startRunner(r, cmd, role)
+}
+
+func workerOf(task Task) string {
+	if task.Worker == "" {
+		return WorkerAccount
+	}
+	return task.Worker
+}
+
+func credential(a Account) *syscall.Credential {
+	c := &syscall.Credential{Uid: uint32(a.UID), Gid: uint32(a.GID), Groups: []uint32{uint32(a.GID)}}
+	for _, g := range a.Groups {
+		c.Groups = append(c.Groups, uint32(g))
+	}
+	return c
+}
+
+func (s *Stage) writeConfig(task Task, worker Account, settings map[string]string) error {
+	if task.File == nil {
+		return nil
+	}
+	text := task.File.Text
+	if text == "" {
+		var err error
+		if text, err = iniText(settings); err != nil {
+			return err
+		}
+	}
+	owner, mode := worker, task.File.Mode
+	if task.File.Owner != "" {
+		var err error
+		if owner, err = account(task.File.Owner); err != nil {
+			return err
+		}
+	}
+	if mode == 0 {
+		mode = 0o644
+	}
+	return writeFile(s.ConfigPath(), text, owner, mode)
+}
+
+// templates replaces what a manifest may use in argv and environment.
+func (s *Stage) templates(r *Run, worker Account) *strings.Replacer {
+	pairs := []string{
+		"{bin}", s.session.Plan.Bin, "{implementation}", s.session.Plan.Implementation,
+		"{workload}", s.workloadPath(r), "{user}", worker.Name, "{home}", worker.Home,
+		"{log_dir}", s.Path("logs"), "{bundle_root}", s.Path("bundles"), "{config}", s.ConfigPath(),
+	}
+	if s.role == plan.Worker {
+		pairs = append(pairs, "{api_url}", s.api.url())
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+func replaced(env map[string]string, replace *strings.Replacer) map[string]string {
+	out := map[string]string{}
+	for name, value := range env {
+		out[name] = replace.Replace(value)
+	}
+	return out
+}
+
+// begin starts cmd with the given child ends, which it closes, and follows the
+// process until it ends.
+func (r *Run) begin(cmd *exec.Cmd, ends ...*os.File) error {
+	defer closeFiles(ends)
+	if filepath.Base(cmd.Path) == cmd.Path {
+		path, err := lookPath(cmd.Path)
+		if err != nil {
+			return err
+		}
+		cmd.Path = path
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", cmd.Path, err)
+	}
+	first, err := readProcess(cmd.Process.Pid)
+	if err != nil {
+		return fmt.Errorf("look at the process just started: %w", err)
+	}
+	r.root = first
+	r.stage.watch.add(r, first)
+	go func() {
+		// The error of Wait repeats the state, which is asked for instead.
+		_ = cmd.Wait()
+		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok {
+			r.status = status
+		}
+		close(r.ended)
+	}()
+	return nil
+}
+
+// lookPath finds a command in the path that the implementation gets, not in the
+// stage's own.
+func lookPath(name string) (string, error) {
+	for _, dir := range filepath.SplitList(searchPath) {
+		path := filepath.Join(dir, name)
+		if unix.Access(path, unix.X_OK) == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("find %s in %s: %w", name, searchPath, exec.ErrNotFound)
+}
+
+func closeFiles(files []*os.File) {
+	for _, file := range files {
+		file.Close()
+	}
+}
+
+// socketpair returns two connected stream sockets, both close-on-exec.
+func socketpair(name string) (ours, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make socketpair for %s: %w", name, err)
+	}
+	if err := unix.SetNonblock(fds[0], true); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("make socketpair for %s: %w", name, err), unix.Close(fds[0]), unix.Close(fds[1]))
+	}
+	return os.NewFile(uintptr(fds[0]), name), os.NewFile(uintptr(fds[1]), name), nil
+}
+
+func signalName(signal syscall.Signal) string {
+	if name := unix.SignalName(signal); name != "" {
+		return name
+	}
+	return fmt.Sprintf("signal %d", int(signal))
+}

@@ -1,0 +1,75 @@
+package stage
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"sync"
+)
+
+const (
+	maxKept = 64 << 20 // octets of one channel that a run keeps for its checks
+	maxLine = 8 << 10  // octets of a line that are looked at for the journal
+)
+
+// output collects what one channel carried.
+type output struct {
+	mu   sync.Mutex
+	kept bytes.Buffer
+	lost int
+}
+
+func (o *output) add(chunk []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := min(len(chunk), max(0, maxKept-o.kept.Len()))
+	o.kept.Write(chunk[:n])
+	o.lost += len(chunk) - n
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.kept.String()
+}
+
+// collect reads r to its end, keeps everything in o, and hands whole lines to
+// the journal: several at a time where they come at once.
+func (o *output) collect(r io.Reader, lines func(text string)) {
+	chunk := make([]byte, 32<<10)
+	var open []byte // the line that is not complete yet
+	for {
+		n, err := r.Read(chunk)
+		o.add(chunk[:n])
+		open = append(open, chunk[:n]...)
+		if end := bytes.LastIndexByte(open, '\n'); end >= 0 {
+			journalLines(open[:end+1], lines)
+			open = append(open[:0], open[end+1:]...)
+		}
+		if len(open) > maxLine {
+			open = open[:maxLine] // the rest of a long line is kept for checks only
+		}
+		if err != nil {
+			if len(open) > 0 {
+				lines(string(open))
+			}
+			return
+		}
+	}
+}
+
+// journalLines hands on lines in groups that fit into one event.
+func journalLines(text []byte, lines func(text string)) {
+	var group strings.Builder
+	for line := range bytes.Lines(text) {
+		line = line[:min(len(line), maxLine)]
+		if group.Len() > 0 && group.Len()+len(line) > maxText {
+			lines(group.String())
+			group.Reset()
+		}
+		group.Write(line)
+	}
+	if group.Len() > 0 {
+		lines(group.String())
+	}
+}

@@ -1,0 +1,274 @@
+package stage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+)
+
+// Process is one process as /proc showed it at one moment. A process is known
+// by its id and its start time together: ids are used again, and Airflow
+// overwrites command line and environment of its processes.
+type Process struct {
+	PID, PPID, Group, Session int
+	Start                     uint64 // clock ticks after boot
+	State                     string // one letter
+	Name                      string // comm
+	UIDs, GIDs                [4]int // real, effective, saved, file system
+	Groups                    []int  // supplementary, sorted
+	Command                   string // argv joined by blanks; may be overwritten by the process
+	NoNewPrivs                bool
+}
+
+// identity tells a process from a later one with the same id.
+type identity struct {
+	pid   int
+	start uint64
+}
+
+func (p Process) identity() identity { return identity{p.PID, p.Start} }
+
+// zombie reports a process that has ended and waits for its parent to notice.
+func (p Process) zombie() bool { return p.State == "Z" || p.State == "X" }
+
+// hasUID reports whether any of the four user ids is uid.
+func (p Process) hasUID(uid int) bool { return slices.Contains(p.UIDs[:], uid) }
+
+func (p Process) String() string {
+	return fmt.Sprintf("pid %d uid %d/%d/%d gid %d/%d/%d groups %v (%s)",
+		p.PID, p.UIDs[0], p.UIDs[1], p.UIDs[2], p.GIDs[0], p.GIDs[1], p.GIDs[2], p.Groups, p.Command)
+}
+
+func (p Process) event(note string) *journal.Proc {
+	return &journal.Proc{
+		PID: p.PID, PPID: p.PPID, State: p.State, UIDs: p.UIDs, GIDs: p.GIDs,
+		Groups: p.Groups, Command: p.Command, Note: note,
+	}
+}
+
+// Alive reports whether this very process still runs. Zombies do not.
+func (p Process) Alive() bool {
+	now, err := readProcess(p.PID)
+	return err == nil && now.Start == p.Start && !now.zombie()
+}
+
+// Signal sends a signal to this very process, as root. It is no error if the
+// process is gone.
+func (p Process) Signal(signal syscall.Signal) error {
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open process %d: %w", p.PID, err)
+	}
+	defer unix.Close(fd)
+	now, err := readProcess(p.PID)
+	if err != nil || now.Start != p.Start {
+		return nil
+	}
+	if err := unix.PidfdSendSignal(fd, signal, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("send %v to process %d: %w", signal, p.PID, err)
+	}
+	return nil
+}
+
+// Environ returns the environment that /proc shows for the process.
+func (p Process) Environ() ([]string, error) { return p.strings("environ") }
+
+// Argv returns the argument list that /proc shows for the process.
+func (p Process) Argv() ([]string, error) { return p.strings("cmdline") }
+
+func (p Process) strings(file string) ([]string, error) {
+	raw, err := os.ReadFile(p.path(file))
+	if err != nil {
+		return nil, fmt.Errorf("read %s of process %d: %w", file, p.PID, err)
+	}
+	return splitNUL(raw), nil
+}
+
+func splitNUL(raw []byte) []string {
+	raw = bytes.TrimRight(raw, "\x00")
+	if len(raw) == 0 {
+		return nil
+	}
+	return strings.Split(string(raw), "\x00")
+}
+
+// Dumpable reports whether other processes of the same user may look into this
+// one: the kernel gives the files of a process that they may not to root.
+func (p Process) Dumpable() (bool, error) {
+	info, err := os.Stat(p.path("mem"))
+	if err != nil {
+		return false, fmt.Errorf("look at process %d: %w", p.PID, err)
+	}
+	owner := int(info.Sys().(*syscall.Stat_t).Uid)
+	return owner == p.UIDs[1] && (owner != 0 || p.UIDs[1] == 0), nil
+}
+
+// Umask returns the file mode creation mask of the process.
+func (p Process) Umask() (os.FileMode, error) {
+	fields, err := statusFields(p.PID)
+	if err != nil {
+		return 0, err
+	}
+	mask, err := strconv.ParseUint(fields["Umask"], 8, 32)
+	if err != nil {
+		return 0, fmt.Errorf("read umask of process %d: %w", p.PID, err)
+	}
+	return os.FileMode(mask), nil
+}
+
+// FD is one open descriptor of a process.
+type FD struct {
+	Number      int
+	Target      string // as the link in /proc says: "socket:[123]", "/dev/null"
+	CloseOnExec bool
+}
+
+// FDs returns the open descriptors of the process, sorted by number.
+func (p Process) FDs() ([]FD, error) {
+	entries, err := os.ReadDir(p.path("fd"))
+	if err != nil {
+		return nil, fmt.Errorf("list descriptors of process %d: %w", p.PID, err)
+	}
+	var fds []FD
+	for _, entry := range entries {
+		number, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		target, err := os.Readlink(p.path("fd/" + entry.Name()))
+		if err != nil {
+			continue // closed meanwhile
+		}
+		fds = append(fds, FD{Number: number, Target: target, CloseOnExec: closeOnExec(p.path("fdinfo/" + entry.Name()))})
+	}
+	slices.SortFunc(fds, func(a, b FD) int { return a.Number - b.Number })
+	return fds, nil
+}
+
+func closeOnExec(fdinfo string) bool {
+	raw, err := os.ReadFile(fdinfo)
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(raw)) {
+		if flags, ok := strings.CutPrefix(line, "flags:"); ok {
+			bits, err := strconv.ParseUint(strings.TrimSpace(flags), 8, 64)
+			return err == nil && bits&unix.O_CLOEXEC != 0
+		}
+	}
+	return false
+}
+
+func (p Process) path(file string) string {
+	return filepath.Join("/proc", strconv.Itoa(p.PID), file)
+}
+
+// readProcess reads one process from /proc.
+func readProcess(pid int) (Process, error) {
+	p := Process{PID: pid}
+	stat, err := os.ReadFile(p.path("stat"))
+	if err != nil {
+		return p, err
+	}
+	if err := p.parseStat(string(stat)); err != nil {
+		return p, fmt.Errorf("read %s: %w", p.path("stat"), err)
+	}
+	fields, err := statusFields(pid)
+	if err != nil {
+		return p, err
+	}
+	p.UIDs, p.GIDs = fourIDs(fields["Uid"]), fourIDs(fields["Gid"])
+	for _, group := range strings.Fields(fields["Groups"]) {
+		if id, err := strconv.Atoi(group); err == nil {
+			p.Groups = append(p.Groups, id)
+		}
+	}
+	slices.Sort(p.Groups)
+	p.NoNewPrivs = fields["NoNewPrivs"] == "1"
+	p.Command = "[" + p.Name + "]"
+	if argv, err := p.Argv(); err == nil && len(argv) > 0 {
+		p.Command = strings.Join(argv, " ")
+	}
+	return p, nil
+}
+
+// parseStat reads /proc/PID/stat. The name in brackets may hold blanks and
+// brackets itself, so the last closing one counts.
+func (p *Process) parseStat(stat string) error {
+	open, end := strings.IndexByte(stat, '('), strings.LastIndexByte(stat, ')')
+	if open < 0 || end < open {
+		return errors.New("no process name in it")
+	}
+	p.Name = stat[open+1 : end]
+	fields := strings.Fields(stat[end+1:])
+	if len(fields) < 20 {
+		return fmt.Errorf("%d fields after the name, 20 needed", len(fields))
+	}
+	p.State = fields[0]
+	for i, into := range []*int{&p.PPID, &p.Group, &p.Session} {
+		n, err := strconv.Atoi(fields[1+i])
+		if err != nil {
+			return err
+		}
+		*into = n
+	}
+	start, err := strconv.ParseUint(fields[19], 10, 64)
+	p.Start = start
+	return err
+}
+
+func statusFields(pid int) (map[string]string, error) {
+	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return nil, err
+	}
+	fields := map[string]string{}
+	for line := range strings.Lines(string(raw)) {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			fields[name] = strings.TrimSpace(value)
+		}
+	}
+	return fields, nil
+}
+
+func fourIDs(text string) [4]int {
+	var ids [4]int
+	for i, field := range strings.Fields(text) {
+		if i < len(ids) {
+			ids[i], _ = strconv.Atoi(field) // the kernel writes numbers
+		}
+	}
+	return ids
+}
+
+// processes returns all processes there are, zombies included, by id.
+func processes() (map[int]Process, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	all := map[int]Process{}
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if p, err := readProcess(pid); err == nil {
+			all[pid] = p // one that ended meanwhile is left out
+		}
+	}
+	return all, nil
+}

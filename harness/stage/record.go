@@ -1,0 +1,114 @@
+package stage
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+)
+
+// Bounds of what one case may write into the journal. What comes from the
+// implementation is hostile in size as well.
+const (
+	maxText   = 4 << 10   // octets of any text
+	maxOctets = 64        // leading octets of a frame
+	maxEvents = 500       // frames and requests of a case
+	maxLog    = 256 << 10 // octets of log of a case
+	minSecret = 3         // a shorter secret would tear every text apart
+)
+
+// record writes the events of one case.
+type record struct {
+	write   func(journal.Event)
+	secrets func() []string
+	stamp   journal.Event // Case, Attempt, Role of every event
+
+	mu          sync.Mutex
+	events, log int
+	leftEvents  int
+	leftLog     int
+}
+
+func (r *record) put(e journal.Event) {
+	e.Case, e.Attempt, e.Role, e.Time = r.stamp.Case, r.stamp.Attempt, r.stamp.Role, time.Now()
+	e.Text, e.Body = r.clean(e.Text), r.clean(e.Body)
+	if e.Proc != nil {
+		e.Proc.Command = r.clean(e.Proc.Command)
+	}
+	r.write(e)
+}
+
+func (r *record) step(who, text string) {
+	r.put(journal.Event{Kind: journal.Step, Who: who, Text: text})
+}
+
+// exchange writes a frame or an HTTP request, unless the case had too many.
+func (r *record) exchange(e journal.Event) {
+	r.mu.Lock()
+	r.events++
+	keep := r.events <= maxEvents
+	if !keep {
+		r.leftEvents++
+	}
+	r.mu.Unlock()
+	if keep {
+		r.put(e)
+	}
+}
+
+// lines writes whole lines of a channel, unless the case had too much log.
+func (r *record) lines(run, channel, text string) {
+	r.mu.Lock()
+	r.log += len(text)
+	keep := r.log <= maxLog
+	if !keep {
+		r.leftLog += len(text)
+	}
+	r.mu.Unlock()
+	if keep {
+		r.put(journal.Event{Kind: journal.Log, Run: run, Who: "task", Channel: channel, Text: text})
+	}
+}
+
+// close says once what was left out.
+func (r *record) close() {
+	r.mu.Lock()
+	events, log := r.leftEvents, r.leftLog
+	r.mu.Unlock()
+	if events+log > 0 {
+		r.step("stage", fmt.Sprintf("left out of the journal: %d frames and requests, %d octets of log", events, log))
+	}
+}
+
+// clean makes text fit for the journal: secrets replaced, valid UTF-8, bounded.
+func (r *record) clean(text string) string {
+	for _, secret := range r.secrets() {
+		if len(secret) >= minSecret {
+			text = strings.ReplaceAll(text, secret, "***")
+		}
+	}
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= maxText {
+		return text
+	}
+	cut := maxText
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return fmt.Sprintf("%s... (%d octets more)", text[:cut], len(text)-cut)
+}
+
+// octets shows the head of a frame in hexadecimal, unless a secret is in it.
+func (r *record) octets(raw []byte) string {
+	head := raw[:min(len(raw), maxOctets)]
+	for _, secret := range r.secrets() {
+		if len(secret) >= minSecret && strings.Contains(string(raw[:min(len(raw), maxOctets+len(secret))]), secret) {
+			return ""
+		}
+	}
+	return hex.EncodeToString(head)
+}

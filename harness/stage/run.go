@@ -1,0 +1,367 @@
+package stage
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/world"
+)
+
+// drainTime is how long the stage goes on reading channels that stay open after
+// the process has ended, because another process still holds them.
+const drainTime = 3 * time.Second
+
+// Run is one task that the implementation was started for.
+type Run struct {
+	stage  *Stage
+	task   Task
+	label  string
+	ti     string // id of the task instance
+	dagID  string
+	runID  string
+	taskID string
+
+	root    Process // the process that was started, or that the stand-in parent started
+	parent  *exec.Cmd
+	ended   chan struct{} // closed when that process has ended
+	status  syscall.WaitStatus
+	unknown bool // nobody could learn how it ended
+
+	reading              sync.WaitGroup
+	drained              chan struct{} // closed when every channel has reached its end
+	comms                *commsChannel // role runner
+	stdout, stderr, logs output
+	taskLog              string // role worker: path of the task log file
+
+	mu       sync.Mutex
+	closers  []func() // ends of channels that the stage holds
+	said     []string // the last messages, for deadlines
+	faults   []string // what was not well-formed on the channel
+	barriers map[string]*barrier
+}
+
+// Start starts the implementation for one task and returns at once. What goes
+// wrong on the stage's side is a harness error; what the implementation does is
+// seen by the methods of Run.
+func (s *Stage) Start(task Task) *Run {
+	r := s.newRun(task)
+	s.must(s.launch(r))
+	s.record.step("stage", fmt.Sprintf("started %s for task %s as process %d", r.label, r.taskID, r.root.PID))
+	return r
+}
+
+// Label returns the name of the run in the journal.
+func (r *Run) Label() string { return r.label }
+
+// DagID, RunID and TaskID name the task instance.
+func (r *Run) DagID() string  { return r.dagID }
+func (r *Run) RunID() string  { return r.runID }
+func (r *Run) TaskID() string { return r.taskID }
+
+// TI returns the task instance as the world knows it now.
+func (r *Run) TI() world.TaskInstance {
+	ti, _ := r.stage.World.Task(r.ti) // added by newRun, never removed
+	return ti
+}
+
+// PID returns the id of the process that was started.
+func (r *Run) PID() int { return r.root.PID }
+
+// XCom returns the key in the world of an XCom of this task.
+func (r *Run) XCom(key string) world.XComKey {
+	return world.XComKey{Dag: r.dagID, Run: r.runID, Task: r.taskID, Map: -1, Key: key}
+}
+
+// Result returns the XCom that this task pushed under key, in canonical form:
+// what a verb with Save gave. If there is none, that is a violation.
+func (r *Run) Result(key string) any {
+	value, ok := r.stage.World.XCom(r.XCom(key))
+	if !ok {
+		r.stage.violated(r.stage.first(), "a result is missing",
+			fmt.Sprintf("%s pushes an XCom %q", r.label, key), r.saw())
+	}
+	return value
+}
+
+// Pushed reports whether the task pushed an XCom under key.
+func (r *Run) Pushed(key string) bool {
+	_, ok := r.stage.World.XCom(r.XCom(key))
+	return ok
+}
+
+// At waits until the task says, on the ordered channel, that it stands at the
+// barrier, and returns the process that stands there as /proc shows it.
+func (r *Run) At(name string) Process {
+	s := r.stage
+	b := r.barriers[name]
+	if b == nil {
+		s.broken("run %s has no verb WaitFor(%q)", r.label, name)
+	}
+	awaited := fmt.Sprintf("%s to reach barrier %s", r.label, name)
+	key := r.XCom("at_" + name)
+	if !s.until(s.scaled(patience), awaited, func() bool { return r.Pushed(key.Key) }, r.drained, r.saw) {
+		s.violated(s.first(), "the task ended before it came to the barrier", awaited, r.saw())
+	}
+	holder, err := b.holder()
+	if err != nil {
+		s.violated(s.first(), "no process stands at the barrier", awaited+", holding its FIFO open", err.Error())
+	}
+	s.watch.poll()
+	s.record.put(journal.Event{Kind: journal.Process, Run: r.label, Proc: holder.event("at barrier " + name)})
+	for _, p := range s.watch.of(r) {
+		if p.PID != holder.PID && p.Alive() {
+			s.record.put(journal.Event{Kind: journal.Process, Run: r.label, Proc: p.event("alive while the task is at barrier " + name)})
+		}
+	}
+	return holder
+}
+
+// Release lets the task go on from the barrier.
+func (r *Run) Release(name string) {
+	b := r.barriers[name]
+	if b == nil {
+		r.stage.broken("run %s has no verb WaitFor(%q)", r.label, name)
+	}
+	r.stage.must(b.release())
+	r.stage.Step(fmt.Sprintf("let %s go on from barrier %s", r.label, name))
+}
+
+// Signal sends a signal to the process that was started, as its supervisor would.
+func (r *Run) Signal(signal syscall.Signal) {
+	r.stage.Step(fmt.Sprintf("send %v to process %d of %s", signal, r.root.PID, r.label))
+	r.stage.must(r.root.Signal(signal))
+}
+
+// CloseChannel closes the stage's end of the message channel (role runner).
+// stdout, stderr and the log channel stay open.
+func (r *Run) CloseChannel() {
+	if r.comms == nil {
+		r.stage.broken("CloseChannel: run %s has no message channel", r.label)
+	}
+	r.stage.Step("close the message channel of " + r.label)
+	r.comms.close()
+}
+
+// KillParent kills the parent of the runner by SIGKILL and closes the ends of
+// all channels, as the kernel does when a supervisor dies. It needs Task.Parent.
+func (r *Run) KillParent() {
+	if r.parent == nil {
+		r.stage.broken("KillParent: run %s was started without Parent", r.label)
+	}
+	r.stage.Step("kill the parent of " + r.label)
+	r.stage.must(r.parent.Process.Kill())
+	r.closeAll()
+}
+
+// Ended reports whether the process that was started has ended.
+func (r *Run) Ended() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// End waits until the process that was started has ended and its channels are
+// read to their end, and returns what is known then.
+func (r *Run) End() End { return r.EndWithin(patience) }
+
+// EndWithin is End with another limit, to which the slowness of the
+// implementation is applied.
+func (r *Run) EndWithin(limit time.Duration) End {
+	s := r.stage
+	s.within(s.scaled(limit), fmt.Sprintf("the process of %s to end", r.label), r.ended, r.saw)
+	timer := time.NewTimer(s.scaled(drainTime))
+	defer timer.Stop()
+	open := false
+	select {
+	case <-r.drained:
+	case <-timer.C:
+		open = true
+		s.Step("a process still holds a channel of " + r.label + " open after the end of the one that was started")
+	case <-s.ctx.Done():
+		open = true
+	}
+	return r.end(open)
+}
+
+func (r *Run) end(open bool) End {
+	e := End{
+		ExitCode: r.status.ExitStatus(), Open: open, Terminals: r.terminals(),
+		Stdout: r.stdout.String(), Stderr: r.stderr.String(), Channel: r.channel(),
+	}
+	if r.status.Signaled() {
+		e.ExitCode, e.Signal = -1, signalName(r.status.Signal())
+	}
+	if r.unknown {
+		e.ExitCode = -1
+	}
+	e.Log = join(e.Channel, e.Stdout, e.Stderr)
+	for line := range strings.Lines(e.Channel) {
+		var entry map[string]any
+		if json.Unmarshal([]byte(line), &entry) == nil {
+			e.Records = append(e.Records, entry)
+		}
+	}
+	return e
+}
+
+func (r *Run) terminals() []Terminal {
+	var terminals []Terminal
+	for _, report := range r.TI().Reports {
+		terminals = append(terminals, Terminal{Type: report.Type, State: report.State, At: report.At})
+	}
+	return terminals
+}
+
+// Log returns everything the run has written so far: log channel or task log
+// file, stdout and stderr.
+func (r *Run) Log() string { return join(r.channel(), r.stdout.String(), r.stderr.String()) }
+
+func (r *Run) channel() string {
+	if r.taskLog == "" {
+		return r.logs.String()
+	}
+	raw, err := os.ReadFile(r.taskLog)
+	if err != nil {
+		return "" // not written yet, or never
+	}
+	return string(raw[:min(len(raw), maxKept)])
+}
+
+func join(parts ...string) string {
+	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
+	for i, part := range parts {
+		parts[i] = strings.TrimSuffix(part, "\n")
+	}
+	return strings.Join(parts, "\n")
+}
+
+// Faults returns what was not well-formed on the message channel.
+func (r *Run) Faults() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.faults)
+}
+
+// Succeeds waits for the end and requires success: exactly one terminal state,
+// success; in role runner also exit code 0 and a well-formed channel.
+func (r *Run) Succeeds() End {
+	e := r.End()
+	expected := r.label + " succeeds: one terminal message, success"
+	if r.stage.role == plan.Runner {
+		expected += ", and exit code 0"
+	}
+	good := len(e.Terminals) == 1 && e.Terminals[0].State == "success"
+	if r.stage.role == plan.Runner {
+		good = good && e.ExitCode == 0 && e.Signal == "" && len(r.Faults()) == 0
+	}
+	if !good {
+		r.stage.violated(r.stage.first(), "the task of "+r.label+" should have succeeded", expected, r.saw())
+	}
+	return e
+}
+
+// Fails waits for the end and requires failure. Role runner: an exit code other
+// than 0, or a failed or retry message. Role worker: such a state at the server.
+// Success must never be reported.
+func (r *Run) Fails() End {
+	e := r.End()
+	has := func(states ...string) bool {
+		return slices.ContainsFunc(e.Terminals, func(t Terminal) bool { return slices.Contains(states, t.State) })
+	}
+	failed := has("failed", "up_for_retry") || r.stage.role == plan.Runner && e.ExitCode != 0
+	if !failed || has("success") {
+		r.stage.violated(r.stage.first(), "the task of "+r.label+" should have failed",
+			r.label+" fails and never reports success", r.saw())
+	}
+	return e
+}
+
+// Processes returns every process that was ever seen to belong to the run, as
+// it was seen last. One that lived for less than 20 ms may be missing.
+func (r *Run) Processes() []Process {
+	r.stage.watch.poll()
+	return r.stage.watch.of(r)
+}
+
+// saw says in a few lines where the run stands: for a violation's "actual".
+func (r *Run) saw() string {
+	var text strings.Builder
+	switch {
+	case !r.Ended():
+		fmt.Fprintf(&text, "process %d still lives", r.root.PID)
+	case r.unknown:
+		fmt.Fprintf(&text, "process %d has ended", r.root.PID)
+	case r.status.Signaled():
+		fmt.Fprintf(&text, "process %d was ended by %s", r.root.PID, signalName(r.status.Signal()))
+	default:
+		fmt.Fprintf(&text, "exit code %d", r.status.ExitStatus())
+	}
+	var states []string
+	for _, t := range r.terminals() {
+		states = append(states, t.Type+"("+t.State+")")
+	}
+	if len(states) == 0 {
+		states = []string{"none"}
+	}
+	fmt.Fprintf(&text, "; terminal messages: %s", strings.Join(states, ", "))
+	r.mu.Lock()
+	if len(r.said) > 0 {
+		fmt.Fprintf(&text, "; last messages: %s", strings.Join(r.said, " | "))
+	}
+	if len(r.faults) > 0 {
+		fmt.Fprintf(&text, "; faults: %s", strings.Join(r.faults, " | "))
+	}
+	r.mu.Unlock()
+	if log := r.Log(); log != "" {
+		const tail = 1200
+		fmt.Fprintf(&text, "\nend of its output:\n%s", log[max(0, len(log)-tail):])
+	}
+	return text.String()
+}
+
+// heard remembers the last messages of the implementation.
+func (r *Run) heard(message string) {
+	const last = 3
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.said = append(r.said, message)
+	r.said = r.said[max(0, len(r.said)-last):]
+}
+
+func (r *Run) fault(text string) {
+	const most = 20
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.faults) < most {
+		r.faults = append(r.faults, text)
+	}
+}
+
+// holds remembers an end of a channel, so that closeAll can close it.
+func (r *Run) holds(closer func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closers = append(r.closers, closer)
+}
+
+func (r *Run) closeAll() {
+	r.mu.Lock()
+	closers := r.closers
+	r.closers = nil
+	r.mu.Unlock()
+	for _, closer := range closers {
+		closer()
+	}
+}

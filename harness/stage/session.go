@@ -1,0 +1,222 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/world"
+)
+
+// Session plays the cases of one sandbox, one after the other.
+type Session struct {
+	Plan  plan.Plan
+	Write func(journal.Event) // takes each event as one line of the journal
+	Root  string              // folder that holds a folder a case
+
+	played int
+}
+
+// Ended is what a case left behind.
+type Ended struct {
+	Observation journal.Observation
+	Dirty       []string // why the sandbox should not be used again; empty if it is as it was
+}
+
+func (session *Session) slowness() float64 {
+	if session.Plan.Manifest.Slowness > 0 {
+		return session.Plan.Manifest.Slowness
+	}
+	return 1
+}
+
+func (session *Session) has(capability string) bool {
+	return slices.Contains(session.Plan.Manifest.Capabilities, capability)
+}
+
+// Budget is the time that a case may take with this implementation.
+func (session *Session) Budget(c plan.Case) time.Duration {
+	return time.Duration(float64(c.Budget()) * session.slowness())
+}
+
+// Play runs one scenario as one case and cleans up after it. It writes all
+// events between, but not, the start and the end of the case.
+func (session *Session) Play(ctx context.Context, spec Spec, c plan.Case) Ended {
+	if missing := slices.IndexFunc(spec.Needs, func(need string) bool { return !session.has(need) }); missing >= 0 {
+		return Ended{Observation: session.lacking(spec.Needs[missing])}
+	}
+	session.played++
+	ctx, cancel := context.WithTimeout(ctx, session.Budget(c))
+	defer cancel()
+	s := &Stage{
+		World: world.New(), ctx: ctx, session: session, spec: spec, role: c.Role,
+		number: session.played, dir: filepath.Join(session.Root, fmt.Sprint(session.played)), begun: time.Now(),
+	}
+	s.record = &record{
+		write: session.Write, secrets: s.World.Secrets,
+		stamp: journal.Event{Case: c.ID, Attempt: session.Plan.Attempt, Role: string(c.Role)},
+	}
+	observation := s.play()
+	dirty := s.cleanUp()
+	if spec.Alters {
+		dirty = append(dirty, "the scenario changes what all cases share")
+	}
+	s.record.close()
+	return Ended{Observation: observation, Dirty: dirty}
+}
+
+func (session *Session) lacking(capability string) journal.Observation {
+	why, ok := session.Plan.Manifest.Lacks[capability]
+	if !ok {
+		why = "the manifest does not declare it"
+	}
+	return journal.Observation{Outcome: journal.NotApplicable, Capability: capability, Says: why}
+}
+
+// play runs the scenario and turns whatever ends it into an observation.
+func (s *Stage) play() (observation journal.Observation) {
+	defer func() {
+		switch fault := recover().(type) {
+		case nil:
+		case stop:
+			observation = fault.observation
+		default:
+			observation = journal.Observation{
+				Outcome: journal.HarnessError,
+				Says:    s.text(fmt.Sprintf("panic: %v", fault)), Actual: s.text(string(debug.Stack())),
+			}
+		}
+	}()
+	s.must(s.furnish())
+	s.spec.Run(s)
+	return journal.Observation{Outcome: journal.Held}
+}
+
+// furnish makes the folder of the case and starts to watch.
+func (s *Stage) furnish() error {
+	if err := os.MkdirAll(s.session.Root, 0o755); err != nil {
+		return fmt.Errorf("make folder of cases: %w", err)
+	}
+	worker := fixtures[WorkerAccount]
+	for _, dir := range []struct {
+		name  string
+		owner Account
+	}{{"", root}, {"dags", root}, {"barrier", root}, {"home", worker}, {"logs", worker}, {"bundles", worker}} {
+		if err := makeDir(s.Path(dir.name), dir.owner, 0o755); err != nil {
+			return err
+		}
+	}
+	if probe := s.session.Plan.Manifest.Probe; probe != "" {
+		text, err := os.ReadFile(filepath.Join(s.session.Plan.Implementation, probe))
+		if err != nil {
+			return fmt.Errorf("read the probe of the implementation: %w", err)
+		}
+		if err := writeFile(s.Path("dags", filepath.Base(probe)), string(text), root, 0o644); err != nil {
+			return err
+		}
+	}
+	var err error
+	s.watch, err = newWatch(fixtureUIDs())
+	return err
+}
+
+// dagFile is the path of the Dag file below the bundle.
+func (s *Stage) dagFile(task Task) string {
+	if task.DagFile != "" {
+		return task.DagFile
+	}
+	return filepath.Base(s.session.Plan.Manifest.Probe)
+}
+
+// cleanUp ends everything that belongs to the case and says what it could not
+// put back.
+func (s *Stage) cleanUp() (dirty []string) {
+	var errs []error
+	runs := s.allRuns()
+	if s.watch != nil {
+		s.watch.end()
+		s.watch.poll()
+		s.journalProcesses(runs)
+	}
+	for _, r := range runs {
+		r.closeAll()
+	}
+	if s.api != nil {
+		errs = append(errs, s.api.server.Close())
+	}
+	if s.watch != nil {
+		errs = append(errs, s.killAll())
+	}
+	for _, r := range runs {
+		for _, b := range r.barriers {
+			b.close()
+		}
+		if r.root.PID != 0 {
+			errs = append(errs, waitFor(r.ended, "the process of "+r.label+" was killed and does not end"))
+			errs = append(errs, waitFor(r.drained, "the channels of "+r.label+" do not come to their end"))
+		}
+	}
+	slices.Reverse(s.undo)
+	for _, undo := range s.undo {
+		errs = append(errs, undo())
+	}
+	errs = append(errs, s.mountsLeft(), os.RemoveAll(s.dir), removeFixtureFiles())
+	for _, err := range errs {
+		if err != nil {
+			dirty = append(dirty, err.Error())
+			s.record.step("stage", "clean-up: "+err.Error())
+		}
+	}
+	return dirty
+}
+
+func waitFor(done <-chan struct{}, otherwise string) error {
+	timer := time.NewTimer(killTime)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-timer.C:
+		return errors.New(otherwise)
+	}
+}
+
+// journalProcesses writes what is known of every process of the case.
+func (s *Stage) journalProcesses(runs []*Run) {
+	for _, r := range runs {
+		for _, p := range s.watch.of(r) {
+			note := "ended"
+			if p.Alive() {
+				note = "left over: alive at the end of the scenario"
+			}
+			s.record.put(journal.Event{Kind: journal.Process, Run: r.label, Proc: p.event(note)})
+		}
+	}
+}
+
+// mountsLeft names mounts below the folder of the case or a home.
+func (s *Stage) mountsLeft() error {
+	raw, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return fmt.Errorf("list mounts: %w", err)
+	}
+	var left []string
+	for line := range strings.Lines(string(raw)) {
+		fields := strings.Fields(line)
+		if len(fields) > 4 && (strings.HasPrefix(fields[4], s.dir+"/") || strings.HasPrefix(fields[4], "/home/")) {
+			left = append(left, fields[4])
+		}
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("mounts are left: %s", strings.Join(left, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package stage
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/world"
+)
+
+// patience is how long the stage waits for one thing the implementation should
+// do, before the slowness of the implementation is applied.
+const patience = 20 * time.Second
+
+// Stage is one case while it runs. Its methods other than those of World are
+// for the goroutine of Spec.Run.
+type Stage struct {
+	World *world.World
+
+	ctx     context.Context
+	session *Session
+	spec    Spec
+	role    plan.Role
+	number  int // of the case within the sandbox
+	dir     string
+	begun   time.Time
+	record  *record
+	watch   *watch
+	api     *apiServer
+
+	mu       sync.Mutex
+	runs     []*Run
+	undo     []func() error // what the clean-up puts back, last first
+	suspects []string       // why the sandbox should not be used again
+}
+
+// Role returns the part that the implementation plays in this case.
+func (s *Stage) Role() plan.Role { return s.role }
+
+// Context is done when the budget of the case has passed.
+func (s *Stage) Context() context.Context { return s.ctx }
+
+// Step writes one line of "who did what" into the journal.
+func (s *Stage) Step(text string) { s.record.step("stage", text) }
+
+// Nonce returns a text of 24 characters that no other part of this run knows.
+func (s *Stage) Nonce() string {
+	raw := make([]byte, 12)
+	_, _ = rand.Read(raw) // crypto/rand never fails
+	return hex.EncodeToString(raw)
+}
+
+// Secret returns a Nonce that the journal never shows.
+func (s *Stage) Secret() string {
+	secret := s.Nonce()
+	s.World.AddSecret(secret)
+	return secret
+}
+
+// Path returns a path below the folder of the case, which is removed afterwards.
+// The folder holds dags, home (AIRFLOW_HOME), logs, bundles and barrier.
+func (s *Stage) Path(parts ...string) string {
+	return filepath.Join(append([]string{s.dir}, parts...)...)
+}
+
+// ConfigPath is where a Task's ConfigFile is written.
+func (s *Stage) ConfigPath() string { return s.Path("home", "airflow.cfg") }
+
+// Has reports whether the implementation declares a capability.
+func (s *Stage) Has(capability string) bool { return s.session.has(capability) }
+
+// scaled returns a time stretched by the slowness of the implementation.
+func (s *Stage) scaled(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * s.session.slowness())
+}
+
+func (s *Stage) text(text string) string { return s.record.clean(text) }
+
+// first is the requirement that takes deadlines and control failures.
+func (s *Stage) first() string {
+	if len(s.spec.Verifies) == 0 {
+		return ""
+	}
+	return s.spec.Verifies[0]
+}
+
+// within waits until done is closed. A deadline that passes is a violation of
+// the scenario's first requirement, which says what was awaited and what saw
+// says was there instead.
+func (s *Stage) within(d time.Duration, awaited string, done <-chan struct{}, saw func() string) {
+	ctx, cancel := context.WithTimeout(s.ctx, d)
+	defer cancel()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.late(d, awaited, saw())
+	}
+}
+
+// until waits until the world is as holds says, or instead is closed; it
+// reports whether holds does.
+func (s *Stage) until(d time.Duration, awaited string, holds func() bool, instead <-chan struct{}, saw func() string) bool {
+	ctx, cancel := context.WithTimeout(s.ctx, d)
+	defer cancel()
+	either, stopEither := context.WithCancel(ctx)
+	defer stopEither()
+	go func() {
+		select {
+		case <-instead:
+			stopEither()
+		case <-either.Done():
+		}
+	}()
+	if err := s.World.Wait(either, holds); err == nil {
+		return true
+	}
+	if ctx.Err() != nil {
+		s.late(d, awaited, saw())
+	}
+	return holds()
+}
+
+// late is the violation of a deadline.
+func (s *Stage) late(d time.Duration, awaited, saw string) {
+	limit := fmt.Sprintf("within %v", d.Round(time.Millisecond))
+	if err := context.Cause(s.ctx); err != nil {
+		limit = "within the budget of the case"
+		if errors.Is(err, context.Canceled) {
+			s.broken("the case was ended while it waited for %s", awaited)
+		}
+	}
+	s.violated(s.first(), "waited in vain for "+awaited, limit+": "+awaited, saw)
+}
