@@ -1,0 +1,100 @@
+//go:build linux
+
+package layer
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Unpack makes below dir, an empty directory, what Pack wrote. It needs root.
+func Unpack(r io.Reader, dir string) error {
+	in := tar.NewReader(r)
+	for {
+		header, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("unpack layer: %w", err)
+		}
+		if !filepath.IsLocal(header.Name) {
+			return fmt.Errorf("unpack layer: entry %q leads out of the layer", header.Name)
+		}
+		if err := unpackEntry(in, header, dir); err != nil {
+			return fmt.Errorf("unpack %s of the layer: %w", header.Name, err)
+		}
+	}
+}
+
+func unpackEntry(in io.Reader, header *tar.Header, dir string) error {
+	path := filepath.Join(dir, header.Name)
+	switch header.Typeflag {
+	case tar.TypeDir:
+		if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	case tar.TypeReg:
+		if err := writeFile(path, in); err != nil {
+			return err
+		}
+	case tar.TypeLink:
+		if !filepath.IsLocal(header.Linkname) {
+			return fmt.Errorf("link to %q leads out of the layer", header.Linkname)
+		}
+		return os.Link(filepath.Join(dir, header.Linkname), path)
+	case tar.TypeSymlink:
+		if err := os.Symlink(header.Linkname, path); err != nil {
+			return err
+		}
+	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+		kind := map[byte]uint32{tar.TypeChar: unix.S_IFCHR, tar.TypeBlock: unix.S_IFBLK, tar.TypeFifo: unix.S_IFIFO}[header.Typeflag]
+		device := unix.Mkdev(uint32(header.Devmajor), uint32(header.Devminor))
+		if err := unix.Mknod(path, kind|0o600, int(device)); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("entry of unknown type %q", header.Typeflag)
+	}
+	return attributes(path, header)
+}
+
+func writeFile(path string, content io.Reader) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, content)
+	return errors.Join(err, f.Close())
+}
+
+// attributes sets owner, mode, extended attributes and time, in this order: a change of owner
+// clears setuid bits and capabilities.
+func attributes(path string, header *tar.Header) error {
+	if err := os.Lchown(path, header.Uid, header.Gid); err != nil {
+		return err
+	}
+	if header.Typeflag != tar.TypeSymlink {
+		if err := unix.Chmod(path, uint32(header.Mode)&0o7777); err != nil {
+			return err
+		}
+	}
+	for record, value := range header.PAXRecords {
+		name, is := strings.CutPrefix(record, xattrRecord)
+		if !is {
+			continue
+		}
+		if err := unix.Lsetxattr(path, name, []byte(value), 0); err != nil {
+			return fmt.Errorf("set extended attribute %s: %w", name, err)
+		}
+	}
+	at := unix.NsecToTimespec(header.ModTime.UnixNano())
+	return unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{at, at}, unix.AT_SYMLINK_NOFOLLOW)
+}

@@ -1,0 +1,219 @@
+package namespace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/harness/sandbox"
+)
+
+// ErrProvision is wrapped by the error of a provision.sh that failed; the text names its log.
+var ErrProvision = errors.New("provisioning failed")
+
+const hostname = "understudy"
+
+// Available returns nil where this process may make namespaces, otherwise an
+// error that wraps sandbox.ErrUnavailable and says what is missing.
+func Available() error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("namespace: needs root, and this is user %d: start it with sudo: %w", os.Geteuid(), sandbox.ErrUnavailable)
+	}
+	scratch, err := scratchFor()
+	if err != nil {
+		return err
+	}
+	t, err := newThread(scratch)
+	if err != nil {
+		return fmt.Errorf("namespace: %w (a container without the SYS_ADMIN capability?): %w", err, sandbox.ErrUnavailable)
+	}
+	t.close()
+	return nil
+}
+
+// scratchFor returns a directory to mount a tmpfs on that hides none of the needed paths.
+func scratchFor(needed ...string) (string, error) {
+next:
+	for _, dir := range []string{"/tmp", "/mnt", "/media", "/srv", "/opt"} {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			continue
+		}
+		for _, path := range needed {
+			if path == dir || strings.HasPrefix(path, dir+"/") {
+				continue next
+			}
+		}
+		return dir, nil
+	}
+	return "", fmt.Errorf("namespace: none of /tmp, /mnt, /media, /srv, /opt can take a tmpfs of a new mount namespace: %w", sandbox.ErrUnavailable)
+}
+
+// Backend starts sandboxes as namespaces. Its tmpfs holds:
+//
+//	bin, implementation   copies owned by root, bound into each sandbox
+//	layer                 the unpacked layer of provision.sh (root: host)
+//	upper, work           changes while a layer is made
+type Backend struct {
+	config  Config
+	scratch string
+	thread  *thread
+	lower   []string
+	facts   map[string]string
+
+	mu      sync.Mutex
+	running map[*process]struct{}
+}
+
+// New returns a backend that is not prepared yet.
+func New(config Config) *Backend {
+	return &Backend{config: config, facts: map[string]string{}, running: map[*process]struct{}{}}
+}
+
+// Name returns "namespace".
+func (b *Backend) Name() string { return "namespace" }
+
+// Environment describes kernel and root of the sandboxes.
+func (b *Backend) Environment() map[string]string { return b.facts }
+
+// Prepare makes the mount namespace and what all sandboxes share in it.
+func (b *Backend) Prepare(ctx context.Context, progress sandbox.Progress) error {
+	if err := Available(); err != nil {
+		return err
+	}
+	cache, err := filepath.Abs(b.config.Cache)
+	if err != nil {
+		return fmt.Errorf("find the cache folder: %w", err)
+	}
+	b.config.Cache = cache
+	if b.scratch, err = scratchFor(cache); err != nil {
+		return err
+	}
+	if b.thread, err = newThread(b.scratch); err != nil {
+		return fmt.Errorf("namespace: %w", err)
+	}
+	if err := b.copyIn(); err != nil {
+		return err
+	}
+	b.facts["kernel"] = kernel()
+	b.facts["root"] = b.config.Manifest.Sandbox.Root
+	switch b.config.Manifest.Sandbox.Root {
+	case "host":
+		return b.prepareLayer(ctx, progress)
+	case "trixie":
+		return b.prepareRoot(ctx, progress)
+	}
+	return fmt.Errorf("namespace: sandbox root %q is not known: host and trixie are", b.config.Manifest.Sandbox.Root)
+}
+
+func kernel() string {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(name.Release[:])
+}
+
+// copyIn copies the helper commands and the manifest's folder into the tmpfs. The sources are read
+// outside the thread, where the tmpfs covers nothing.
+func (b *Backend) copyIn() error {
+	var dir *os.File
+	err := b.thread.do(func() (err error) {
+		dir, err = os.Open(b.scratch)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("open the scratch tmpfs: %w", err)
+	}
+	defer dir.Close()
+	inside := fmt.Sprintf("/proc/self/fd/%d", dir.Fd())
+	if err := sandbox.CopyCommands(b.config.Bin, filepath.Join(inside, "bin")); err != nil {
+		return err
+	}
+	return sandbox.CopyFolder(b.config.Manifest.Dir, filepath.Join(inside, "implementation"))
+}
+
+// Start starts one sandbox and hands it the plan.
+func (b *Backend) Start(ctx context.Context, planLine []byte) (sandbox.Process, error) {
+	spec := Spec{
+		Lower:    b.lower,
+		Scratch:  b.scratch,
+		Hostname: hostname,
+		Tmpfs: []Tmpfs{
+			{"/tmp", 0o1777}, {"/run", 0o755}, {"/home", 0o755}, {"/srv", 0o755}, {"/root", 0o700},
+		},
+		Binds: []Bind{
+			{b.inScratch("bin"), sandbox.Bin, true},
+			{b.inScratch("implementation"), sandbox.Implementation, true},
+		},
+		Files: []File{
+			{"/etc/hostname", hostname + "\n"},
+			{"/etc/hosts", "127.0.0.1 localhost " + hostname + "\n::1 localhost\n"},
+			{"/etc/resolv.conf", ""},
+		},
+	}
+	p, err := b.spawn(spec, unix.CLONE_NEWNET, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.tell(ctx, planLine); err != nil {
+		p.Kill()
+		p.Wait()
+		return nil, fmt.Errorf("hand the plan to the sandbox: %w: %s", err, p.Diagnostics())
+	}
+	return p, nil
+}
+
+func (b *Backend) inScratch(name string) string { return filepath.Join(b.scratch, name) }
+
+// spawn starts the inner half with spec, in new namespaces and those of flags. Standard error goes to
+// diagnostics if given, else it is kept by the process.
+func (b *Backend) spawn(spec Spec, flags uintptr, diagnostics io.Writer) (*process, error) {
+	p, err := newProcess(b.inScratch("bin/understudy-worker"), spec, flags)
+	if err != nil {
+		return nil, err
+	}
+	if diagnostics != nil {
+		p.cmd.Stderr = diagnostics
+	}
+	if err := b.thread.do(p.start); err != nil {
+		return nil, fmt.Errorf("start a sandbox: %w", err)
+	}
+	b.mu.Lock()
+	b.running[p] = struct{}{}
+	b.mu.Unlock()
+	p.ended = func() {
+		b.mu.Lock()
+		delete(b.running, p)
+		b.mu.Unlock()
+	}
+	return p, nil
+}
+
+// Close kills what still runs and gives up the mount namespace with all that is in it.
+func (b *Backend) Close() error {
+	if b.thread == nil {
+		return nil
+	}
+	b.mu.Lock()
+	var left []*process
+	for p := range b.running {
+		left = append(left, p)
+	}
+	b.mu.Unlock()
+	for _, p := range left {
+		p.Kill()
+		p.Wait()
+	}
+	b.thread.close()
+	b.thread = nil
+	return nil
+}
+
+var _ sandbox.Backend = (*Backend)(nil)

@@ -1,0 +1,139 @@
+package namespace
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/harness/sandbox"
+)
+
+// planDeadline bounds how long a sandbox may take to read its plan.
+const planDeadline = 20 * time.Second
+
+// process is the first process of one sandbox, seen from outside.
+type process struct {
+	cmd    *exec.Cmd
+	spec   []byte
+	stdin  *os.File
+	events *os.File
+	tail   sandbox.Tail
+	ended  func()
+
+	wait   sync.Once
+	result error
+}
+
+func newProcess(worker string, spec Spec, flags uintptr) (*process, error) {
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return nil, fmt.Errorf("write sandbox spec: %w", err)
+	}
+	p := &process{cmd: exec.Command(worker, "sandbox"), spec: text, ended: func() {}}
+	p.cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
+	p.cmd.Dir = "/"
+	p.cmd.Stderr = &p.tail
+	p.cmd.WaitDelay = 5 * time.Second
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | flags,
+		Pdeathsig:  syscall.SIGKILL,
+		Setsid:     true, // a Ctrl-C at the terminal is for the outer command alone
+	}
+	return p, nil
+}
+
+// start runs on the backend's thread. The child's ends of all pipes are closed here before
+// anything is read, so that the end of the child is seen as end of file.
+func (p *process) start() error {
+	specFile, err := memfd("sandbox-spec", p.spec)
+	if err != nil {
+		return err
+	}
+	defer specFile.Close()
+	stdin, stdinWrite, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("make pipe: %w", err)
+	}
+	defer stdin.Close()
+	events, stdout, err := os.Pipe()
+	if err != nil {
+		return errors.Join(fmt.Errorf("make pipe: %w", err), stdinWrite.Close())
+	}
+	defer stdout.Close()
+	p.cmd.Stdin, p.cmd.Stdout = stdin, stdout
+	p.cmd.ExtraFiles = []*os.File{specFile} // descriptor 3, SpecFD
+	if err := p.cmd.Start(); err != nil {
+		return errors.Join(err, stdinWrite.Close(), events.Close())
+	}
+	p.stdin, p.events = stdinWrite, events
+	return nil
+}
+
+func memfd(name string, content []byte) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make memory file: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	if _, err := f.Write(content); err != nil {
+		return nil, errors.Join(fmt.Errorf("write memory file: %w", err), f.Close())
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, errors.Join(fmt.Errorf("rewind memory file: %w", err), f.Close())
+	}
+	return f, nil
+}
+
+// tell writes the plan, which may exceed what the pipe holds.
+func (p *process) tell(ctx context.Context, planLine []byte) error {
+	deadline := time.Now().Add(planDeadline)
+	if at, ok := ctx.Deadline(); ok && at.Before(deadline) {
+		deadline = at
+	}
+	if err := p.stdin.SetWriteDeadline(deadline); err != nil {
+		return err
+	}
+	if _, err := p.stdin.Write(planLine); err != nil {
+		return err
+	}
+	return p.stdin.SetWriteDeadline(time.Time{})
+}
+
+func (p *process) Events() io.Reader   { return p.events }
+func (p *process) Diagnostics() string { return p.tail.String() }
+
+// End closes the life line; to end what has ended is no error.
+func (p *process) End() error {
+	if err := p.stdin.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+		return fmt.Errorf("end the sandbox: %w", err)
+	}
+	return nil
+}
+
+// Kill ends the first process, and with it the pid namespace.
+func (p *process) Kill() error {
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("kill the sandbox: %w", err)
+	}
+	return nil
+}
+
+// Wait may be called more than once, from several goroutines.
+func (p *process) Wait() error {
+	p.wait.Do(func() {
+		p.result = p.cmd.Wait()
+		p.stdin.Close()
+		p.events.Close()
+		p.ended()
+	})
+	return p.result
+}

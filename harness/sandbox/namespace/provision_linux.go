@@ -1,0 +1,321 @@
+package namespace
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/understudy-conformance/understudy/harness/sandbox"
+	"github.com/understudy-conformance/understudy/harness/sandbox/layer"
+)
+
+// cacheFormat changes when layers or roots of earlier versions can no longer be used.
+const cacheFormat = "1"
+
+// suite is the Debian release of a root of its own.
+const suite = "trixie"
+
+//go:embed provision.sh
+var provisionScript string
+
+//go:embed base.sh
+var baseScript string
+
+// certificates is the bundle that provision.sh finds as /run/secrets/ca.crt, if the host has it:
+// behind a proxy that signs its own certificates, downloads need it.
+const certificates = "/etc/ssl/certs/ca-certificates.crt"
+
+// prepareLayer makes, or finds in the cache, what provision.sh adds to the host's
+// root, and unpacks it into the tmpfs.
+func (b *Backend) prepareLayer(ctx context.Context, progress sandbox.Progress) error {
+	key := layer.NewKey()
+	if err := b.fingerprint(key); err != nil {
+		return err
+	}
+	for _, path := range []string{"/etc/os-release", "/var/lib/dpkg/status"} {
+		if err := key.File(path, path, true); err != nil {
+			return err
+		}
+	}
+	entry, err := layer.At(filepath.Join(b.config.Cache, "layers"), key.String()+".tar")
+	if err != nil {
+		return err
+	}
+	waiting := func() { progress("another run is making the same layer; waiting for it") }
+	err = entry.Make(ctx, waiting, func(partial string, log io.Writer) error {
+		if err := debianLike(); err != nil {
+			return err
+		}
+		progress("preparing a layer over / with provision.sh (once; nothing on this machine changes)")
+		changes, err := b.changes("provision")
+		if err != nil {
+			return err
+		}
+		spec := b.workshop(provisionScript, sandbox.Implementation+"/"+b.config.Manifest.Sandbox.Provision)
+		spec.Lower, spec.Upper = []string{"/"}, changes
+		if err := b.runWorkshop(ctx, spec, log, progress); err != nil {
+			return fmt.Errorf("%w; whole log: %s", err, entry.Log)
+		}
+		return b.pack(filepath.Join(changes, "upper"), partial)
+	})
+	if err != nil {
+		return fmt.Errorf("namespace: layer over /: %w", err)
+	}
+	if err := b.unpack(entry.Path, "layer"); err != nil {
+		return err
+	}
+	b.lower = []string{b.inScratch("layer"), "/"}
+	b.facts["layer"] = key.String()
+	return nil
+}
+
+// prepareRoot makes, or finds in the cache, a Debian root of its own with provision.sh applied.
+func (b *Backend) prepareRoot(ctx context.Context, progress sandbox.Progress) error {
+	key := layer.NewKey()
+	key.Text("suite", suite)
+	if err := b.fingerprint(key); err != nil {
+		return err
+	}
+	entry, err := layer.At(filepath.Join(b.config.Cache, "roots"), key.String())
+	if err != nil {
+		return err
+	}
+	waiting := func() { progress("another run is making the same root; waiting for it") }
+	err = entry.Make(ctx, waiting, func(partial string, log io.Writer) error {
+		base, err := b.base(ctx, progress)
+		if err != nil {
+			return err
+		}
+		if err := os.Mkdir(partial, 0o755); err != nil {
+			return fmt.Errorf("make the folder of the root: %w", err)
+		}
+		if err := unpackFile(base, partial); err != nil {
+			return err
+		}
+		progress("preparing the " + suite + " root with provision.sh (once)")
+		spec := b.workshop(provisionScript, sandbox.Implementation+"/"+b.config.Manifest.Sandbox.Provision)
+		spec.Lower, spec.Writable = []string{partial}, true
+		if err := b.runWorkshop(ctx, spec, log, progress); err != nil {
+			return fmt.Errorf("%w; whole log: %s", err, entry.Log)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("namespace: %s root: %w", suite, err)
+	}
+	b.lower = []string{entry.Path}
+	b.facts["layer"] = key.String()
+	return nil
+}
+
+// base makes, or finds in the cache, the tar of a minimal Debian.
+func (b *Backend) base(ctx context.Context, progress sandbox.Progress) (string, error) {
+	entry, err := layer.At(filepath.Join(b.config.Cache, "roots"), suite+"-"+runtime.GOARCH+"-"+cacheFormat+".tar")
+	if err != nil {
+		return "", err
+	}
+	waiting := func() { progress("another run is making the same base; waiting for it") }
+	err = entry.Make(ctx, waiting, func(partial string, log io.Writer) error {
+		if _, err := exec.LookPath("mmdebstrap"); err != nil {
+			if err := debianLike(); err != nil {
+				return err
+			}
+		}
+		progress("making a minimal Debian " + suite + " with mmdebstrap (once; nothing on this machine changes)")
+		changes, err := b.changes("base")
+		if err != nil {
+			return err
+		}
+		output := filepath.Join(b.config.Cache, "roots")
+		const inside = "/understudy/output"
+		spec := b.workshop(baseScript, suite, inside+"/"+filepath.Base(partial))
+		spec.Lower, spec.Upper = []string{"/"}, changes
+		spec.Binds = append(spec.Binds, Bind{Source: output, Target: inside})
+		if err := b.runWorkshop(ctx, spec, log, progress); err != nil {
+			return fmt.Errorf("%w; whole log: %s", err, entry.Log)
+		}
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("minimal Debian: %w", err)
+	}
+	return entry.Path, nil
+}
+
+// fingerprint adds to key all that decides what provision.sh does, the root it runs in excepted.
+func (b *Backend) fingerprint(key *layer.Key) error {
+	key.Text("format", cacheFormat)
+	key.Text("architecture", runtime.GOARCH)
+	key.Text("wrapper", provisionScript)
+	for _, name := range append([]string{b.config.Manifest.Sandbox.Provision}, b.config.Manifest.Sandbox.Files...) {
+		if err := key.File(name, filepath.Join(b.config.Manifest.Dir, name), false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// debianLike returns nil on systems with apt and dpkg, over whose root a layer can be prepared.
+func debianLike() error {
+	for _, command := range []string{"apt-get", "dpkg"} {
+		if _, err := exec.LookPath(command); err != nil {
+			return fmt.Errorf("no %s here: a layer over / can be prepared on Debian and its descendants only. "+
+				"Elsewhere install mmdebstrap and write \"root: trixie\" in the manifest, or use --sandbox docker: %w", command, sandbox.ErrUnavailable)
+		}
+	}
+	return nil
+}
+
+// workshop is the spec of a sandbox in which a script prepares a root: with the
+// host's network, name servers and certificates. Its caller says over which root.
+func (b *Backend) workshop(script string, args ...string) Spec {
+	spec := Spec{
+		Scratch:  b.scratch,
+		Hostname: hostname,
+		Tmpfs:    []Tmpfs{{"/tmp", 0o1777}, {"/run", 0o755}, {"/root", 0o700}},
+		Binds:    []Bind{{b.inScratch("implementation"), sandbox.Implementation, true}},
+		Argv:     append([]string{"/bin/sh", "-c", script, "provision"}, args...),
+		Env:      []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"},
+	}
+	if _, err := os.Stat(certificates); err == nil {
+		spec.Binds = append(spec.Binds, Bind{certificates, "/run/secrets/ca.crt", true})
+	}
+	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} {
+		if value, set := os.LookupEnv(name); set {
+			spec.Env = append(spec.Env, name+"="+value)
+		}
+	}
+	hosts, _ := os.ReadFile("/etc/hosts") // absent: the two lines below are enough
+	spec.Files = []File{{"/etc/hosts", string(hosts) + "127.0.0.1 localhost " + hostname + "\n"}}
+	if servers, err := os.ReadFile("/etc/resolv.conf"); err == nil {
+		spec.Files = append(spec.Files, File{"/etc/resolv.conf", string(servers)})
+	}
+	return spec
+}
+
+// changes makes the two directories of an overlay's upper side in the tmpfs.
+func (b *Backend) changes(name string) (string, error) {
+	dir := b.inScratch(name)
+	err := b.thread.do(func() error {
+		for _, sub := range []string{"upper", "work"} {
+			path := filepath.Join(dir, sub)
+			if err := errors.Join(os.MkdirAll(path, 0o755), os.Chmod(path, 0o755)); err != nil {
+				return fmt.Errorf("make folder in the scratch tmpfs: %w", err)
+			}
+		}
+		return nil
+	})
+	return dir, err
+}
+
+// runWorkshop runs the spec's script to its end. All it prints goes to the log,
+// lines like "[2/4] text" to progress as well.
+func (b *Backend) runWorkshop(ctx context.Context, spec Spec, log io.Writer, progress sandbox.Progress) error {
+	out := &lines{log: log, progress: progress}
+	p, err := b.spawn(spec, 0, out)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { p.Kill() })
+	defer stop()
+	p.End()
+	io.Copy(out, p.Events())
+	err = p.Wait()
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted: %w", ctx.Err())
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w; its last words:\n%s", ErrProvision, err, out.last())
+	}
+	return nil
+}
+
+var stepLine = regexp.MustCompile(`^\[\d+/\d+\] `)
+
+// lines copies to a log and picks the lines that people want to see meanwhile.
+type lines struct {
+	mu       sync.Mutex
+	log      io.Writer
+	progress sandbox.Progress
+	rest     []byte
+	tail     []string
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rest = append(l.rest, p...)
+	for {
+		i := bytes.IndexByte(l.rest, '\n')
+		if i < 0 && len(l.rest) < bufio.MaxScanTokenSize {
+			break
+		}
+		if i < 0 {
+			i = len(l.rest) - 1
+		}
+		line := strings.TrimRight(string(l.rest[:i+1]), "\r\n")
+		l.rest = l.rest[i+1:]
+		if stepLine.MatchString(line) {
+			l.progress(line)
+		}
+		if l.tail = append(l.tail, line); len(l.tail) > 15 {
+			l.tail = l.tail[1:]
+		}
+	}
+	return l.log.Write(p)
+}
+
+func (l *lines) last() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return "    " + strings.Join(append(l.tail, string(l.rest)), "\n    ")
+}
+
+// pack writes the layer that lies in the tmpfs as tar to path, which lies in the cache. What the sandbox
+// brings along anew each time stays out.
+func (b *Backend) pack(dir, path string) error {
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("write layer: %w", err)
+	}
+	err = b.thread.do(func() error {
+		return layer.Pack(out, dir, "dev", "proc", "sys", "run", "tmp", "root", "understudy", "etc/hosts", "etc/resolv.conf", "etc/hostname")
+	})
+	return errors.Join(err, out.Close())
+}
+
+// unpack unpacks a tar of the cache into a new directory of the tmpfs.
+func (b *Backend) unpack(path, name string) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open layer: %w", err)
+	}
+	defer in.Close()
+	return b.thread.do(func() error {
+		dir := b.inScratch(name)
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return fmt.Errorf("make folder in the scratch tmpfs: %w", err)
+		}
+		return layer.Unpack(bufio.NewReaderSize(in, 1<<20), dir)
+	})
+}
+
+func unpackFile(path, dir string) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open base: %w", err)
+	}
+	defer in.Close()
+	return layer.Unpack(bufio.NewReaderSize(in, 1<<20), dir)
+}

@@ -1,0 +1,74 @@
+// Package namespace makes sandboxes out of Linux namespaces: root, no engine,
+// about ten milliseconds each.
+//
+// It has two halves. The outer half (Backend) prepares, once a run, a tmpfs in a
+// mount namespace of its own that the host never sees, and starts each sandbox
+// from there as "understudy-worker sandbox". The inner half (Enter) runs as first
+// process of the new namespaces: it mounts, pivots, and returns into the
+// worker's init. Both die with the outer command: by end of standard input, by
+// PDEATHSIG, and by the end of the pid namespace.
+//
+//	outer thread (mount namespace A: tmpfs with layer, helper commands, manifest folder)
+//	  `- clone(NEWNS|NEWPID|NEWNET|NEWIPC|NEWUTS) understudy-worker sandbox, spec on fd 3
+//	       overlay(upper: own tmpfs, lower: layer, /) -> proc, dev, tmp, run -> pivot_root -> init
+package namespace
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+)
+
+// SpecFD is the descriptor on which "understudy-worker sandbox" finds its Spec.
+const SpecFD = 3
+
+// Spec says what the inner half mounts. Paths of sources are those of the mount
+// namespace that it was started in; targets are below the new root.
+type Spec struct {
+	Lower    []string `json:"lower"`              // directories of the root, topmost first
+	Writable bool     `json:"writable,omitempty"` // the only Lower is the root itself, changes go into it
+	Upper    string   `json:"upper,omitempty"`    // holds "upper" and "work", for changes that are to be kept; "" for a tmpfs
+	Scratch  string   `json:"scratch"`            // an existing directory to mount that tmpfs on
+	Tmpfs    []Tmpfs  `json:"tmpfs,omitempty"`    // empty directories that cover what the root has there
+	Binds    []Bind   `json:"binds,omitempty"`
+	Files    []File   `json:"files,omitempty"` // written after the binds, replacing what is there
+	Hostname string   `json:"hostname"`
+	// Argv, when given, is executed with Env in place of the worker's init.
+	Argv []string `json:"argv,omitempty"`
+	Env  []string `json:"env,omitempty"`
+}
+
+// Tmpfs is an empty file system in memory, owned by root.
+type Tmpfs struct {
+	Path string `json:"path"`
+	Mode uint32 `json:"mode"` // permission bits with sticky bit, as mount(8) takes them
+}
+
+// Bind shows a file or folder of outside inside.
+type Bind struct {
+	Source   string `json:"source"`
+	Target   string `json:"target"`
+	ReadOnly bool   `json:"read_only,omitempty"`
+}
+
+// File is a small text file, mode 0644, owned by root.
+type File struct {
+	Path string `json:"path"`
+	Text string `json:"text"`
+}
+
+// ReadSpec reads the Spec from SpecFD to its end and closes the descriptor.
+func ReadSpec() (Spec, error) {
+	f := os.NewFile(SpecFD, "sandbox spec")
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return Spec{}, fmt.Errorf("read sandbox spec from descriptor %d: %w", SpecFD, err)
+	}
+	var spec Spec
+	if err := json.Unmarshal(text, &spec); err != nil {
+		return Spec{}, fmt.Errorf("sandbox spec of %d bytes: %w", len(text), err)
+	}
+	return spec, nil
+}
