@@ -142,12 +142,18 @@ func fromJSON(data []byte) ([]byte, error) {
 	return out, nil
 }
 
-func appendFromJSON(dst []byte, dec *json.Decoder, depth int) ([]byte, error) {
+// nextToken reads a token where one has to come.
+func nextToken(dec *json.Decoder) (json.Token, error) {
 	tok, err := dec.Token()
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return tok, err
+}
+
+func appendFromJSON(dst []byte, dec *json.Decoder, depth int) ([]byte, error) {
+	tok, err := nextToken(dec)
 	if err != nil {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
 		return dst, err
 	}
 	switch tok := tok.(type) {
@@ -174,7 +180,7 @@ func appendFromArray(dst []byte, dec *json.Decoder, depth int) ([]byte, error) {
 			return dst, err
 		}
 	}
-	if _, err := dec.Token(); err != nil {
+	if _, err := nextToken(dec); err != nil { // the closing bracket
 		return dst, err
 	}
 	return insert(dst, start, msgp.AppendArrayHeader(nil, uint32(count))), nil
@@ -184,7 +190,7 @@ func appendFromObject(dst []byte, dec *json.Decoder, depth int) ([]byte, error) 
 	start := len(dst)
 	seen := map[string]bool{}
 	for dec.More() {
-		tok, err := dec.Token()
+		tok, err := nextToken(dec)
 		if err != nil {
 			return dst, err
 		}
@@ -198,7 +204,7 @@ func appendFromObject(dst []byte, dec *json.Decoder, depth int) ([]byte, error) 
 			return dst, err
 		}
 	}
-	if _, err := dec.Token(); err != nil {
+	if _, err := nextToken(dec); err != nil { // the closing bracket
 		return dst, err
 	}
 	return insert(dst, start, msgp.AppendMapHeader(nil, uint32(len(seen)))), nil

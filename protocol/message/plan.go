@@ -96,8 +96,10 @@ func (p *plan) append(dst []byte, v reflect.Value, name string) ([]byte, error) 
 		if dst, err = f.codec.append(dst, value); err != nil {
 			return dst, at(f.name, err)
 		}
-		if t, _ := token.Read(dst[start:]); f.isMap && t.Kind != token.Map {
-			return dst, at(f.name, fmt.Errorf("expected map, got %s", t.Kind))
+		if f.isMap {
+			if t, _ := token.Read(dst[start:]); t.Kind != token.Map {
+				return dst, at(f.name, fmt.Errorf("expected map, got %s", t.Kind))
+			}
 		}
 	}
 	return dst, nil
