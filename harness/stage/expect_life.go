@@ -1,0 +1,67 @@
+package stage
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/world"
+)
+
+// Lives requires that a process of that user and name lives now, and returns it:
+// the control before its end is required.
+func (c Check) Lives(user, name string) Process {
+	living := c.stage.Alive(user)
+	i := slices.IndexFunc(living, func(p Process) bool { return p.Name == name })
+	if i < 0 {
+		c.fails("a process that should live does not", fmt.Sprintf("a process %q of %s", name, user), listed(living))
+	}
+	c.held(fmt.Sprintf("process %d (%s) of %s lives", living[i].PID, name, user))
+	return living[i]
+}
+
+// AllGone requires that no process of the user lives any more after the limit,
+// to which the slowness of the implementation is applied.
+func (c Check) AllGone(within time.Duration, user string) {
+	if left := c.stage.Gone(within, user); len(left) > 0 {
+		c.fails("processes of the task are left",
+			fmt.Sprintf("no process of %s lives after %v", user, c.stage.scaled(within)), listed(left))
+	}
+	c.held("no process of " + user + " lives")
+}
+
+func listed(processes []Process) string {
+	text := ""
+	for _, p := range processes {
+		text += p.String() + "\n"
+	}
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+// EndsWithin waits for the end of the process that was started, but not longer
+// than the limit, to which the slowness of the implementation is applied, and
+// reports whether it ended. Neither answer is a violation.
+func (r *Run) EndsWithin(limit time.Duration) bool {
+	timer := time.NewTimer(r.stage.scaled(limit))
+	defer timer.Stop()
+	select {
+	case <-r.ended:
+	case <-timer.C:
+	case <-r.stage.ctx.Done():
+	}
+	return r.Ended()
+}
+
+// Beats waits until the server has answered so many heartbeats of the task and
+// returns them (role worker).
+func (r *Run) Beats(atLeast int) []world.Heartbeat {
+	s := r.stage
+	awaited := fmt.Sprintf("%d heartbeats of %s", atLeast, r.label)
+	if !s.until(s.scaled(patience), awaited, func() bool { return len(r.TI().Heartbeats) >= atLeast }, r.drained, r.saw) {
+		s.violated(s.first(), "the task ended before it had sent so many heartbeats", awaited, r.saw())
+	}
+	return r.TI().Heartbeats
+}
