@@ -23,8 +23,8 @@ const hostname = "understudy"
 // Available returns nil where this process may make namespaces, otherwise an
 // error that wraps sandbox.ErrUnavailable and says what is missing.
 func Available() error {
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("namespace: needs root, and this is user %d: start it with sudo: %w", os.Geteuid(), sandbox.ErrUnavailable)
+	if err := allowed(os.Geteuid()); err != nil {
+		return err
 	}
 	scratch, err := scratchFor()
 	if err != nil {
@@ -35,6 +35,13 @@ func Available() error {
 		return fmt.Errorf("namespace: %w (a container without the SYS_ADMIN capability?): %w", err, sandbox.ErrUnavailable)
 	}
 	t.close()
+	return nil
+}
+
+func allowed(uid int) error {
+	if uid != 0 {
+		return fmt.Errorf("namespace: needs root, and this is user %d: start it with sudo, or start a Docker engine: %w", uid, sandbox.ErrUnavailable)
+	}
 	return nil
 }
 
