@@ -144,6 +144,7 @@ func TestExitCodeIsTheGravestFinding(t *testing.T) {
 		{"nothing was planned", begin().end(), "", 2, 2, 2},
 		{"no end of the run", begin(index[0].ID).saw(index[0].ID, journal.Held).events, "", 3, 3, 2},
 		{"no beginning of the run", begin(index[0].ID).saw(index[0].ID, journal.Held).end()[1:], "", 4, 4, 4},
+		{"a line that cannot be read", append(begin(index[0].ID).saw(index[0].ID, journal.Held).end(), journal.Event{Kind: journal.Malformed, Text: "line 7"}), "", 4, 4, 4},
 		{"an empty journal", nil, "", 4, 4, 4},
 		{"a case that was not planned", begin(index[0].ID).saw(index[0].ID, journal.Held).saw(index[1].ID, journal.Held).end(), "", 4, 4, 4},
 		{"a case outside the index", begin("IMP-001/runner/gone").saw("IMP-001/runner/gone", journal.Held).end(), "", 4, 4, 2},

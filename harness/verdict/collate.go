@@ -68,6 +68,8 @@ func collate(events []journal.Event) *run {
 			r.controls = append(r.controls, Control{Sandbox: e.Sandbox, Role: e.Role, Observation: *e.Observation})
 		case journal.CaseStart:
 			r.caseStart(e)
+		case journal.Malformed:
+			r.problem(Ours, "", e.Text)
 		default:
 			r.caseEvent(e)
 		}

@@ -1,0 +1,107 @@
+package journal
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// Malformed is the kind of the event that a Reader returns in the place of a
+// line that it cannot read. Its Text has the number of the line and the reason.
+// No writer writes it.
+const Malformed Kind = "malformed"
+
+// maxLine bounds a line, in octets: a run-start with 100,000 planned cases fits.
+const maxLine = 16 << 20
+
+var kinds = []Kind{
+	RunStart, SandboxStart, Control, CaseStart, Step, Frame, HTTP, Log, Process, CaseEnd, SandboxEnd, RunEnd,
+}
+
+// Reader reads the events of a journal one after the other, also while it is
+// being written.
+type Reader struct {
+	in   *bufio.Reader
+	line int
+	cut  bool
+}
+
+// NewReader reads from in.
+func NewReader(in io.Reader) *Reader { return &Reader{in: bufio.NewReaderSize(in, 64<<10)} }
+
+// Next returns the next event, or io.EOF at the end. A line that is no event
+// becomes a Malformed one, and reading goes on; a last line without its line
+// break that is no event was cut, and counts as the end. Other errors are those
+// of the underlying reader.
+func (r *Reader) Next() (Event, error) {
+	for {
+		text, size, err := r.readLine()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return Event{}, fmt.Errorf("read journal after line %d: %w", r.line, err)
+		}
+		if size == 0 && err != nil {
+			return Event{}, io.EOF
+		}
+		r.line++
+		if size == 1 && err == nil {
+			continue // an empty line separates joined journals
+		}
+		e, problem := parse(text, size)
+		if problem == nil {
+			return e, nil
+		}
+		if err != nil {
+			r.cut = true
+			return Event{}, io.EOF
+		}
+		return Event{Kind: Malformed, Text: fmt.Sprintf("line %d of the journal: %v", r.line, problem)}, nil
+	}
+}
+
+// Cut says whether the journal ended in the middle of a line.
+func (r *Reader) Cut() bool { return r.cut }
+
+// readLine returns the next line up to maxLine octets of it, and its true size.
+func (r *Reader) readLine() (text []byte, size int, err error) {
+	for {
+		part, err := r.in.ReadSlice('\n')
+		size += len(part)
+		text = append(text, part[:min(len(part), maxLine+1-len(text))]...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return text, size, err
+		}
+	}
+}
+
+func parse(text []byte, size int) (Event, error) {
+	if size > maxLine {
+		return Event{}, fmt.Errorf("%d octets, more than %d", size, maxLine)
+	}
+	var e Event
+	if err := json.Unmarshal(text, &e); err != nil {
+		return Event{}, err
+	}
+	if !slices.Contains(kinds, e.Kind) {
+		return Event{}, fmt.Errorf("unknown kind %q", Bound(string(e.Kind), 40))
+	}
+	return e, nil
+}
+
+// ReadAll reads to the end. Malformed lines are among the events.
+func ReadAll(in io.Reader) ([]Event, error) {
+	r := NewReader(in)
+	var events []Event
+	for {
+		e, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return events, nil
+		}
+		if err != nil {
+			return events, err
+		}
+		events = append(events, e)
+	}
+}
