@@ -94,24 +94,24 @@ type GetAssetsByAlias struct {
 type GetAssetEventByAsset struct {
 	Name                      *string           `json:"name"`
 	URI                       *string           `json:"uri"`
-	After                     *Time             `json:"after,omitzero"`
-	Before                    *Time             `json:"before,omitzero"`
-	Limit                     *int              `json:"limit,omitzero"`
-	Ascending                 *bool             `json:"ascending,omitzero"` // absent: true
-	PartitionKey              *string           `json:"partition_key,omitzero"`
-	PartitionKeyRegexpPattern *string           `json:"partition_key_regexp_pattern,omitzero"`
+	After                     *Time             `json:"after,omitempty"`
+	Before                    *Time             `json:"before,omitempty"`
+	Limit                     *int              `json:"limit,omitempty"`
+	Ascending                 *bool             `json:"ascending,omitempty"` // absent: true
+	PartitionKey              *string           `json:"partition_key,omitempty"`
+	PartitionKeyRegexpPattern *string           `json:"partition_key_regexp_pattern,omitempty"`
 	Extra                     map[string]string `json:"extra,omitzero"`
 }
 
 // GetAssetEventByAssetAlias asks for AssetEventsResult.
 type GetAssetEventByAssetAlias struct {
 	AliasName                 string            `json:"alias_name"`
-	After                     *Time             `json:"after,omitzero"`
-	Before                    *Time             `json:"before,omitzero"`
-	Limit                     *int              `json:"limit,omitzero"`
-	Ascending                 *bool             `json:"ascending,omitzero"` // absent: true
-	PartitionKey              *string           `json:"partition_key,omitzero"`
-	PartitionKeyRegexpPattern *string           `json:"partition_key_regexp_pattern,omitzero"`
+	After                     *Time             `json:"after,omitempty"`
+	Before                    *Time             `json:"before,omitempty"`
+	Limit                     *int              `json:"limit,omitempty"`
+	Ascending                 *bool             `json:"ascending,omitempty"` // absent: true
+	PartitionKey              *string           `json:"partition_key,omitempty"`
+	PartitionKeyRegexpPattern *string           `json:"partition_key_regexp_pattern,omitempty"`
 	Extra                     map[string]string `json:"extra,omitzero"`
 }
 
@@ -122,8 +122,8 @@ type ValidateInletsAndOutlets struct {
 
 // AssetProfile names an asset, a reference to one, or an alias.
 type AssetProfile struct {
-	Name *string `json:"name,omitzero"`
-	URI  *string `json:"uri,omitzero"`
+	Name *string `json:"name,omitempty"`
+	URI  *string `json:"uri,omitempty"`
 	Type string  `json:"type"` // Asset, AssetNameRef, AssetUriRef or AssetAlias
 }
 
@@ -155,11 +155,11 @@ type AssetEventResponse struct {
 	Extra          Raw                        `json:"extra,omitzero" wire:"map"`
 	Asset          AssetResponse              `json:"asset"`
 	CreatedDagruns List[DagRunAssetReference] `json:"created_dagruns"`
-	SourceTaskID   *string                    `json:"source_task_id,omitzero"`
-	SourceDagID    *string                    `json:"source_dag_id,omitzero"`
-	SourceRunID    *string                    `json:"source_run_id,omitzero"`
-	SourceMapIndex *int                       `json:"source_map_index,omitzero"`
-	PartitionKey   *string                    `json:"partition_key,omitzero"`
+	SourceTaskID   *string                    `json:"source_task_id,omitempty"`
+	SourceDagID    *string                    `json:"source_dag_id,omitempty"`
+	SourceRunID    *string                    `json:"source_run_id,omitempty"`
+	SourceMapIndex *int                       `json:"source_map_index,omitempty"`
+	PartitionKey   *string                    `json:"partition_key,omitempty"`
 }
 
 // DagRunAssetReference is a run that an asset event started.
@@ -185,7 +185,7 @@ type AssetEventDagRunReference struct {
 	SourceMapIndex *int                                      `json:"source_map_index"`
 	SourceAliases  List[AssetAliasReferenceAssetEventDagRun] `json:"source_aliases"`
 	Timestamp      Time                                      `json:"timestamp"`
-	PartitionKey   *string                                   `json:"partition_key,omitzero"`
+	PartitionKey   *string                                   `json:"partition_key,omitempty"`
 }
 
 // AssetReferenceAssetEventDagRun is the asset of a consumed event.

@@ -35,11 +35,12 @@
 // The codec and encoding/json read the same json tag, so that each wire name
 // stands once and the HTTP side can use the same shapes (without "type").
 //
-//   - A field without omitzero is required: decoding reports MissingFieldError.
-//   - A pointer without omitzero may be null, and absent is the same as null;
-//     it is written as null, because some peers insist on the key.
-//   - A field with omitzero may be absent or null and is left out when empty.
-//     Peers add the default that the field's comment names.
+//   - A field with omitzero, or omitempty for pointers, may be absent or null and
+//     is left out when it is the zero value. Peers add the default that the
+//     field's comment names.
+//   - Any other pointer may be null, and absent is the same as null; it is written
+//     as null, because some peers insist on the key.
+//   - Any other field is required: decoding reports MissingFieldError.
 //   - Keys without a field are ignored; the last of two equal keys counts.
 //   - Strings must be UTF-8. Numbers and strings are not converted into one
 //     another; an integer is accepted for a float.

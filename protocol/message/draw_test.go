@@ -65,7 +65,7 @@ func draw(t *rapid.T, v reflect.Value, label, wire string) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
-			optional := strings.HasSuffix(f.Tag.Get("json"), ",omitzero") || f.Type.Kind() == reflect.Pointer
+			optional := strings.Contains(f.Tag.Get("json"), ",") || f.Type.Kind() == reflect.Pointer
 			if optional && rapid.Bool().Draw(t, f.Name+" absent") {
 				continue
 			}

@@ -36,7 +36,7 @@ func planOf(t reflect.Type) *plan {
 		if name == "" || !f.IsExported() {
 			continue
 		}
-		omitted := strings.Contains(options, "omitzero")
+		omitted := options != "" // omitzero, or omitempty for pointers
 		pointer := f.Type.Kind() == reflect.Pointer
 		wire := f.Tag.Get("wire")
 		p.byName[name] = len(p.fields)

@@ -18,8 +18,8 @@ type GetVariable struct {
 
 // GetVariableKeys asks for VariableKeysResult.
 type GetVariableKeys struct {
-	Prefix *string `json:"prefix,omitzero"`
-	Limit  *int    `json:"limit,omitzero"` // absent: 1000
+	Prefix *string `json:"prefix,omitempty"`
+	Limit  *int    `json:"limit,omitempty"` // absent: 1000
 	Offset int     `json:"offset,omitzero"`
 }
 
@@ -41,7 +41,7 @@ type GetXCom struct {
 	DagID             string `json:"dag_id"`
 	RunID             string `json:"run_id"`
 	TaskID            string `json:"task_id"`
-	MapIndex          *int   `json:"map_index,omitzero"`
+	MapIndex          *int   `json:"map_index,omitempty"`
 	IncludePriorDates bool   `json:"include_prior_dates,omitzero"`
 }
 
@@ -82,9 +82,9 @@ type SetXCom struct {
 	DagID        string `json:"dag_id"`
 	RunID        string `json:"run_id"`
 	TaskID       string `json:"task_id"`
-	MapIndex     *int   `json:"map_index,omitzero"`
+	MapIndex     *int   `json:"map_index,omitempty"`
 	DagResult    bool   `json:"dag_result,omitzero"`
-	MappedLength *int   `json:"mapped_length,omitzero"`
+	MappedLength *int   `json:"mapped_length,omitempty"`
 }
 
 // DeleteXCom removes an XCom value. The answer is empty.
@@ -93,7 +93,7 @@ type DeleteXCom struct {
 	DagID    string `json:"dag_id"`
 	RunID    string `json:"run_id"`
 	TaskID   string `json:"task_id"`
-	MapIndex *int   `json:"map_index,omitzero"`
+	MapIndex *int   `json:"map_index,omitempty"`
 }
 
 // GetPrevSuccessfulDagRun asks for PrevSuccessfulDagRunResult. Airflow takes its
@@ -106,16 +106,16 @@ type GetPrevSuccessfulDagRun struct {
 type GetPreviousDagRun struct {
 	DagID       string  `json:"dag_id"`
 	LogicalDate Time    `json:"logical_date"`
-	State       *string `json:"state,omitzero"`
+	State       *string `json:"state,omitempty"`
 }
 
 // GetPreviousTI asks for PreviousTIResult.
 type GetPreviousTI struct {
 	DagID       string  `json:"dag_id"`
 	TaskID      string  `json:"task_id"`
-	LogicalDate *Time   `json:"logical_date,omitzero"`
-	MapIndex    *int    `json:"map_index,omitzero"` // absent: -1
-	State       *string `json:"state,omitzero"`
+	LogicalDate *Time   `json:"logical_date,omitempty"`
+	MapIndex    *int    `json:"map_index,omitempty"` // absent: -1
+	State       *string `json:"state,omitempty"`
 }
 
 // GetDagRun asks for DagRunResult.
@@ -146,9 +146,9 @@ type GetDRCount struct {
 // GetTICount asks for TICount.
 type GetTICount struct {
 	DagID        string   `json:"dag_id"`
-	MapIndex     *int     `json:"map_index,omitzero"`
+	MapIndex     *int     `json:"map_index,omitempty"`
 	TaskIDs      []string `json:"task_ids,omitzero"`
-	TaskGroupID  *string  `json:"task_group_id,omitzero"`
+	TaskGroupID  *string  `json:"task_group_id,omitempty"`
 	LogicalDates []Time   `json:"logical_dates,omitzero"`
 	RunIDs       []string `json:"run_ids,omitzero"`
 	States       []string `json:"states,omitzero"`
@@ -157,9 +157,9 @@ type GetTICount struct {
 // GetTaskStates asks for TaskStatesResult.
 type GetTaskStates struct {
 	DagID        string   `json:"dag_id"`
-	MapIndex     *int     `json:"map_index,omitzero"`
+	MapIndex     *int     `json:"map_index,omitempty"`
 	TaskIDs      []string `json:"task_ids,omitzero"`
-	TaskGroupID  *string  `json:"task_group_id,omitzero"`
+	TaskGroupID  *string  `json:"task_group_id,omitempty"`
 	LogicalDates []Time   `json:"logical_dates,omitzero"`
 	RunIDs       []string `json:"run_ids,omitzero"`
 }
@@ -172,20 +172,20 @@ type GetTaskBreadcrumbs struct {
 
 // GetTaskRescheduleStartDate asks for TaskRescheduleStartDate.
 type GetTaskRescheduleStartDate struct {
-	TIID      string `json:"ti_id"`               // UUID
-	TryNumber *int   `json:"try_number,omitzero"` // absent: 1
+	TIID      string `json:"ti_id"`                // UUID
+	TryNumber *int   `json:"try_number,omitempty"` // absent: 1
 }
 
 // TriggerDagRun starts a run of another Dag and asks for OKResponse.
 type TriggerDagRun struct {
 	DagID        string  `json:"dag_id"`
 	RunID        string  `json:"run_id"`
-	LogicalDate  *Time   `json:"logical_date,omitzero"`
-	RunAfter     *Time   `json:"run_after,omitzero"`
+	LogicalDate  *Time   `json:"logical_date,omitempty"`
+	RunAfter     *Time   `json:"run_after,omitempty"`
 	Conf         Raw     `json:"conf,omitzero" wire:"map"`
 	ResetDagRun  bool    `json:"reset_dag_run,omitzero"`
-	PartitionKey *string `json:"partition_key,omitzero"`
-	Note         *string `json:"note,omitzero"`
+	PartitionKey *string `json:"partition_key,omitempty"`
+	Note         *string `json:"note,omitempty"`
 }
 
 // SetRenderedFields stores the rendered template fields. The answer is empty.
@@ -202,7 +202,7 @@ type SetRenderedMapIndex struct {
 // body must never be logged.
 type MaskSecret struct {
 	Value Raw     `json:"value"`
-	Name  *string `json:"name,omitzero"`
+	Name  *string `json:"name,omitempty"`
 }
 
 // ResendLoggingFD asks for a new log channel: SentFDs, with one descriptor
@@ -215,7 +215,7 @@ type CreateHITLDetailPayload struct {
 	TIID          string       `json:"ti_id"` // UUID
 	Options       List[string] `json:"options" wire:"nonempty"`
 	Subject       string       `json:"subject"`
-	Body          *string      `json:"body,omitzero"`
+	Body          *string      `json:"body,omitempty"`
 	Defaults      []string     `json:"defaults,omitzero"`
 	Multiple      bool         `json:"multiple,omitzero"`
 	Params        Raw          `json:"params,omitzero" wire:"map"`

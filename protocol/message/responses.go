@@ -61,12 +61,12 @@ type DagRunStateResult struct {
 
 // PreviousDagRunResult answers GetPreviousDagRun.
 type PreviousDagRunResult struct {
-	DagRun *DagRun `json:"dag_run,omitzero"`
+	DagRun *DagRun `json:"dag_run,omitempty"`
 }
 
 // PreviousTIResult answers GetPreviousTI.
 type PreviousTIResult struct {
-	TaskInstance *PreviousTIResponse `json:"task_instance,omitzero"`
+	TaskInstance *PreviousTIResponse `json:"task_instance,omitempty"`
 }
 
 // PreviousTIResponse is an earlier instance of a task.
@@ -74,21 +74,21 @@ type PreviousTIResponse struct {
 	TaskID      string   `json:"task_id"`
 	DagID       string   `json:"dag_id"`
 	RunID       string   `json:"run_id"`
-	LogicalDate *Time    `json:"logical_date,omitzero"`
-	StartDate   *Time    `json:"start_date,omitzero"`
-	EndDate     *Time    `json:"end_date,omitzero"`
-	State       *string  `json:"state,omitzero"`
+	LogicalDate *Time    `json:"logical_date,omitempty"`
+	StartDate   *Time    `json:"start_date,omitempty"`
+	EndDate     *Time    `json:"end_date,omitempty"`
+	State       *string  `json:"state,omitempty"`
 	TryNumber   int      `json:"try_number"`
-	MapIndex    *int     `json:"map_index,omitzero"` // absent: -1
-	Duration    *float64 `json:"duration,omitzero"`  // seconds
+	MapIndex    *int     `json:"map_index,omitempty"` // absent: -1
+	Duration    *float64 `json:"duration,omitempty"`  // seconds
 }
 
 // PrevSuccessfulDagRunResult answers GetPrevSuccessfulDagRun.
 type PrevSuccessfulDagRunResult struct {
-	DataIntervalStart *Time `json:"data_interval_start,omitzero"`
-	DataIntervalEnd   *Time `json:"data_interval_end,omitzero"`
-	StartDate         *Time `json:"start_date,omitzero"`
-	EndDate           *Time `json:"end_date,omitzero"`
+	DataIntervalStart *Time `json:"data_interval_start,omitempty"`
+	DataIntervalEnd   *Time `json:"data_interval_end,omitempty"`
+	StartDate         *Time `json:"start_date,omitempty"`
+	EndDate           *Time `json:"end_date,omitempty"`
 }
 
 // DagResult answers GetDag.

@@ -17,19 +17,19 @@ type TaskInstance struct {
 	TaskID         string  `json:"task_id"`
 	DagID          string  `json:"dag_id"`
 	RunID          string  `json:"run_id"`
-	TryNumber      int     `json:"try_number"`         // from 1
-	DagVersionID   string  `json:"dag_version_id"`     // UUID
-	MapIndex       *int    `json:"map_index,omitzero"` // absent: -1, not mapped
-	Hostname       *string `json:"hostname,omitzero"`
+	TryNumber      int     `json:"try_number"`          // from 1
+	DagVersionID   string  `json:"dag_version_id"`      // UUID
+	MapIndex       *int    `json:"map_index,omitempty"` // absent: -1, not mapped
+	Hostname       *string `json:"hostname,omitempty"`
 	ContextCarrier Raw     `json:"context_carrier,omitzero" wire:"map"`
-	Queue          *string `json:"queue,omitzero"` // absent: "default"
+	Queue          *string `json:"queue,omitempty"` // absent: "default"
 }
 
 // BundleInfo says where the Dag file comes from. A bundle without version is
 // taken as it is at the moment.
 type BundleInfo struct {
 	Name        string  `json:"name"`
-	Version     *string `json:"version,omitzero"`
+	Version     *string `json:"version,omitempty"`
 	VersionData Raw     `json:"version_data,omitzero" wire:"map"` // since schema 2026-10-30
 }
 
@@ -41,11 +41,11 @@ type TIRunContext struct {
 	MaxTries            int                  `json:"max_tries"`
 	Variables           []VariableResponse   `json:"variables,omitzero"`
 	Connections         []ConnectionResponse `json:"connections,omitzero"`
-	NextMethod          *string              `json:"next_method,omitzero"`
+	NextMethod          *string              `json:"next_method,omitempty"`
 	NextKwargs          Raw                  `json:"next_kwargs,omitzero"` // map or string
 	XComKeysToClear     []string             `json:"xcom_keys_to_clear,omitzero"`
 	ShouldRetry         bool                 `json:"should_retry,omitzero"`
-	StartDate           *Time                `json:"start_date,omitzero"`   // of a task that resumes
+	StartDate           *Time                `json:"start_date,omitempty"`  // of a task that resumes
 	ArgBindings         []ArgBinding         `json:"arg_bindings,omitzero"` // since schema 2026-10-30
 }
 
@@ -54,8 +54,8 @@ type TIRunContext struct {
 type ArgBinding struct {
 	Kind        string  `json:"kind"` // "xcom" or "literal"
 	Name        string  `json:"name"`
-	TaskID      *string `json:"task_id,omitzero"` // xcom only
-	Value       Raw     `json:"value,omitzero"`   // literal only
+	TaskID      *string `json:"task_id,omitempty"` // xcom only
+	Value       Raw     `json:"value,omitzero"`    // literal only
 	FromDefault bool    `json:"from_default,omitzero"`
 	ValueSchema Raw     `json:"value_schema,omitzero" wire:"map"`
 }
@@ -76,12 +76,12 @@ type DagRun struct {
 	RunType             string                          `json:"run_type"` // such as RunManual
 	State               string                          `json:"state"`    // such as RunRunning
 	Conf                Raw                             `json:"conf,omitzero" wire:"map"`
-	TriggeringUserName  *string                         `json:"triggering_user_name,omitzero"`
+	TriggeringUserName  *string                         `json:"triggering_user_name,omitempty"`
 	ConsumedAssetEvents List[AssetEventDagRunReference] `json:"consumed_asset_events"`
 	PartitionKey        NullString                      `json:"partition_key,omitzero"` // 3.0 and 3.1 refuse the key
-	PartitionDate       *Time                           `json:"partition_date,omitzero"`
-	Note                *string                         `json:"note,omitzero"`
-	TeamName            *string                         `json:"team_name,omitzero"`
+	PartitionDate       *Time                           `json:"partition_date,omitempty"`
+	Note                *string                         `json:"note,omitempty"`
+	TeamName            *string                         `json:"team_name,omitempty"`
 }
 
 // What a DagRun's RunType can be.

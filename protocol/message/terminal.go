@@ -50,9 +50,9 @@ func (s *EndState) decodeWire(d *decoder) error {
 // tells the server once the process is gone.
 type TaskState struct {
 	State            EndState `json:"state"`
-	EndDate          *Time    `json:"end_date,omitzero"`
-	RenderedMapIndex *string  `json:"rendered_map_index,omitzero"`
-	RetryReason      *string  `json:"retry_reason,omitzero"` // since schema 2026-10-30
+	EndDate          *Time    `json:"end_date,omitempty"`
+	RenderedMapIndex *string  `json:"rendered_map_index,omitempty"`
+	RetryReason      *string  `json:"retry_reason,omitempty"` // since schema 2026-10-30
 }
 
 // SucceedTask ends a task as success and names the assets it produced.
@@ -61,37 +61,37 @@ type SucceedTask struct {
 	EndDate          Time           `json:"end_date"`
 	TaskOutlets      []AssetProfile `json:"task_outlets,omitzero"`
 	OutletEvents     []Raw          `json:"outlet_events,omitzero"` // maps
-	RenderedMapIndex *string        `json:"rendered_map_index,omitzero"`
+	RenderedMapIndex *string        `json:"rendered_map_index,omitempty"`
 }
 
 // RetryTask ends an attempt that shall be repeated.
 type RetryTask struct {
 	State             Fixed[upForRetry] `json:"state" wire:"nullable"`
 	EndDate           Time              `json:"end_date"`
-	RenderedMapIndex  *string           `json:"rendered_map_index,omitzero"`
-	RetryDelaySeconds *float64          `json:"retry_delay_seconds,omitzero"`
-	RetryReason       *string           `json:"retry_reason,omitzero"`
+	RenderedMapIndex  *string           `json:"rendered_map_index,omitempty"`
+	RetryDelaySeconds *float64          `json:"retry_delay_seconds,omitempty"`
+	RetryReason       *string           `json:"retry_reason,omitempty"`
 }
 
 // DeferTask ends the process and lets a trigger wait in its place.
 type DeferTask struct {
 	State            Fixed[deferred] `json:"state" wire:"nullable"`
 	Classpath        string          `json:"classpath"`
-	TriggerKwargs    Raw             `json:"trigger_kwargs,omitzero"`  // map or string
-	TriggerTimeout   *string         `json:"trigger_timeout,omitzero"` // ISO 8601 duration
-	Queue            *string         `json:"queue,omitzero"`
+	TriggerKwargs    Raw             `json:"trigger_kwargs,omitzero"`   // map or string
+	TriggerTimeout   *string         `json:"trigger_timeout,omitempty"` // ISO 8601 duration
+	Queue            *string         `json:"queue,omitempty"`
 	NextMethod       string          `json:"next_method"`
 	NextKwargs       Raw             `json:"next_kwargs,omitzero" wire:"map"`
-	RenderedMapIndex *string         `json:"rendered_map_index,omitzero"`
+	RenderedMapIndex *string         `json:"rendered_map_index,omitempty"`
 }
 
 // AwaitInputTask ends the process until a person has answered.
 type AwaitInputTask struct {
 	State            Fixed[awaitingInput] `json:"state" wire:"nullable"`
-	Timeout          *string              `json:"timeout,omitzero"` // ISO 8601 duration
+	Timeout          *string              `json:"timeout,omitempty"` // ISO 8601 duration
 	NextMethod       string               `json:"next_method"`
 	NextKwargs       Raw                  `json:"next_kwargs,omitzero" wire:"map"`
-	RenderedMapIndex *string              `json:"rendered_map_index,omitzero"`
+	RenderedMapIndex *string              `json:"rendered_map_index,omitempty"`
 }
 
 // RescheduleTask ends the process until a time.

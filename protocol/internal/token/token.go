@@ -216,6 +216,18 @@ func sizeNegative(i int64) int {
 	return 9
 }
 
+// small gives, by its first byte, the length of a value of one byte or of a
+// string with a header of one byte, and 0 for any other. Long lists are mostly
+// made of them.
+var small = func() (length [256]int) {
+	for c := range length {
+		if t, err := header([]byte{byte(c)}); err == nil && t.Kind != Array && t.Kind != Map && t.Head == 1 {
+			length[c] = t.Len()
+		}
+	}
+	return length
+}()
+
 // Skip returns the number of bytes of the value at the start of b, elements
 // included, if at most depth arrays and maps stand inside one another.
 func Skip(b []byte, depth int) (int, *Error) {
@@ -223,19 +235,23 @@ func Skip(b []byte, depth int) (int, *Error) {
 	depth = min(depth, MaxDepth)
 	open, at := 0, 0
 	for {
-		t, err := Read(b[at:])
-		if err != nil {
-			err.Offset += at
-			return 0, err
-		}
-		if t.Kind == Array || t.Kind == Map {
-			if open == depth {
-				return 0, &Error{Offset: at, Rule: Depth, Text: fmt.Sprintf("more than %d levels", depth)}
+		if at < len(b) && small[b[at]] > 0 && small[b[at]] <= len(b)-at {
+			at += small[b[at]]
+		} else {
+			t, err := Read(b[at:])
+			if err != nil {
+				err.Offset += at
+				return 0, err
 			}
-			left[open] = t.Values() + 1
-			open++
+			if t.Kind == Array || t.Kind == Map {
+				if open == depth {
+					return 0, &Error{Offset: at, Rule: Depth, Text: fmt.Sprintf("more than %d levels", depth)}
+				}
+				left[open] = t.Values() + 1
+				open++
+			}
+			at += t.Len()
 		}
-		at += t.Len()
 		for open > 0 {
 			if left[open-1]--; left[open-1] > 0 {
 				break
