@@ -104,9 +104,9 @@ func (s *Stage) belongs(p Process) bool {
 	return s.watch.knows(p)
 }
 
-// removeFixtureFiles empties the homes and removes what fixture users left in
-// the folders that all may write to.
-func removeFixtureFiles() error {
+// RemoveFixtureFiles empties the homes of the fixture users and removes what they
+// left in the folders that all may write to.
+func RemoveFixtureFiles() error {
 	var errs []error
 	for _, a := range fixtures {
 		errs = append(errs, newHome(a))
@@ -129,4 +129,19 @@ func removeFixtureFiles() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// KillFixtures ends every process of a fixture user, as far as that is possible:
+// the last thing a sandbox without process namespace does.
+func KillFixtures() {
+	uids := fixtureUIDs()
+	all, err := processes()
+	if err != nil {
+		return // without /proc there is nothing left to do
+	}
+	for _, p := range all {
+		if slices.ContainsFunc(p.UIDs[:], func(uid int) bool { return uids[uid] != "" }) {
+			_ = p.Signal(syscall.SIGKILL) // it may end by itself meanwhile
+		}
+	}
 }

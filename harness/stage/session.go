@@ -21,6 +21,7 @@ type Session struct {
 	Plan  plan.Plan
 	Write func(journal.Event) // takes each event as one line of the journal
 	Root  string              // folder that holds a folder a case
+	Tidy  func() error        // removes what tasks left outside that folder; see RemoveFixtureFiles
 
 	played int
 }
@@ -168,7 +169,7 @@ func (s *Stage) cleanUp() (dirty []string) {
 	for _, undo := range s.undo {
 		errs = append(errs, undo())
 	}
-	errs = append(errs, s.mountsLeft(), os.RemoveAll(s.dir), removeFixtureFiles())
+	errs = append(errs, s.mountsLeft(), os.RemoveAll(s.dir), s.session.Tidy())
 	for _, err := range errs {
 		if err != nil {
 			dirty = append(dirty, err.Error())

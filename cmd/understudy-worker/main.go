@@ -1,0 +1,50 @@
+// Command understudy-worker runs inside a sandbox; people do not start it.
+//
+//	understudy-worker init             first process of a sandbox, plan on standard input
+//	understudy-worker run              plays the plan on descriptor 3, journal on descriptor 4
+//	understudy-worker sandbox          enters the namespaces that the spec on descriptor 3 describes, then init
+//	understudy-worker index            prints the case index
+//	understudy-worker parent ORDER     starts one runner, as a parent that can be killed
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/understudy-conformance/understudy/harness/sandbox/namespace"
+	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/worker"
+)
+
+func main() {
+	code, err := command(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "understudy-worker:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func command(args []string) (int, error) {
+	switch {
+	case len(args) == 1 && args[0] == "init":
+		return worker.Init(os.Stdin)
+	case len(args) == 1 && args[0] == "run":
+		return worker.Run(context.Background())
+	case len(args) == 1 && args[0] == "index":
+		return 0, worker.Index(os.Stdout)
+	case len(args) == 1 && args[0] == "sandbox":
+		spec, err := namespace.ReadSpec()
+		if err != nil {
+			return 0, err
+		}
+		if err := namespace.Enter(spec); err != nil {
+			return 0, err
+		}
+		return worker.Init(os.Stdin)
+	case len(args) == 2 && args[0] == "parent":
+		return 0, stage.StandIn(args[1])
+	}
+	return 0, fmt.Errorf("unknown arguments %q; one of init, run, index, sandbox, parent ORDER", args)
+}

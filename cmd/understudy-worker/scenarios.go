@@ -1,0 +1,3 @@
+package main
+
+// The areas whose scenarios are compiled in.

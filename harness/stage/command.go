@@ -1,0 +1,144 @@
+package stage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// RunAs makes cmd run as an account of the sandbox, with that account's
+// environment and groups.
+func RunAs(cmd *exec.Cmd, user string) error {
+	a, err := account(user)
+	if err != nil {
+		return err
+	}
+	cmd.Env = []string{"PATH=" + searchPath, "HOME=" + a.Home, "USER=" + a.Name, "LOGNAME=" + a.Name, "SHELL=" + a.Shell, "LANG=C.UTF-8"}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Credential = credential(a)
+	return nil
+}
+
+// Output is what a command of the stage gave.
+type Output struct {
+	ExitCode       int // -1 if a signal ended it
+	Stdout, Stderr string
+}
+
+// As runs a command as an account and waits for it: the stage's own hand inside
+// the sandbox, never the implementation under test. A command that cannot be
+// started, or that takes longer than the stage's patience, is a harness error.
+func (s *Stage) As(user string, argv ...string) Output {
+	s.Step(fmt.Sprintf("as %s: %s", user, strings.Join(argv, " ")))
+	cmd := exec.CommandContext(s.ctx, argv[0], argv[1:]...)
+	cmd.Dir = "/"
+	cmd.WaitDelay = time.Second
+	s.must(RunAs(cmd, user))
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		s.broken("run %s as %s: %v", argv[0], user, err)
+	}
+	return Output{ExitCode: cmd.ProcessState.ExitCode(), Stdout: stdout.String(), Stderr: stderr.String()}
+}
+
+// File writes a file for the time of the case, with exactly this owner and mode.
+// What stood there before is put back afterwards.
+func (s *Stage) File(path, owner string, mode os.FileMode, text string) {
+	s.restore(path)
+	s.must(writeFile(path, text, s.Account(owner), mode))
+}
+
+// Dir makes a folder for the time of the case, with exactly this owner and mode.
+// An existing one keeps its content, and gets its owner and mode back afterwards.
+func (s *Stage) Dir(path, owner string, mode os.FileMode) {
+	info, err := os.Stat(path)
+	if err == nil {
+		stat, _ := info.Sys().(*syscall.Stat_t)
+		s.undo = append(s.undo, func() error {
+			return own(path, Account{UID: int(stat.Uid), GID: int(stat.Gid)}, info.Mode().Perm())
+		})
+	} else {
+		s.undo = append(s.undo, func() error { return os.RemoveAll(path) })
+	}
+	s.must(makeDir(path, s.Account(owner), mode))
+}
+
+// Sudoers replaces the sudo policy for the time of the case.
+func (s *Stage) Sudoers(text string) {
+	s.Step("sudo policy:\n" + text)
+	s.File("/etc/sudoers", "root", 0o440, text)
+	if out := s.As("root", "visudo", "-cf", "/etc/sudoers"); out.ExitCode != 0 {
+		s.broken("the sudo policy of the scenario is not valid: %s%s", out.Stdout, out.Stderr)
+	}
+}
+
+// Hide takes a file out of the way for the time of the case.
+func (s *Stage) Hide(path string) {
+	s.restore(path)
+	s.must(os.Remove(path))
+}
+
+// restore remembers a file, so that clean-up puts it back as it was.
+func (s *Stage) restore(path string) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		s.undo = append(s.undo, func() error {
+			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("remove what the scenario wrote: %w", err)
+			}
+			return nil
+		})
+		return
+	}
+	s.must(err)
+	kept := filepath.Join(s.session.Root, fmt.Sprintf("kept-%d-%d", s.number, len(s.undo)))
+	s.must(copyFile(path, kept, info))
+	s.undo = append(s.undo, func() error {
+		defer os.Remove(kept)
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("put %s back: %w", path, err)
+		}
+		return copyFile(kept, path, info)
+	})
+}
+
+// copyFile copies a regular file or a symbolic link, with the owner and mode
+// that info says.
+func copyFile(from, to string, info os.FileInfo) error {
+	stat, _ := info.Sys().(*syscall.Stat_t)
+	if info.Mode()&os.ModeSymlink != 0 {
+		target, err := os.Readlink(from)
+		if err != nil {
+			return fmt.Errorf("copy link: %w", err)
+		}
+		return os.Symlink(target, to)
+	}
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return fmt.Errorf("copy file: %w", err)
+	}
+	if err := os.WriteFile(to, text, 0o600); err != nil {
+		return fmt.Errorf("copy file: %w", err)
+	}
+	if err := os.Chown(to, int(stat.Uid), int(stat.Gid)); err != nil {
+		return fmt.Errorf("copy owner: %w", err)
+	}
+	// The raw mode, since os.FileMode has the set-user-id bit elsewhere.
+	if err := unix.Chmod(to, stat.Mode&0o7777); err != nil {
+		return fmt.Errorf("copy mode of %s: %w", to, err)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
+
+// askTime bounds one question to a program of the sandbox. An implementation
+// that starts a large runtime may need many seconds to tell its version.
+const askTime = 60 * time.Second
+
+// environment describes the sandbox for the record.
+func environment(ctx context.Context, p plan.Plan) map[string]string {
+	e := map[string]string{
+		"architecture": runtime.GOARCH,
+		"cpus":         fmt.Sprint(runtime.NumCPU()),
+		"kernel":       strings.TrimSpace(readText("/proc/sys/kernel/osrelease")),
+		"os":           osName(readText("/etc/os-release")),
+		"sudo":         firstLine(ask(ctx, "root", "sudo", "--version")),
+		"git":          firstLine(ask(ctx, "root", "git", "--version")),
+		"sandbox":      p.Sandbox,
+	}
+	if len(p.Manifest.Version) > 0 {
+		replace := strings.NewReplacer("{bin}", p.Bin, "{implementation}", p.Implementation)
+		argv := make([]string, len(p.Manifest.Version))
+		for i, arg := range p.Manifest.Version {
+			argv[i] = replace.Replace(arg)
+		}
+		e["implementation"] = firstLine(ask(ctx, stage.WorkerAccount, argv...))
+	}
+	return e
+}
+
+func readText(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// osName is PRETTY_NAME of an os-release file.
+func osName(text string) string {
+	for line := range strings.Lines(text) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "PRETTY_NAME="); ok {
+			return strings.Trim(name, `"'`)
+		}
+	}
+	return ""
+}
+
+// ask runs a program as an account and returns what it wrote to stdout, or, in
+// brackets, why it did not.
+func ask(ctx context.Context, user string, argv ...string) string {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Dir = "/"
+	cmd.WaitDelay = time.Second
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := stage.RunAs(cmd, user); err != nil {
+		return "(" + err.Error() + ")"
+	}
+	out, err := cmd.Output()
+	if err != nil {
+		return strings.TrimSpace(fmt.Sprintf("(%v) %s", err, lastLine(stderr.String())))
+	}
+	return string(out)
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	const limit = 200
+	return strings.ToValidUTF8(line[:min(len(line), limit)], "\uFFFD")
+}
+
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return text[strings.LastIndexByte(text, '\n')+1:]
+}

@@ -1,0 +1,132 @@
+package worker
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
+
+// maxPlan bounds the plan in octets.
+const maxPlan = 64 << 20
+
+// runEnvironment is all that run inherits: what the host exported must not reach
+// an implementation.
+var runEnvironment = []string{
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",
+}
+
+// Init is the first process of a sandbox. It returns the exit code of run, or
+// 128 and the signal that ended it. Where it is not process 1 (sandbox "here"),
+// it adopts orphans as if it were, and kills them at the end.
+func Init(stdin *os.File) (int, error) {
+	if os.Getpid() != 1 {
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			return 0, fmt.Errorf("adopt orphans: %w", err)
+		}
+	}
+	input := bufio.NewReader(io.LimitReader(stdin, maxPlan))
+	line, err := input.ReadBytes('\n')
+	if err != nil {
+		return 0, fmt.Errorf("read plan: %d octets and no end of line: %w", len(line), err)
+	}
+	plan, err := sealed(line)
+	if err != nil {
+		return 0, err
+	}
+	run, err := startRun(plan)
+	if err != nil {
+		return 0, err
+	}
+	go endWith(stdin, run)
+	return reap(run)
+}
+
+// sealed returns a memfd that holds text, ready to be read.
+func sealed(text []byte) (*os.File, error) {
+	fd, err := unix.MemfdCreate("plan", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make memory file for the plan: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), "plan")
+	if _, err := io.Copy(file, bytes.NewReader(text)); err != nil {
+		return nil, fmt.Errorf("write plan: %w", err)
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("rewind plan: %w", err)
+	}
+	return file, nil
+}
+
+// startRun starts run by fork and exec alone: its status is for reap.
+func startRun(plan *os.File) (pid int, err error) {
+	defer plan.Close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return 0, fmt.Errorf("start run: %w", err)
+	}
+	defer null.Close()
+	pid, err = syscall.ForkExec("/proc/self/exe", []string{"understudy-worker", "run"}, &syscall.ProcAttr{
+		Dir: "/", Env: runEnvironment,
+		Files: []uintptr{null.Fd(), os.Stderr.Fd(), os.Stderr.Fd(), plan.Fd(), os.Stdout.Fd()},
+	})
+	if err != nil {
+		return 0, fmt.Errorf("start run: %w", err)
+	}
+	return pid, nil
+}
+
+// endWith ends everything when the input ends or a signal asks for it. As process
+// 1 it only has to leave: the kernel ends the others.
+func endWith(stdin io.Reader, run int) {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
+	ended := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, stdin) // an error of the life line is its end
+		close(ended)
+	}()
+	select {
+	case <-asked:
+	case <-ended:
+	}
+	if os.Getpid() == 1 {
+		os.Exit(128 + int(unix.SIGTERM))
+	}
+	_ = unix.Kill(run, unix.SIGKILL) // it may be gone already
+	stage.KillFixtures()
+	os.Exit(128 + int(unix.SIGTERM))
+}
+
+// reap waits for every child until run has ended.
+func reap(run int) (int, error) {
+	for {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, 0, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return 0, fmt.Errorf("wait for children: %w", err)
+		case pid != run:
+			continue
+		}
+		if os.Getpid() != 1 {
+			stage.KillFixtures()
+		}
+		if status.Signaled() {
+			fmt.Fprintln(os.Stderr, "understudy-worker: run was ended by signal "+strconv.Itoa(int(status.Signal())))
+			return 128 + int(status.Signal()), nil
+		}
+		return status.ExitStatus(), nil
+	}
+}

@@ -1,0 +1,150 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
+
+// casesRoot holds a folder a case.
+const casesRoot = "/srv/understudy"
+
+// Run plays the plan on planFD and writes the journal to journalFD. It returns
+// the exit code: 0 whenever the journal is complete, whatever it says.
+func Run(ctx context.Context) (int, error) {
+	unix.CloseOnExec(planFD)
+	unix.CloseOnExec(journalFD)
+	unix.Umask(0o022)
+	p, err := readPlan(os.NewFile(planFD, "plan"))
+	if err != nil {
+		return 0, err
+	}
+	work, err := find(p.Cases)
+	if err != nil {
+		return 0, err
+	}
+	out := &events{out: os.NewFile(journalFD, "journal")}
+	pl := &player{
+		session: &stage.Session{Plan: p, Write: out.write, Root: casesRoot, Tidy: stage.RemoveFixtureFiles},
+		write:   out.write, unable: map[plan.Role]string{},
+	}
+	pl.prepare(ctx)
+	pl.playAll(work)
+	out.write(journal.Event{Kind: journal.SandboxEnd, Attempt: p.Attempt, Partial: pl.stopped != "", Text: pl.stopped})
+	return 0, nil
+}
+
+func readPlan(from io.ReadCloser) (plan.Plan, error) {
+	defer from.Close()
+	var p plan.Plan
+	text, err := io.ReadAll(from)
+	if err != nil {
+		return p, fmt.Errorf("read plan: %w", err)
+	}
+	if err := json.Unmarshal(text, &p); err != nil {
+		return p, fmt.Errorf("read plan of %d octets: %w", len(text), err)
+	}
+	return p, nil
+}
+
+// task is one case with its scenario.
+type task struct {
+	spec stage.Spec
+	kase plan.Case
+}
+
+// find looks up the scenario of each case, in the order of the plan.
+func find(cases []plan.Case) ([]task, error) {
+	byID := map[string]stage.Spec{}
+	for _, spec := range stage.Specs() {
+		for _, c := range spec.Cases() {
+			byID[c.ID] = spec
+		}
+	}
+	var work []task
+	for _, c := range cases {
+		spec, ok := byID[c.ID]
+		if !ok {
+			return nil, fmt.Errorf("the plan has case %s, which this worker does not: they were built from different sources", c.ID)
+		}
+		work = append(work, task{spec, c})
+	}
+	return work, nil
+}
+
+// player plays cases one after the other.
+type player struct {
+	session *stage.Session
+	write   func(journal.Event)
+	unable  map[plan.Role]string // roles that cannot be played, and why
+	stopped string               // why no further case is played here
+}
+
+// prepare writes the accounts, describes the sandbox, and finds out what cannot
+// run in it.
+func (pl *player) prepare(ctx context.Context) {
+	p := pl.session.Plan
+	fault := stage.WriteAccounts()
+	pl.write(journal.Event{Kind: journal.SandboxStart, Attempt: p.Attempt, Environment: environment(ctx, p)})
+	if fault == nil {
+		fault = preflight(ctx)
+	}
+	for _, role := range roles(p.Cases) {
+		seen := journal.Observation{Outcome: journal.Held}
+		if fault != nil {
+			seen = journal.Observation{Outcome: journal.CouldNotRun, Says: "the sandbox does not permit what is tested: " + fault.Error()}
+		} else {
+			seen = pl.control(ctx, role)
+		}
+		if seen.Outcome != journal.Held {
+			pl.unable[role] = seen.Says
+		}
+		pl.write(journal.Event{Kind: journal.Control, Attempt: p.Attempt, Role: string(role), Observation: &seen})
+	}
+}
+
+// roles lists the roles of the cases in the order in which they come.
+func roles(cases []plan.Case) []plan.Role {
+	var list []plan.Role
+	for _, c := range cases {
+		if !slices.Contains(list, c.Role) {
+			list = append(list, c.Role)
+		}
+	}
+	return list
+}
+
+// controlBudget is the time for a plain task, before slowness is applied.
+const controlBudgetMS = 60_000
+
+// control runs a plain task as the worker account: an implementation that cannot
+// do that shows nothing about impersonation.
+func (pl *player) control(ctx context.Context, role plan.Role) journal.Observation {
+	if role == plan.Supervisor {
+		return journal.Observation{Outcome: journal.CouldNotRun, Says: "the stage does not play runners yet"}
+	}
+	spec := stage.Spec{
+		Slug: "control", Says: "a plain task of the worker account succeeds",
+		Run: func(s *stage.Stage) { s.Start(stage.Task{}).Succeeds() },
+	}
+	ended := pl.session.Play(ctx, spec, plan.Case{Role: role, BudgetMS: controlBudgetMS})
+	seen := ended.Observation
+	if seen.Outcome == journal.Held {
+		return seen
+	}
+	seen.Outcome = journal.CouldNotRun
+	seen.Says = "a plain task of the worker account does not succeed: " + seen.Says
+	if seen.Actual != "" {
+		seen.Says += ": " + seen.Actual
+	}
+	return seen
+}

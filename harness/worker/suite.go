@@ -1,0 +1,111 @@
+package worker
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
+
+// cleanUpTime is what a case may take beyond its budget to clean up. A case that
+// needs more is given up, and the sandbox with it.
+const cleanUpTime = 30 * time.Second
+
+// failed takes Ginkgo's word on the whole suite, which the journal says better.
+type failed struct{}
+
+func (failed) Fail() {}
+
+// playAll builds one Ginkgo spec a case, in the order of the plan, and runs them.
+func (pl *player) playAll(work []task) {
+	open := &opened{write: pl.write, attempt: pl.session.Plan.Attempt}
+	ginkgo.Describe("understudy", func() {
+		for _, t := range work {
+			ginkgo.It(t.kase.ID, labels(t.kase), ginkgo.SpecTimeout(pl.session.Budget(t.kase)+cleanUpTime), ginkgo.GracePeriod(time.Second),
+				func(ctx ginkgo.SpecContext) { pl.playOne(ctx, t, open) })
+		}
+		// What Ginkgo ended, and not the case itself, still gets its end.
+		ginkgo.ReportAfterEach(func(report ginkgo.SpecReport) {
+			if open.end(report.LeafNodeText, journal.Observation{Outcome: journal.HarnessError, Says: report.FailureMessage()}) {
+				pl.stopped = report.LeafNodeText + " did not come to its end"
+			}
+		})
+	})
+	suite, reporter := ginkgo.GinkgoConfiguration()
+	suite.Timeout = 0 // the outer command holds the time of the whole
+	reporter.NoColor = true
+	reporter.Succinct = true
+	ginkgo.RunSpecs(failed{}, "understudy", suite, reporter)
+}
+
+func labels(c plan.Case) ginkgo.Labels {
+	return append(ginkgo.Labels{"area=" + c.Area, "role=" + string(c.Role)}, c.Verifies...)
+}
+
+func (pl *player) playOne(ctx ginkgo.SpecContext, t task, open *opened) {
+	if pl.stopped != "" {
+		ginkgo.Skip(pl.stopped)
+	}
+	open.begin(t.kase, pl.session.Budget(t.kase))
+	ended := stage.Ended{Observation: journal.Observation{Outcome: journal.CouldNotRun, Says: pl.unable[t.kase.Role]}}
+	if pl.unable[t.kase.Role] == "" {
+		ended = pl.session.Play(ctx, t.spec, t.kase)
+	}
+	open.end(t.kase.ID, ended.Observation)
+	if len(ended.Dirty) > 0 {
+		pl.stopped = "after " + t.kase.ID + ": " + strings.Join(ended.Dirty, "; ")
+	}
+	tell(ended.Observation)
+}
+
+// tell gives Ginkgo's own report the outcome.
+func tell(o journal.Observation) {
+	text := strings.Join([]string{string(o.Outcome), o.Requirement, o.Says, o.Expected, o.Actual}, "\n")
+	switch o.Outcome {
+	case journal.Held:
+	case journal.NotApplicable, journal.CouldNotRun:
+		ginkgo.Skip(text)
+	default:
+		ginkgo.Fail(text)
+	}
+}
+
+// opened is the case whose start stands in the journal and whose end does not.
+type opened struct {
+	write   func(journal.Event)
+	attempt int
+
+	mu    sync.Mutex
+	kase  plan.Case
+	since time.Time
+}
+
+func (o *opened) begin(c plan.Case, budget time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.kase, o.since = c, time.Now()
+	o.write(journal.Event{
+		Kind: journal.CaseStart, Case: c.ID, Role: string(c.Role), Attempt: o.attempt,
+		BudgetMS: (budget + cleanUpTime).Milliseconds(), Text: c.Says,
+	})
+}
+
+// end writes the end of the case, if it is the one that is open.
+func (o *opened) end(id string, seen journal.Observation) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.kase.ID != id {
+		return false
+	}
+	o.write(journal.Event{
+		Kind: journal.CaseEnd, Case: id, Role: string(o.kase.Role), Attempt: o.attempt,
+		Observation: &seen, DurationMS: time.Since(o.since).Milliseconds(),
+	})
+	o.kase = plan.Case{}
+	return true
+}
