@@ -28,6 +28,7 @@ type custom interface {
 
 var (
 	customType = reflect.TypeFor[custom]()
+	fixedType  = reflect.TypeFor[fixed]()
 	rawType    = reflect.TypeFor[Raw]()
 )
 

@@ -40,7 +40,9 @@
 //     field's comment names.
 //   - Any other pointer may be null, and absent is the same as null; it is written
 //     as null, because some peers insist on the key.
-//   - Any other field is required: decoding reports MissingFieldError.
+//   - Any other field is required: decoding reports MissingFieldError. A wire tag
+//     makes exceptions: "optional" for one that is written always, "map" for a
+//     Raw that must be a map, "nonempty" for a list of at least one element.
 //   - Keys without a field are ignored; the last of two equal keys counts.
 //   - Strings must be UTF-8. Numbers and strings are not converted into one
 //     another; an integer is accepted for a float.

@@ -25,6 +25,7 @@ type field struct {
 	isMap    bool // a Raw that must hold a map
 	atLeast1 bool // a list that must not be empty
 	omit     func(reflect.Value) bool
+	fixed    bool // decoding fills in the only value there is
 }
 
 // planOf reads the tags of struct type t. It panics on a type that no message
@@ -44,11 +45,12 @@ func planOf(t reflect.Type) *plan {
 			name:     name,
 			index:    f.Index,
 			codec:    codecOf(f.Type),
-			required: !omitted && !pointer && wire != "nullable",
+			required: !omitted && !pointer && wire != "optional",
 			nullable: omitted || pointer || f.Type == rawType && wire != "map",
 			isMap:    wire == "map",
 			atLeast1: wire == "nonempty",
 			omit:     omission(f.Type, omitted),
+			fixed:    reflect.PointerTo(f.Type).Implements(fixedType),
 		})
 	}
 	if len(p.fields) > 64 {
@@ -141,8 +143,12 @@ func (p *plan) decode(d *decoder, v reflect.Value) error {
 		}
 	}
 	for i := range p.fields {
-		if f := &p.fields[i]; f.required && seen&(1<<i) == 0 {
+		f := &p.fields[i]
+		switch absent := seen&(1<<i) == 0; {
+		case absent && f.required:
 			return at(f.name, &MissingFieldError{Field: f.name})
+		case absent && f.fixed:
+			v.FieldByIndex(f.index).Addr().Interface().(fixed).fill()
 		}
 	}
 	return nil

@@ -33,7 +33,7 @@ type VariableKeysResult struct {
 // XComResult answers GetXCom. The value is null where there is none.
 type XComResult struct {
 	Key   string `json:"key"`
-	Value Raw    `json:"value" wire:"nullable"`
+	Value Raw    `json:"value" wire:"optional"`
 }
 
 // XComCountResponse answers GetXComCount.

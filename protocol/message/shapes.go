@@ -133,6 +133,11 @@ type Fixed[C constant] string
 
 type constant interface{ value() string }
 
+// fixed is any Fixed.
+type fixed interface{ fill() }
+
+func (f *Fixed[C]) fill() { *f = Fixed[C](f.text()) }
+
 func (f *Fixed[C]) appendWire(dst []byte) ([]byte, error) { return appendString(dst, f.text()) }
 
 func (f *Fixed[C]) decodeWire(d *decoder) error {

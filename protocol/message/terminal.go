@@ -57,7 +57,7 @@ type TaskState struct {
 
 // SucceedTask ends a task as success and names the assets it produced.
 type SucceedTask struct {
-	State            Fixed[success] `json:"state" wire:"nullable"`
+	State            Fixed[success] `json:"state" wire:"optional"`
 	EndDate          Time           `json:"end_date"`
 	TaskOutlets      []AssetProfile `json:"task_outlets,omitzero"`
 	OutletEvents     []Raw          `json:"outlet_events,omitzero"` // maps
@@ -66,7 +66,7 @@ type SucceedTask struct {
 
 // RetryTask ends an attempt that shall be repeated.
 type RetryTask struct {
-	State             Fixed[upForRetry] `json:"state" wire:"nullable"`
+	State             Fixed[upForRetry] `json:"state" wire:"optional"`
 	EndDate           Time              `json:"end_date"`
 	RenderedMapIndex  *string           `json:"rendered_map_index,omitempty"`
 	RetryDelaySeconds *float64          `json:"retry_delay_seconds,omitempty"`
@@ -75,7 +75,7 @@ type RetryTask struct {
 
 // DeferTask ends the process and lets a trigger wait in its place.
 type DeferTask struct {
-	State            Fixed[deferred] `json:"state" wire:"nullable"`
+	State            Fixed[deferred] `json:"state" wire:"optional"`
 	Classpath        string          `json:"classpath"`
 	TriggerKwargs    Raw             `json:"trigger_kwargs,omitzero"`   // map or string
 	TriggerTimeout   *string         `json:"trigger_timeout,omitempty"` // ISO 8601 duration
@@ -87,7 +87,7 @@ type DeferTask struct {
 
 // AwaitInputTask ends the process until a person has answered.
 type AwaitInputTask struct {
-	State            Fixed[awaitingInput] `json:"state" wire:"nullable"`
+	State            Fixed[awaitingInput] `json:"state" wire:"optional"`
 	Timeout          *string              `json:"timeout,omitempty"` // ISO 8601 duration
 	NextMethod       string               `json:"next_method"`
 	NextKwargs       Raw                  `json:"next_kwargs,omitzero" wire:"map"`
@@ -96,7 +96,7 @@ type AwaitInputTask struct {
 
 // RescheduleTask ends the process until a time.
 type RescheduleTask struct {
-	State          Fixed[upForReschedule] `json:"state" wire:"nullable"`
+	State          Fixed[upForReschedule] `json:"state" wire:"optional"`
 	RescheduleDate Time                   `json:"reschedule_date"`
 	EndDate        Time                   `json:"end_date"`
 }

@@ -1,0 +1,76 @@
+package message
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// The catalogue is the wire format: a change of it has to be seen.
+func TestCatalogue(t *testing.T) {
+	var b strings.Builder
+	for _, d := range []Direction{ToSupervisor, ToRunner} {
+		fmt.Fprintf(&b, "%v (%d)\n", d, len(Types(d)))
+		for _, name := range Types(d) {
+			fmt.Fprintf(&b, "  %s(", name)
+			for i, f := range Fields(d, name) {
+				if i > 0 {
+					b.WriteString(", ")
+				}
+				b.WriteString(f.Name)
+				switch {
+				case f.Required && f.Nullable:
+					b.WriteString(" present")
+				case !f.Required && f.Nullable:
+					b.WriteString("?")
+				case !f.Required:
+					b.WriteString(" fixed")
+				}
+			}
+			b.WriteString(")\n")
+		}
+	}
+	golden := filepath.Join("testdata", "catalogue.golden")
+	if *update {
+		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("run with -update if this is meant (-golden +code):\n%s", diff)
+	}
+}
+
+func TestAllMessagesOfTheProtocolAreThere(t *testing.T) {
+	for d, want := range map[Direction]int{ToSupervisor: 55, ToRunner: 30} {
+		if got := len(Types(d)); got != want {
+			t.Errorf("%v: %d messages, want %d", d, got, want)
+		}
+	}
+}
+
+func TestStructsAreNamedLikeTheirMessages(t *testing.T) {
+	for _, d := range []Direction{ToSupervisor, ToRunner} {
+		for _, name := range Types(d) {
+			body, err := New(d, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := reflect.TypeOf(body).Elem().Name(); got != name || body.MessageType() != name {
+				t.Errorf("%s is struct %s and says %s", name, got, body.MessageType())
+			}
+		}
+	}
+}
