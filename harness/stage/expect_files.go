@@ -1,24 +1,20 @@
 package stage
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 )
 
-// PutFile writes a file with exactly this owner and mode and returns its path.
-// It belongs below Path or into the home of a fixture account: both are emptied
-// after the case.
-func (s *Stage) PutFile(path, text, owner string, mode os.FileMode) string {
-	s.must(writeFile(path, text, s.Account(owner), mode))
-	return path
-}
-
-// PutFolder makes one folder with exactly this owner and mode, or changes those
-// of one that is there, and returns its path.
-func (s *Stage) PutFolder(path, owner string, mode os.FileMode) string {
-	s.must(makeDir(path, s.Account(owner), mode))
-	return path
+// Digest is what the verb read_file gives for a file.
+func (s *Stage) Digest(path string) any {
+	text, err := os.ReadFile(path)
+	s.must(err)
+	sum := sha256.Sum256(text)
+	return map[string]any{"size": len(text), "sha256": hex.EncodeToString(sum[:])}
 }
 
 // Find returns all paths below dir whose last part is name. A directory that
@@ -26,11 +22,11 @@ func (s *Stage) PutFolder(path, owner string, mode os.FileMode) string {
 func (s *Stage) Find(dir, name string) []string {
 	var found []string
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed while it was walked
+		}
 		if err == nil && entry.Name() == name {
 			found = append(found, path)
-		}
-		if os.IsNotExist(err) {
-			return nil // removed while it was walked
 		}
 		return err
 	})

@@ -1,0 +1,88 @@
+package impersonation
+
+import (
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
+
+// deathBudget is how long a task may outlive its supervisor or its channel.
+const deathBudget = 10 * time.Second
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "parent-dies",
+	Says:     "the privileged parent is killed while alice's task and a child of it live: both end",
+	Verifies: []string{"IMP-029"},
+	Roles:    []plan.Role{plan.Runner},
+	Run: func(s *stage.Stage) {
+		run := withChild(s, stage.Task{Parent: true})
+		run.KillParent()
+		s.Require("IMP-029").AllGone(deathBudget, "alice")
+	},
+})
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "channel-closes",
+	Says:     "the message channel alone is closed while alice's task and a child of it live: both end",
+	Verifies: []string{"IMP-029"},
+	Roles:    []plan.Role{plan.Runner},
+	Run: func(s *stage.Stage) {
+		run := withChild(s, stage.Task{})
+		run.CloseChannel()
+		s.Require("IMP-029").AllGone(deathBudget, "alice")
+	},
+})
+
+// withChild starts a task of alice that waits at a barrier beside a child that
+// it has started; both live when it returns.
+func withChild(s *stage.Stage, task stage.Task) *stage.Run {
+	task.As = "alice"
+	task.Verbs = stage.Verbs(stage.Spawn("sleep", "600"), stage.WaitFor("here"))
+	run := s.Start(task)
+	s.Require("IMP-029").RunsAs(run, "here", "alice")
+	s.Require("IMP-029").Lives("alice", "sleep")
+	return run
+}
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "log-channel-after-the-switch",
+	Says:     "the first thing that alice's process asks for is its log channel, and what she logs comes through it once",
+	Verifies: []string{"IMP-020"},
+	Roles:    []plan.Role{plan.Runner},
+	Run: func(s *stage.Stage) {
+		mark, overheard := s.Nonce(), s.Overhear("alice")
+		run := s.Start(stage.Task{
+			As: "alice", Wire: overheard.Wire(), Verbs: stage.Verbs(stage.Log(mark), stage.PushXCom("k", mark), stage.WaitFor("here")),
+		})
+		s.Require("IMP-020").RunsAs(run, "here", "alice")
+		run.Release("here")
+		e := run.Succeeds()
+		s.Require("IMP-020").Equal("first requests of alice's process", append(overheard.Kinds(), "", "")[:2], []string{"ResendLoggingFD", "SetXCom"})
+		s.Require("IMP-020").Once("log channel", e.Channel, mark)
+	},
+})
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "one-start-for-the-server",
+	Says:     "the switch of alice's task is invisible to the server: one start, and every heartbeat from the same host and pid",
+	Verifies: []string{"IMP-031", "IMP-018", "LIFE-008"},
+	Roles:    []plan.Role{plan.Worker},
+	Run: func(s *stage.Stage) {
+		run := s.Start(stage.Task{As: "alice", Verbs: stage.Verbs(stage.WaitFor("here"))})
+		s.Require("IMP-031").RunsAs(run, "here", "alice")
+		seen := len(run.TI().Heartbeats)
+		run.Beats(seen + 3)
+		run.Release("here")
+		run.Succeeds()
+		ti := run.TI()
+		for _, start := range ti.Starts {
+			s.Require("IMP-031").Equal("host, account and pid of a start",
+				[]any{start.Hostname, start.Unixname, start.PID}, []any{ti.Starts[0].Hostname, ti.Starts[0].Unixname, ti.Starts[0].PID})
+		}
+		for _, beat := range ti.Heartbeats {
+			s.Require("IMP-018").Equal("host and pid of a heartbeat", []any{beat.Hostname, beat.PID}, []any{ti.Starts[0].Hostname, ti.Starts[0].PID})
+			s.Require("LIFE-008").True("a heartbeat", beat.At.Before(ti.Reports[0].At), "before the terminal state", "after it")
+		}
+	},
+})
