@@ -1,0 +1,107 @@
+package implementation
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Templates are the names that are replaced in argv and env of a role, and in
+// the version command; docs/contract.md says by what.
+var Templates = []string{"bin", "implementation", "workload", "api_url", "user", "home", "log_dir", "bundle_root", "config"}
+
+var template = regexp.MustCompile(`\{([a-z_]+)\}`)
+
+// check finds what a schema cannot say: files that are not there, templates that nobody replaces,
+// durations that are none.
+func (m Manifest) check(places *places) []Problem {
+	c := &checker{m: m, places: places}
+	c.file([]string{"probe"}, m.Probe)
+	c.file([]string{"sandbox", "provision"}, m.Sandbox.Provision)
+	for i, name := range m.Sandbox.Files {
+		c.file([]string{"sandbox", "files", fmt.Sprint(i)}, name)
+	}
+	c.file([]string{"sandbox", "dockerfile"}, m.Sandbox.Dockerfile)
+	c.file([]string{"expectations"}, m.Expectations)
+	c.argv([]string{"version"}, m.Version)
+	for _, name := range slices.Sorted(maps.Keys(m.Roles)) {
+		c.role(name, m.Roles[name])
+	}
+	for _, capability := range m.Capabilities {
+		if _, both := m.Lacks[capability]; both {
+			c.found([]string{"lacks", capability}, "stands under capabilities too", "keep it in one of the two")
+		}
+	}
+	slices.SortStableFunc(c.problems, func(a, b Problem) int { return a.Line - b.Line })
+	return c.problems
+}
+
+type checker struct {
+	m        Manifest
+	places   *places
+	problems []Problem
+}
+
+func (c *checker) found(path []string, what, remedy string) {
+	c.problems = append(c.problems, Problem{Line: c.places.line(path...), Where: dotted(path...), What: what, Remedy: remedy})
+}
+
+// file wants a regular file below the manifest's folder; an absent optional name is "".
+func (c *checker) file(path []string, name string) {
+	if name == "" {
+		return
+	}
+	if !filepath.IsLocal(name) {
+		c.found(path, fmt.Sprintf("%q leads out of the manifest's folder", name), "move the file beside the manifest: only its folder is copied into sandboxes")
+		return
+	}
+	info, err := os.Stat(filepath.Join(c.m.Dir, name))
+	switch {
+	case err != nil:
+		c.found(path, fmt.Sprintf("file %s: %s", name, reason(err)), "create it in "+c.m.Dir+" or correct the name")
+	case !info.Mode().IsRegular():
+		c.found(path, name+" is not a file", "name a file in "+c.m.Dir)
+	}
+}
+
+func (c *checker) argv(path []string, argv []string) {
+	if argv[0] == "" {
+		c.found(path, "the command is empty", "begin the list with a program")
+	}
+	for i, word := range argv {
+		c.templates(append(slices.Clone(path), fmt.Sprint(i)), word)
+	}
+}
+
+func (c *checker) templates(path []string, text string) {
+	for _, found := range template.FindAllStringSubmatch(text, -1) {
+		if !slices.Contains(Templates, found[1]) {
+			c.found(path, "nothing replaces "+found[0], "use one of {"+strings.Join(Templates, "}, {")+"}")
+		}
+	}
+}
+
+// channels are those that the stage can speak in each role.
+var channels = map[string][]string{"runner": {"fd0", "tcp"}, "supervisor": {"http"}, "worker": {"http"}}
+
+func (c *checker) role(name string, r Role) {
+	at := func(steps ...string) []string { return append([]string{"roles", name}, steps...) }
+	c.argv(at("argv"), r.Argv)
+	for _, variable := range slices.Sorted(maps.Keys(r.Env)) {
+		c.templates(at("env", variable), r.Env[variable])
+	}
+	if allowed := channels[name]; !slices.Contains(allowed, r.Channel) {
+		c.found(at("channel"), fmt.Sprintf("a %s does not speak %s", name, r.Channel), "use "+strings.Join(allowed, " or "))
+	}
+	if r.StartTimeout == "" {
+		return
+	}
+	if d, err := time.ParseDuration(r.StartTimeout); err != nil || d <= 0 {
+		c.found(at("start_timeout"), fmt.Sprintf("%q is no duration above zero", r.StartTimeout), "write for example 20s or 1m30s")
+	}
+}

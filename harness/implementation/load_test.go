@@ -1,0 +1,213 @@
+package implementation
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const good = `schema: 1
+name: Good
+slug: good
+version: ["{bin}/good", version]
+probe: probe.yaml
+sandbox:
+  root: host
+  provision: provision.sh
+  files: [extra.txt]
+roles:
+  runner:
+    argv: ["{bin}/good"]
+    env: {HOME_OF: "{home}"}
+    channel: fd0
+    switch: runner
+    start_timeout: 10s
+  worker:
+    argv: ["{bin}/good", "{workload}"]
+    channel: http
+    switch: supervisor
+capabilities: [concurrent-requests]
+lacks:
+  git-bundles: none here
+slowness: 2
+`
+
+// folder writes a manifest and the files that good names.
+func folder(t *testing.T, manifest string) string {
+	t.Helper()
+	dir := t.TempDir()
+	files := map[string]string{Filename: manifest, "probe.yaml": "", "provision.sh": "", "extra.txt": ""}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestGoodManifestLoads(t *testing.T) {
+	dir := folder(t, good)
+	want := Manifest{
+		Schema: 1, Name: "Good", Slug: "good", Version: []string{"{bin}/good", "version"}, Probe: "probe.yaml",
+		Sandbox: Sandbox{Root: "host", Provision: "provision.sh", Files: []string{"extra.txt"}},
+		Roles: map[string]Role{
+			"runner": {Argv: []string{"{bin}/good"}, Env: map[string]string{"HOME_OF": "{home}"}, Channel: "fd0", Switch: "runner", StartTimeout: "10s"},
+			"worker": {Argv: []string{"{bin}/good", "{workload}"}, Channel: "http", Switch: "supervisor"},
+		},
+		Capabilities: []string{"concurrent-requests"}, Lacks: map[string]string{"git-bundles": "none here"}, Slowness: 2, Dir: dir,
+	}
+	for _, path := range []string{dir, filepath.Join(dir, Filename)} {
+		got, err := Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
+		}
+	}
+	if !want.Plays("worker") || want.Plays("supervisor") || !want.Has("concurrent-requests") || want.Has("git-bundles") {
+		t.Error("Plays or Has is wrong")
+	}
+}
+
+func TestManifestsOfTheRepositoryLoad(t *testing.T) {
+	found, err := filepath.Glob("../../images/*/" + Filename)
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no manifest found: %v", err)
+	}
+	for _, path := range found {
+		if _, err := Load(path); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// Every bad manifest gives what, where and remedy, with the line.
+func TestBadManifestsAreExplained(t *testing.T) {
+	for _, c := range []struct{ name, old, new, want string }{
+		{"unknown key", "name: Good", "nmae: Good\nname: Good", "implementation.yaml:2: nmae: unknown key: remove it"},
+		{"unknown key deep", "    channel: fd0", "    channel: fd0\n    chanel: x", ":15: roles.runner.chanel: unknown key"},
+		{"missing", "slug: good\n", "", "slug: missing: add it"},
+		{"missing deep", "    switch: runner\n", "", ":11: roles.runner.switch: missing"},
+		{"wrong choice", "channel: fd0", "channel: socket", `:14: roles.runner.channel: is "socket": use one of fd0, tcp, http`},
+		{"wrong channel for role", "channel: http", "channel: fd0", ":19: roles.worker.channel: a worker does not speak fd0: use http"},
+		{"wrong type", `argv: ["{bin}/good"]`, "argv: good", ":12: roles.runner.argv: is of type string: write a list"},
+		{"number for text", "name: Good", "name: 12", ":2: name: is of type number: write text"},
+		{"bad slug", "slug: good", "slug: Good One", `:3: slug: is "Good One": use small letters`},
+		{"other schema version", "schema: 1", "schema: 2", ":1: schema: is 2: this version of Understudy reads 1"},
+		{"unknown role", "  worker:", "  executor:", ":17: roles.executor: unknown key"},
+		{"empty argv", `argv: ["{bin}/good"]`, "argv: []", "roles.runner.argv: minItems"},
+		{"empty command", `argv: ["{bin}/good"]`, `argv: [""]`, "roles.runner.argv: the command is empty"},
+		{"unknown template", `"{workload}"`, `"{job}"`, ":18: roles.worker.argv[1]: nothing replaces {job}: use one of {bin}"},
+		{"unknown template in env", `"{home}"`, `"{hom}"`, ":13: roles.runner.env.HOME_OF: nothing replaces {hom}"},
+		{"bad duration", "10s", "soon", `:16: roles.runner.start_timeout: "soon" is no duration above zero: write for example 20s`},
+		{"negative duration", "10s", "-1s", `"-1s" is no duration`},
+		{"file not there", "provision: provision.sh", "provision: install.sh", ":8: sandbox.provision: file install.sh: no such file or directory: create it in"},
+		{"further file not there", "[extra.txt]", "[extra.txt, more.txt]", ":9: sandbox.files[1]: file more.txt"},
+		{"file outside", "probe: probe.yaml", "probe: ../probe.yaml", `:5: probe: "../probe.yaml" leads out of`},
+		{"folder for a file", "probe: probe.yaml", "probe: .", ":5: probe: . is not a file"},
+		{"unknown capability", "[concurrent-requests]", "[flying]", `capabilities[0]: is "flying": use one of concurrent-requests, git-bundles`},
+		{"unknown lack", "git-bundles: none", "flying: none", ":23: lacks.flying: unknown key"},
+		{"both", "git-bundles: none", "concurrent-requests: none", ":23: lacks.concurrent-requests: stands under capabilities too"},
+		{"variable name", "{HOME_OF:", "{HOME-OF:", ":13: roles.runner.env.HOME-OF: unknown key"},
+		{"slowness", "slowness: 2", "slowness: 0", "slowness: "},
+		{"no YAML", "roles:", "roles: [", "is no YAML: "},
+		{"key twice", "slug: good", "slug: good\nslug: better", "is no YAML: "},
+		{"two documents", "slowness: 2\n", "slowness: 2\n---\nmore: 1\n", "a second YAML document"},
+		{"empty", good, "", "it is empty"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(good, c.old, c.new, 1)
+			if text == good {
+				t.Fatal("the edit changed nothing")
+			}
+			_, err := Load(folder(t, text))
+			var invalid *Invalid
+			if !errors.As(err, &invalid) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+				return
+			}
+			for _, p := range invalid.Problems {
+				if p.What == "" || p.Remedy == "" {
+					t.Errorf("a problem without what or remedy: %+v", p)
+				}
+			}
+		})
+	}
+}
+
+func TestAllProblemsAreReportedInOrder(t *testing.T) {
+	text := strings.NewReplacer("channel: fd0", "channel: x", "root: host", "root: moon").Replace(good)
+	_, err := Load(folder(t, text))
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], ":7: sandbox.root") || !strings.Contains(lines[1], ":14: roles.runner.channel") {
+		t.Errorf("got %q", lines)
+	}
+}
+
+func TestAbsentManifestIsExplained(t *testing.T) {
+	for _, path := range []string{filepath.Join(t.TempDir(), "none.yaml"), t.TempDir()} {
+		_, err := Load(path)
+		var invalid *Invalid
+		if !errors.As(err, &invalid) || !strings.Contains(err.Error(), "no such file") {
+			t.Errorf("%s: got %v", path, err)
+		}
+	}
+}
+
+// TestSchemaAndTypeAgree compares the properties of the schema with the fields of the types.
+func TestSchemaAndTypeAgree(t *testing.T) {
+	var schema struct {
+		Properties map[string]json.RawMessage
+		Defs       map[string]struct{ Properties map[string]json.RawMessage } `json:"$defs"`
+	}
+	if err := json.Unmarshal(Schema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	var sandbox struct{ Properties map[string]json.RawMessage }
+	if err := json.Unmarshal(schema.Properties["sandbox"], &sandbox); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		of         reflect.Type
+		properties map[string]json.RawMessage
+	}{
+		{reflect.TypeFor[Manifest](), schema.Properties},
+		{reflect.TypeFor[Sandbox](), sandbox.Properties},
+		{reflect.TypeFor[Role](), schema.Defs["role"].Properties},
+	} {
+		fields := map[string]bool{}
+		for i := range c.of.NumField() {
+			name, _, _ := strings.Cut(c.of.Field(i).Tag.Get("json"), ",")
+			if name != "-" {
+				fields[name] = true
+			}
+		}
+		named := map[string]bool{}
+		for name := range c.properties {
+			named[name] = true
+		}
+		if diff := cmp.Diff(fields, named); diff != "" {
+			t.Errorf("%s (-type +schema):\n%s", c.of, diff)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(good))
+	f.Add([]byte("a: &a [*a]"))
+	f.Add([]byte("? [1]\n: 2"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		m, err := parse("x.yaml", t.TempDir(), text)
+		if err == nil && (m.Slug == "" || len(m.Roles) == 0) {
+			t.Errorf("accepted without slug or role: %q", bytes.TrimSpace(text))
+		}
+	})
+}

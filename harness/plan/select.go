@@ -1,0 +1,145 @@
+package plan
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ErrSelection is wrapped by the error of a selection that names something
+// unknown or selects nothing.
+var ErrSelection = errors.New("selection")
+
+// Selection narrows the case index. The zero Selection selects everything.
+type Selection struct {
+	Filter Filter
+	Roles  []Role // none: every role
+	// Profile, when not nil, tells of a requirement whether it is selected. A case is selected when it
+	// verifies at least one such requirement.
+	Profile func(requirement string) bool
+	// Requirements are all known requirement ids, so that an id without a scenario can be told from a slip of the pen.
+	Requirements []string
+}
+
+// Select returns the selected cases in the order of the index. It is an error
+// when a term of the filter matches no case at all, and when nothing is left.
+func (s Selection) Select(index []Case) ([]Case, error) {
+	if unknown := s.Filter.Unknown(index); len(unknown) > 0 {
+		return nil, fmt.Errorf("%w: %s", ErrSelection, s.explain(unknown[0], index))
+	}
+	var selected []Case
+	for _, c := range index {
+		if s.Filter.Matches(c) && s.role(c.Role) && s.profile(c) {
+			selected = append(selected, c)
+		}
+	}
+	if len(selected) == 0 {
+		return nil, fmt.Errorf("%w: %s", ErrSelection, s.empty(index))
+	}
+	return selected, nil
+}
+
+func (s Selection) role(r Role) bool { return len(s.Roles) == 0 || slices.Contains(s.Roles, r) }
+
+func (s Selection) profile(c Case) bool {
+	return s.Profile == nil || slices.ContainsFunc(c.Verifies, s.Profile)
+}
+
+// explain says what is wrong with a term that matches no case.
+func (s Selection) explain(term string, index []Case) string {
+	for _, id := range s.Requirements {
+		if strings.EqualFold(id, term) {
+			return id + " has no scenario; \"understudy explain " + id + "\" says why"
+		}
+	}
+	text := fmt.Sprintf("no case and no requirement matches %q", term)
+	if near := Nearest(term, append(ids(index), s.Requirements...)); len(near) > 0 {
+		return text + ": did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return text + ": \"understudy list\" shows all cases"
+}
+
+// empty says which condition left nothing.
+func (s Selection) empty(index []Case) string {
+	if len(index) == 0 {
+		return "the case index is empty"
+	}
+	var matching []Role
+	for _, c := range index {
+		if s.Filter.Matches(c) && !slices.Contains(matching, c.Role) {
+			matching = append(matching, c.Role)
+		}
+	}
+	switch {
+	case len(matching) == 0:
+		return fmt.Sprintf("the filter %q excludes every case", s.Filter)
+	case !slices.ContainsFunc(matching, s.role):
+		return fmt.Sprintf("the filter %q matches cases of role %s only, and selected is role %s", s.Filter, join(matching), join(s.Roles))
+	}
+	return "no case is left of filter, role and profile together: widen one of them"
+}
+
+func join(roles []Role) string {
+	var words []string
+	for _, r := range roles {
+		words = append(words, string(r))
+	}
+	return strings.Join(words, ", ")
+}
+
+// ids lists the ids of the cases and all that they verify.
+func ids(index []Case) []string {
+	var all []string
+	for _, c := range index {
+		all = append(append(all, c.ID), c.Verifies...)
+	}
+	return all
+}
+
+// Nearest lists up to three of the known words that resemble what was written, best first.
+func Nearest(written string, known []string) []string {
+	type candidate struct {
+		word     string
+		distance int
+	}
+	var found []candidate
+	written = strings.ToLower(written)
+	if len(written) > 100 {
+		return nil
+	}
+	for _, word := range known {
+		d := distance(written, strings.ToLower(word))
+		if d <= max(2, len(written)/4) && !slices.ContainsFunc(found, func(c candidate) bool { return c.word == word }) {
+			found = append(found, candidate{word, d})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
+	var words []string
+	for _, c := range found[:min(3, len(found))] {
+		words = append(words, c.word)
+	}
+	return words
+}
+
+// distance is the number of octets to insert, delete or replace (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replace := diagonal
+			if a[i] != b[j] {
+				replace++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
