@@ -3,17 +3,40 @@ package stage
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
+	"syscall"
 )
 
-// Once requires that a marker occurs exactly once in a text.
-func (c Check) Once(what, text, marker string) {
-	if n := strings.Count(text, marker); n != 1 {
-		c.fails(what, fmt.Sprintf("exactly one occurrence of %q", marker), fmt.Sprintf("%d occurrences in:\n%s", n, end(text)))
+// TaskLog returns what counts as the log of the task: role runner, all three
+// channels together; role worker, the task log file, of which an implementation
+// may print a copy.
+func (r *Run) TaskLog() string {
+	if r.taskLog != "" {
+		return r.channel()
+	}
+	return r.Log()
+}
+
+// LogFile describes who may do what with the task log file (role worker).
+func (r *Run) LogFile() string {
+	info, err := os.Stat(r.taskLog)
+	r.stage.must(err)
+	stat, _ := info.Sys().(*syscall.Stat_t)
+	return fmt.Sprintf("uid %d gid %d mode %04o", stat.Uid, stat.Gid, info.Mode().Perm())
+}
+
+// Count requires that a marker occurs so many times in a text.
+func (c Check) Count(what, text, marker string, times int) {
+	if n := strings.Count(text, marker); n != times {
+		c.fails(what, fmt.Sprintf("%q occurs %d times", marker, times), fmt.Sprintf("%d times; the end of it:\n%s", n, end(text)))
 	}
 	c.held(what)
 }
+
+// Once requires that a marker occurs exactly once in a text.
+func (c Check) Once(what, text, marker string) { c.Count(what, text, marker, 1) }
 
 // LineWith requires one line in which all patterns are found, so that words of
 // different records do not add up to an answer.

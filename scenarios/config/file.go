@@ -1,0 +1,58 @@
+package config
+
+import (
+	"regexp"
+
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
+
+var both = []plan.Role{plan.Runner, plan.Worker}
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "unreadable-configuration-file",
+	Says:     "a setting stands only in a 0600 file of the worker: it holds for alice's task, or the task fails before user code and names file and user",
+	Verifies: []string{"CFG-002"},
+	Roles:    both,
+	Run: func(s *stage.Stage) {
+		own := s.Start(retriesFromFile(""))
+		own.Succeeds()
+		s.Require("CFG-002").Equal("control: setting of the worker's own user", own.Result("retries"), "7")
+
+		alice := s.Start(retriesFromFile("alice"))
+		if e := alice.End(); alice.Pushed("retries") {
+			s.Require("CFG-002").Equal("setting of alice's task", alice.Result("retries"), "7")
+		} else {
+			alice.Fails()
+			s.Require("CFG-002").NoUserCode(alice)
+			s.Require("CFG-002").LineWith("message of the failure", e.Log, regexp.QuoteMeta(s.ConfigPath()), stage.Name("alice"))
+		}
+		s.Require("CFG-002").Empty("configuration files in the home of alice", s.Find(s.Account("alice").Home, "airflow.cfg")...)
+	},
+})
+
+// retriesFromFile is a task that reports a setting which only the worker's own
+// configuration file has, and whose default is 3.
+func retriesFromFile(user string) stage.Task {
+	return stage.Task{
+		As: user, File: &stage.ConfigFile{Settings: map[string]string{"workers.missing_dag_retries": "7"}, Mode: 0o600},
+		Verbs: stage.Verbs(stage.Setting("workers", "missing_dag_retries").Save("retries")),
+	}
+}
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "all-settings-in-an-unreadable-file",
+	Says:     "every setting stands only in a 0600 file of the worker, and alice's task runs",
+	Verifies: []string{"CFG-001"},
+	Roles:    both,
+	Run: func(s *stage.Stage) {
+		file := &stage.ConfigFile{Settings: map[string]string{"workers.missing_dag_retries": "7"}, Only: true, Mode: 0o600}
+		run := s.Start(stage.Task{As: "alice", File: file, Verbs: stage.Verbs(
+			stage.ReadFile(s.ConfigPath()).Catch().Save("file"), stage.Setting("workers", "missing_dag_retries").Save("retries"), stage.WaitFor("here"))})
+		s.Require("CFG-001").RunsAs(run, "here", "alice")
+		s.Require("CFG-001").Equal("control: alice cannot read the file", run.Error("file"), "EACCES")
+		s.Require("CFG-001").Equal("setting of alice's task", run.Result("retries"), "7")
+		run.Release("here")
+		run.Succeeds()
+	},
+})

@@ -1,0 +1,74 @@
+package lifecycle
+
+import (
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
+
+// stopBudget is the time from the server's word to the end of the last process:
+// one heartbeat, SIGTERM, the kill step of 5 s, SIGKILL, and as much again.
+const stopBudget = 15 * time.Second
+
+var worker = []plan.Role{plan.Worker}
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "stopped-by-the-server",
+	Says:     "the server stops a task of alice that ignores SIGTERM and has a daemon: nothing of it is alive afterwards",
+	Verifies: []string{"LIFE-005", "IMP-015"},
+	Roles:    worker,
+	Run: func(s *stage.Stage) {
+		run := s.Start(stage.Task{As: "alice", Verbs: stubborn})
+		s.Require("LIFE-005").RunsAs(run, "here", "alice")
+		s.Require("LIFE-005").Lives("alice", "sleep")
+		s.World.FailHeartbeats(409, notRunning)
+		s.Require("LIFE-005").AllGone(stopBudget, "alice")
+	},
+})
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "one-terminal-state",
+	Says:     "the server stops a task of alice that ignores SIGTERM: whatever states are sent are one and the same, and a late XCom is refused",
+	Verifies: []string{"LIFE-028", "LIFE-020"},
+	Roles:    worker,
+	Budget:   120 * time.Second,
+	Run: func(s *stage.Stage) {
+		run := s.Start(stage.Task{
+			As: "alice", Verbs: append(stubborn[:len(stubborn):len(stubborn)], stage.PushXCom("late", s.Nonce())),
+		})
+		s.Require("LIFE-028").RunsAs(run, "here", "alice")
+		s.World.FailHeartbeats(409, notRunning)
+		run.EndsWithin(stopBudget)
+		run.Release("here") // a task that survived goes on and says that it succeeded
+		s.Gone(stopBudget, "alice")
+		e := run.EndWithin(60 * time.Second)
+		for _, terminal := range e.Terminals {
+			s.Require("LIFE-028").Equal("terminal state after the first", terminal.State, e.Terminals[0].State)
+		}
+		s.Require("LIFE-020").Equal("XComs pushed after the stop", len(s.Stored("late")), 0)
+	},
+})
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "stopped-without-a-word",
+	Says:     "a heartbeat is answered 404, 409 or 410: the task ends, and no state is sent",
+	Verifies: []string{"LIFE-009"},
+	Roles:    worker,
+	Run: func(s *stage.Stage) {
+		for _, status := range []int{404, 409, 410} {
+			run := s.Start(stage.Task{Verbs: stage.Verbs(stage.IgnoreSIGTERM(), stage.WaitFor("here"))})
+			s.Require("LIFE-009").RunsAs(run, "here", stage.WorkerAccount)
+			run.Beats(1)
+			s.World.FailHeartbeats(status, notRunning)
+			run.End()
+			s.Require("LIFE-009").Empty("states sent of a task that the server stopped", run.States()...)
+			s.World.Heal()
+		}
+	},
+})
+
+// stubborn ignores SIGTERM, leaves a daemon behind and waits.
+var stubborn = stage.Verbs(stage.IgnoreSIGTERM(), stage.Daemonise("sleep", "600"), stage.WaitFor("here"))
+
+var notRunning = map[string]any{"reason": "not_running", "message": "TI is no longer in the running state", "current_state": "failed"}

@@ -1,0 +1,3 @@
+// Package logs holds the scenarios of area LOG: what a task says arrives whole,
+// once, and as what it is.
+package logs

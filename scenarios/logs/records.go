@@ -1,0 +1,75 @@
+package logs
+
+import (
+	"fmt"
+
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "each-record-once",
+	Says:     "what alice's task says on log, stdout and stderr arrives once each, and no record twice or as text within another",
+	Verifies: []string{"LOG-006"},
+	Roles:    []plan.Role{plan.Runner, plan.Worker},
+	Run: func(s *stage.Stage) {
+		first, stdout, stderr, last := s.Nonce(), s.Nonce(), s.Nonce(), s.Nonce()
+		run := s.Start(stage.Task{As: "alice", Verbs: stage.Verbs(
+			stage.Log(first), stage.Print(stdout), stage.PrintError(stderr), stage.WaitFor("here"), stage.Log(last))})
+		s.Require("LOG-006").RunsAs(run, "here", "alice")
+		run.Release("here")
+		e := run.Succeeds()
+		for _, mark := range []string{first, stdout, stderr, last} {
+			s.Require("LOG-006").Once("record of the task", run.TaskLog(), mark)
+		}
+		s.Require("LOG-006").Once("record of the task on the log channel", e.Channel, first)
+		s.Require("LOG-006").NoWrapped("records that hold a record as text", e.Records)
+		s.Require("LOG-006").NoRepeated("records that occur twice", e.Channel)
+	},
+})
+
+const lines = 50_000
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "tail-before-exit",
+	Says:     "50,000 lines that a task logs right before it exits without a word are complete, for the worker's own user and for alice",
+	Verifies: []string{"LOG-002", "LOG-001"},
+	Roles:    []plan.Role{plan.Runner, plan.Worker},
+	Run: func(s *stage.Stage) {
+		for _, user := range []string{"", "alice"} {
+			for _, end := range []stage.Verb{stage.Exit(0), stage.SignalSelf("SIGKILL")} {
+				mark := s.Nonce()
+				e := s.Start(stage.Task{As: user, Verbs: stage.Verbs(stage.Log(mark).With("count", lines), end)}).End()
+				s.Require("LOG-002").Count("lines in the log channel", e.Channel, mark, lines)
+			}
+		}
+	},
+})
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "failure-before-the-log-channel",
+	Says:     "the switch to ghost fails before anything can log, and the task log says why all the same",
+	Verifies: []string{"LOG-008"},
+	Roles:    []plan.Role{plan.Worker},
+	Run: func(s *stage.Stage) {
+		e := s.Start(stage.Task{As: "ghost", Verbs: stage.Verbs(stage.PushXCom("ran", true))}).Fails()
+		s.Require("LOG-008").Matches("task log", e.Channel, stage.Name("ghost"))
+	},
+})
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "owner-of-the-log-file",
+	Says:     "the task log files of the worker's own user and of alice have the same owner and mode, and neither is alice's",
+	Verifies: []string{"LOG-007"},
+	Roles:    []plan.Role{plan.Worker},
+	Run: func(s *stage.Stage) {
+		own := s.Start(stage.Task{Verbs: stage.Verbs(stage.Log(s.Nonce()))})
+		own.Succeeds()
+		alice := s.Start(stage.Task{As: "alice", Verbs: stage.Verbs(stage.Log(s.Nonce()), stage.WaitFor("here"))})
+		s.Require("LOG-007").RunsAs(alice, "here", "alice")
+		alice.Release("here")
+		alice.Succeeds()
+		s.Require("LOG-007").Contains("control: owner of the worker's own log", own.LogFile(), fmt.Sprintf("uid %d ", s.UID(stage.WorkerAccount)))
+		s.Require("LOG-007").Equal("owner and mode of alice's log", alice.LogFile(), own.LogFile())
+	},
+})

@@ -1,0 +1,64 @@
+package wire
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
+
+const (
+	largeOctets = 20_000_000 // more than any buffer on the way, and a frame that real tasks send
+	burst       = 5_000      // lines, more than a socket holds
+)
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "large-frame-between-logs",
+	Says:     "alice's tasks send and receive 20 MB between bursts of log lines on all channels: every octet and every line arrives",
+	Verifies: []string{"WIRE-017"},
+	Roles:    []plan.Role{plan.Runner, plan.Worker},
+	Budget:   120 * time.Second,
+	Run: func(s *stage.Stage) {
+		before, after := s.Nonce(), s.Nonce()
+		logged := func(verb stage.Verb) []stage.Verb {
+			verbs := append(bursts(before), verb)
+			return append(verbs, append(bursts(after), stage.WaitFor("here"))...)
+		}
+		push := s.Start(stage.Task{As: "alice", Verbs: logged(stage.Payload("large", largeOctets))})
+		s.Require("WIRE-017").RunsAs(push, "here", "alice")
+		s.Require("WIRE-017").IsPayload("XCom as the server stored it", s.Stored("large")[push.XCom("large")], largeOctets)
+		push.Release("here")
+		push.Succeeds()
+		complete(s, push, before, after)
+
+		pull := s.Start(stage.Task{As: "alice", Verbs: logged(stage.CheckPayload("probe_alice", "large", largeOctets).With("run_id", push.RunID()).Save("seen"))})
+		s.Require("WIRE-017").RunsAs(pull, "here", "alice")
+		s.Require("WIRE-017").Equal("XCom as alice received it", pull.Result("seen"), map[string]any{"equal": true, "length": largeOctets})
+		pull.Release("here")
+		pull.Succeeds()
+		complete(s, pull, before, after)
+	},
+})
+
+// bursts writes so many lines that the channels are full when the next verb begins.
+func bursts(mark string) []stage.Verb {
+	return stage.Verbs(
+		stage.Log("log "+mark).With("count", burst),
+		stage.Print("stdout "+mark).With("count", burst),
+		stage.PrintError("stderr "+mark).With("count", burst),
+	)
+}
+
+// complete requires the first and the last line of each burst, each once.
+func complete(s *stage.Stage, run *stage.Run, marks ...string) {
+	text := run.TaskLog()
+	for _, mark := range marks {
+		for _, channel := range []string{"log", "stdout", "stderr"} {
+			s.Require("WIRE-017").Count("lines of "+channel, text, channel+" "+mark, burst)
+			for _, number := range []int{0, burst - 1} {
+				s.Require("WIRE-017").Matches("line of "+channel, text, fmt.Sprintf(`%s %s %d\b`, channel, mark, number))
+			}
+		}
+	}
+}
