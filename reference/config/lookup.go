@@ -177,8 +177,7 @@ func convert[T any](c *Config, section, key, wanted string, parse func(string) (
 func (c *Config) All() map[string]string {
 	all := map[string]string{}
 	for _, name := range c.names() {
-		i := strings.LastIndexByte(name, '.')
-		section, key := name[:i], name[i+1:]
+		section, key := split(name)
 		if _, supplies := suppliedFor(section, key); supplies || Sensitive(section, key) {
 			continue
 		}
@@ -187,6 +186,12 @@ func (c *Config) All() map[string]string {
 		}
 	}
 	return all
+}
+
+// split takes "section.key" apart; sections may hold dots.
+func split(name string) (section, key string) {
+	i := strings.LastIndexByte(name, '.')
+	return name[:i], name[i+1:]
 }
 
 // names returns "section.key" of every option mentioned anywhere, sorted.

@@ -1,0 +1,86 @@
+package probe
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// maxDagFile is the largest Dag file, in bytes, that is read.
+const maxDagFile = 1 << 20
+
+// Dag is a declarative Dag file:
+//
+//	dag_id: probe
+//	tasks:
+//	  - {id: probe}
+//	  - {id: probe_alice, run_as_user: alice}
+type Dag struct {
+	ID    string    `yaml:"dag_id"`
+	Tasks []DagTask `yaml:"tasks"`
+}
+
+// DagTask is a task of a Dag. Its RunAsUser was not checked in any way.
+type DagTask struct {
+	ID        string `yaml:"id"`
+	RunAsUser string `yaml:"run_as_user"`
+}
+
+// ReadDag reads a Dag file. Keys it does not know are errors: a misspelt
+// run_as_user must not run a task as somebody else.
+func ReadDag(path string) (Dag, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Dag{}, fmt.Errorf("read Dag file: %w", err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxDagFile+1))
+	if err != nil {
+		return Dag{}, fmt.Errorf("read Dag file: %w", err)
+	}
+	if len(text) > maxDagFile {
+		return Dag{}, fmt.Errorf("read Dag file %s: longer than %d bytes", path, maxDagFile)
+	}
+	dag, err := parseDag(text)
+	if err != nil {
+		return Dag{}, fmt.Errorf("read Dag file %s: %w", path, err)
+	}
+	return dag, nil
+}
+
+func parseDag(text []byte) (Dag, error) {
+	var dag Dag
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&dag); err != nil && !errors.Is(err, io.EOF) {
+		return Dag{}, err
+	}
+	if dag.ID == "" {
+		return Dag{}, errors.New("dag_id is missing")
+	}
+	seen := map[string]bool{}
+	for i, task := range dag.Tasks {
+		if task.ID == "" {
+			return Dag{}, fmt.Errorf("task %d has no id", i+1)
+		}
+		if seen[task.ID] {
+			return Dag{}, fmt.Errorf("task %q appears twice", task.ID)
+		}
+		seen[task.ID] = true
+	}
+	return dag, nil
+}
+
+// Task returns the task with that id.
+func (d Dag) Task(id string) (DagTask, bool) {
+	for _, task := range d.Tasks {
+		if task.ID == id {
+			return task, true
+		}
+	}
+	return DagTask{}, false
+}

@@ -1,0 +1,13 @@
+// Package probe is the task of the reference runner: a list of verbs, taken from
+// dag_run.conf, that act as user code would. docs/contract.md describes the
+// verbs; Airflow's probe Dag understands the same ones.
+//
+//	conf                                 verbs of task t
+//	{"verbs": [...]}                     that list
+//	{"verbs": ..., "tasks": {"t": [..]}} the list of t, if t is named
+//
+// A verb is a map: {"do": name, its arguments, "catch": bool, "save": key}.
+//
+// The Dag itself is a YAML file, see ReadDag. Nothing of a user's is executed by
+// reading it, so whoever decides about a switch may read it as any user.
+package probe

@@ -1,0 +1,100 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/probe"
+)
+
+// logChannelTimeout is how long the supervisor has to answer ResendLoggingFD.
+const logChannelTimeout = 10 * time.Second
+
+// logWriter puts JSON lines on the log channel, and on standard error when there
+// is none or it broke, so that no line is lost (IMP-022).
+type logWriter struct {
+	mu       sync.Mutex
+	fd       int // -1: none
+	fallback io.Writer
+}
+
+// Write takes one line.
+func (w *logWriter) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fd >= 0 {
+		n, err := writeAll(w.fd, line)
+		if err == nil {
+			return n, nil
+		}
+		w.fd = -1
+	}
+	return w.fallback.Write(line)
+}
+
+func (w *logWriter) onChannel() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.fd >= 0
+}
+
+// openLog asks the supervisor for a log channel. Whatever goes wrong with that,
+// the task goes on; the reason is the first line on standard error.
+func openLog(c *channel, fallback io.Writer, ti message.TaskInstance) (*slog.Logger, *logWriter) {
+	w := &logWriter{fallback: fallback}
+	var err error
+	w.fd, err = logChannel(c)
+	log := slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: asAirflow})).With(
+		"logger", "task", "dag_id", ti.DagID, "run_id", ti.RunID, "task_id", ti.TaskID,
+		"map_index", message.Or(ti.MapIndex, -1), "try_number", ti.TryNumber, "ti_id", ti.ID)
+	if err != nil {
+		log.Warn("the supervisor gave no log channel; log lines go to standard error", "reason", err.Error())
+	}
+	return log, w
+}
+
+// logChannel returns the descriptor that came with the answer. The number in the
+// answer is the supervisor's own and says nothing here (IMP-021).
+func logChannel(c *channel) (int, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), logChannelTimeout)
+	defer cancel()
+	a, err := c.ask(ctx, &message.ResendLoggingFD{})
+	if err != nil {
+		closeAll(a.rights)
+		return -1, err
+	}
+	if refusal := message.AsError(a.Response); refusal != nil {
+		closeAll(a.rights)
+		return -1, refusal.Err()
+	}
+	if len(a.rights) == 0 {
+		return -1, errors.New("no descriptor came with the answer")
+	}
+	closeAll(a.rights[1:])
+	return a.rights[0], nil
+}
+
+var levelNames = map[slog.Level]string{
+	slog.LevelDebug: "debug", slog.LevelInfo: "info", slog.LevelWarn: "warning", slog.LevelError: "error",
+	probe.LevelCritical: "critical",
+}
+
+// asAirflow names keys, levels and times as Airflow's log lines do.
+func asAirflow(_ []string, a slog.Attr) slog.Attr {
+	switch a.Key {
+	case slog.TimeKey:
+		return slog.String("timestamp", a.Value.Time().UTC().Format("2006-01-02T15:04:05.000000Z"))
+	case slog.LevelKey:
+		if level, ok := a.Value.Any().(slog.Level); ok {
+			return slog.String("level", levelNames[level])
+		}
+	case slog.MessageKey:
+		return slog.Attr{Key: "event", Value: a.Value}
+	}
+	return a
+}

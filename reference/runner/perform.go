@@ -1,0 +1,159 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/probe"
+)
+
+// lastVerb is how long a cancelled task has to notice it once nobody is there
+// any more to report to.
+const lastVerb = time.Second
+
+var errParentEnded = errors.New("the parent process has ended")
+
+// stoppedBy is the cause of a cancellation by signal.
+type stoppedBy struct{ signal os.Signal }
+
+func (e stoppedBy) Error() string { return fmt.Sprintf("stopped by %v", e.signal) }
+
+// perform runs the task in this process, reports how it ended and ends what it
+// left running. It returns the exit code.
+func (s *stage) perform() int {
+	family, err := adoptOrphans()
+	if err != nil {
+		return s.refuse(err)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	stopSignals := s.cancelBySignal(cancel)
+	defer stopSignals()
+
+	ended := make(chan error, 1)
+	go func() { ended <- s.userCode(ctx) }()
+
+	parent := watchParent()
+	select {
+	case err := <-ended:
+		code := s.finish(err)
+		s.endFamily(family)
+		return code
+	case <-parent:
+		err = errParentEnded
+	case <-s.channel.ended:
+		err = s.channel.err
+	}
+	return s.abandon(err, cancel, ended, family)
+}
+
+// abandon ends a task that nobody supervises any more (IMP-029).
+func (s *stage) abandon(err error, cancel context.CancelCauseFunc, ended <-chan error, family *family) int {
+	err = fmt.Errorf("the task is ended, since there is no supervisor: %w", err)
+	cancel(err)
+	select {
+	case <-ended:
+	case <-time.After(lastVerb):
+	}
+	s.endFamily(family)
+	s.refuse(err)
+	return 1
+}
+
+func (s *stage) endFamily(f *family) {
+	if left := f.end(s.settings.killStep); len(left) > 0 {
+		s.log.Error("processes that the task started could not be ended", "pids", left)
+	}
+}
+
+// cancelBySignal cancels the task on the first SIGTERM or SIGINT. The next ones
+// find it cancelled already (LIFE-027).
+func (s *stage) cancelBySignal(cancel context.CancelCauseFunc) (stop func()) {
+	received := make(chan os.Signal, 1)
+	signal.Notify(received, unix.SIGTERM, unix.SIGINT)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case sig := <-received:
+			s.log.Warn("the task is to stop", "signal", sig.String())
+			cancel(stoppedBy{sig})
+		case <-done:
+		}
+	}()
+	return func() { close(done) }
+}
+
+// userCode runs the body of the task. A panic is an error with its stack in the
+// log.
+func (s *stage) userCode(ctx context.Context) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v", cause)
+			s.log.Error(err.Error(), "stack", string(debug.Stack()))
+		}
+	}()
+	task := probe.Task{
+		TI:         s.details.TI,
+		Conf:       s.details.TIContext.DagRun.Conf,
+		Supervisor: s.channel,
+		Setting:    s.config.Get,
+		Log:        s.log,
+		Stdout:     os.Stdout,
+		Stderr:     os.Stderr,
+	}
+	return task.Run(ctx)
+}
+
+// finish sends the terminal message for the end of user code.
+func (s *stage) finish(err error) int {
+	now := message.At(time.Now())
+	switch {
+	case err == nil:
+		return s.report(&message.SucceedTask{EndDate: now})
+	case s.details.TIContext.ShouldRetry:
+		s.logFailure(err)
+		return s.report(&message.RetryTask{EndDate: now})
+	default:
+		s.logFailure(err)
+		return s.report(&message.TaskState{State: message.StateFailed, EndDate: &now})
+	}
+}
+
+func (s *stage) logFailure(err error) {
+	s.log.Error("task failed: "+err.Error(), "exception", []map[string]any{{
+		"exc_type": fmt.Sprintf("%T", err), "exc_value": err.Error(), "exc_notes": []string{},
+		"syntax_error": nil, "is_cause": false, "frames": []any{},
+	}})
+}
+
+// report sends the one terminal message and returns the exit code: 0 if it was
+// delivered. An answer, the end of the channel and silence for terminal_timeout
+// all mean that it was; an answer may take a while or never come (LANG-006).
+//
+// An error as answer means that the state did not reach the server. A success
+// that did not is repeated by the supervisor, which therefore gets exit code 0.
+func (s *stage) report(terminal message.Body) int {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), s.settings.terminalTimeout, errNoAnswer)
+	defer cancel()
+	_, err := s.channel.Ask(ctx, terminal)
+	if err == nil || errors.Is(err, errNoAnswer) || errors.Is(err, errClosed) {
+		return 0
+	}
+	state, _ := message.TerminalState(terminal)
+	s.refuse(fmt.Errorf("report the end of the task as %s: %w", state, err))
+	var remote *message.RemoteError
+	if errors.As(err, &remote) && state == message.StateSuccess {
+		return 0
+	}
+	return 1
+}
+
+var errNoAnswer = errors.New("no answer in time")

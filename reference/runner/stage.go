@@ -1,0 +1,225 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/config"
+	"github.com/understudy-conformance/understudy/reference/impersonate"
+	"github.com/understudy-conformance/understudy/reference/probe"
+)
+
+// stage is what a process knows once it talks to its supervisor.
+type stage struct {
+	channel  *channel
+	details  *message.StartupDetails
+	log      *slog.Logger
+	lines    *logWriter
+	config   *config.Config
+	settings settings
+	user     string // of this process, for people: "alice (uid 61002)"
+}
+
+// Run is the runner from the startup frame on and returns the exit code. If the
+// task runs as another user it does not return.
+func Run() int {
+	if err := prepare(); err != nil {
+		return complain(err)
+	}
+	fd, err := takeChannel()
+	if err != nil {
+		return complain(err)
+	}
+	s := &stage{channel: newChannel(fd)}
+	payload, err := s.channel.first()
+	if err != nil {
+		return complain(err)
+	}
+	details, handed, err := decodeStartup(payload)
+	if err != nil {
+		return complain(err)
+	}
+	s.details = details
+	if handed != nil && handed.Switched {
+		return s.afterSupervisorsSwitch(handed)
+	}
+
+	dropMarkers()
+	s.user = userName(nil)
+	loaded, loadErr := config.Load(os.Environ())
+	s.config = loaded
+	if loadErr == nil {
+		s.settings, loadErr = readSettings(loaded)
+	}
+	s.open()
+	if loadErr != nil {
+		return s.refuse(loadErr)
+	}
+	task, err := s.findTask()
+	if err != nil {
+		return s.notFound(err)
+	}
+	name := impersonate.Effective(task.RunAsUser, s.settings.defaultUser)
+	target, switches, err := impersonate.Resolve(context.Background(), name, s.settings.policy)
+	if err != nil {
+		return s.refuse(err)
+	}
+	if switches {
+		return s.refuse(s.switchTo(target, payload))
+	}
+	return s.perform()
+}
+
+// afterSupervisorsSwitch goes on as the target that this process already is.
+func (s *stage) afterSupervisorsSwitch(handed *Handed) int {
+	account, err := impersonate.LookupUID(context.Background(), os.Geteuid())
+	if err != nil {
+		return complain(fmt.Errorf("find the account of this process: %w", err))
+	}
+	entries := make([]string, 0, len(handed.Environment))
+	for name, value := range handed.Environment {
+		entries = append(entries, name+"="+value)
+	}
+	return s.asTarget(account, handed.Settings, impersonate.Environment(account, entries))
+}
+
+// Resume is the runner after the switch and returns the exit code. Its parent
+// stage made descriptor 1 what it is; it never reads a second startup frame.
+func Resume() int {
+	if err := prepare(); err != nil {
+		return complain(err)
+	}
+	if !isStreamSocket(0) {
+		return complain(errNoChannel)
+	}
+	handover, err := accept(1)
+	if err != nil {
+		return complain(err)
+	}
+	if err := verify(handover.Target); err != nil {
+		return complain(err)
+	}
+	fd, err := takeChannel()
+	if err != nil {
+		return complain(err)
+	}
+	s := &stage{channel: newChannel(fd)}
+	if s.details, _, err = decodeStartup(handover.Payload); err != nil {
+		return complain(err)
+	}
+	return s.asTarget(handover.Target, handover.Settings, handover.Environment)
+}
+
+// asTarget runs the task with nothing of the worker's but its settings.
+func (s *stage) asTarget(account impersonate.Account, given map[string]string, environment []string) int {
+	s.user = userName(&account)
+	s.config = config.FromSettings(given)
+	var err error
+	s.settings, err = readSettings(s.config)
+	s.open()
+	if err == nil {
+		err = adopt(environment)
+	}
+	if err != nil {
+		return s.refuse(err)
+	}
+	unix.Umask(s.settings.umask)
+	if _, err := s.findTask(); err != nil {
+		return s.notFound(err)
+	}
+	return s.perform()
+}
+
+// prepare is what each stage does before anything else.
+func prepare() error {
+	// A closed standard output or error shall be an error of the write, not the
+	// end of the process.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
+	return hide()
+}
+
+// open begins the conversation: answers are taken in, log lines go out.
+func (s *stage) open() {
+	s.channel.listen(s.settings.maxFrame)
+	s.log, s.lines = openLog(s.channel, os.Stderr, s.details.TI)
+}
+
+// errMissing reports a Dag file or task that is not there, perhaps not yet.
+var errMissing = errors.New("not found in the bundle")
+
+// findTask reads the Dag file as the user of this process. Before that it checks
+// every part of the path, so that what is in the way is named (BND-019, BND-020).
+func (s *stage) findTask() (probe.DagTask, error) {
+	root, file, err := locate(s.config, s.details)
+	if err != nil {
+		return probe.DagTask{}, err
+	}
+	name := s.details.BundleInfo.Name
+	if err := checkDirectory(root, s.user); err != nil {
+		return probe.DagTask{}, fmt.Errorf("bundle %q: %w", name, err)
+	}
+	err = checkFile(file, s.user)
+	if errors.Is(err, fs.ErrNotExist) {
+		return probe.DagTask{}, fmt.Errorf("Dag file %s: %w", file, errMissing)
+	}
+	if err != nil {
+		return probe.DagTask{}, fmt.Errorf("bundle %q: %w", name, err)
+	}
+	dag, err := probe.ReadDag(file)
+	if err != nil {
+		return probe.DagTask{}, fmt.Errorf("bundle %q: %w", name, err)
+	}
+	task, ok := dag.Task(s.details.TI.TaskID)
+	if dag.ID != s.details.TI.DagID || !ok {
+		return probe.DagTask{}, fmt.Errorf("task %s.%s in Dag file %s: %w", s.details.TI.DagID, s.details.TI.TaskID, file, errMissing)
+	}
+	return task, nil
+}
+
+// notFound asks for a later attempt while a missing Dag may still appear
+// (LIFE-024), and refuses everything else.
+func (s *stage) notFound(err error) int {
+	tried := s.details.TIContext.TaskRescheduleCount
+	if !errors.Is(err, errMissing) || tried >= s.settings.missingRetries {
+		return s.refuse(err)
+	}
+	now := time.Now()
+	s.log.Warn("rescheduling: "+err.Error(), "attempt", tried+1, "attempts", s.settings.missingRetries)
+	return s.report(&message.RescheduleTask{RescheduleDate: message.At(now.Add(s.settings.missingDelay)), EndDate: message.At(now)})
+}
+
+// refuse says why the task cannot run, in the log and on standard error. No
+// terminal message is sent: exit code 1 tells the supervisor.
+func (s *stage) refuse(err error) int {
+	if s.lines.onChannel() {
+		s.log.Error(err.Error())
+	}
+	return complain(err)
+}
+
+func complain(err error) int {
+	fmt.Fprintf(os.Stderr, "understudy-runner: %v\n", err)
+	return 1
+}
+
+// userName describes the user of this process for people.
+func userName(account *impersonate.Account) string {
+	uid := os.Geteuid()
+	if account == nil {
+		found, err := impersonate.LookupUID(context.Background(), uid)
+		if err != nil {
+			return fmt.Sprintf("with uid %d", uid)
+		}
+		account = &found
+	}
+	return fmt.Sprintf("%s (uid %d)", account.Name, uid)
+}
