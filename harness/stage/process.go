@@ -178,6 +178,15 @@ func (p Process) path(file string) string {
 
 // readProcess reads one process from /proc.
 func readProcess(pid int) (Process, error) {
+	p, err := readStat(pid)
+	if err != nil {
+		return p, err
+	}
+	return p, p.complete()
+}
+
+// readStat reads what identifies a process, which is the cheaper half.
+func readStat(pid int) (Process, error) {
 	p := Process{PID: pid}
 	stat, err := os.ReadFile(p.path("stat"))
 	if err != nil {
@@ -186,9 +195,14 @@ func readProcess(pid int) (Process, error) {
 	if err := p.parseStat(string(stat)); err != nil {
 		return p, fmt.Errorf("read %s: %w", p.path("stat"), err)
 	}
-	fields, err := statusFields(pid)
+	return p, nil
+}
+
+// complete reads the rest: ids, groups and command.
+func (p *Process) complete() error {
+	fields, err := statusFields(p.PID)
 	if err != nil {
-		return p, err
+		return err
 	}
 	p.UIDs, p.GIDs = fourIDs(fields["Uid"]), fourIDs(fields["Gid"])
 	for _, group := range strings.Fields(fields["Groups"]) {
@@ -202,7 +216,7 @@ func readProcess(pid int) (Process, error) {
 	if argv, err := p.Argv(); err == nil && len(argv) > 0 {
 		p.Command = strings.Join(argv, " ")
 	}
-	return p, nil
+	return nil
 }
 
 // parseStat reads /proc/PID/stat. The name in brackets may hold blanks and
@@ -256,6 +270,11 @@ func fourIDs(text string) [4]int {
 
 // processes returns all processes there are, zombies included, by id.
 func processes() (map[int]Process, error) {
+	return processesBut(nil)
+}
+
+// processesBut returns all processes save the given ones.
+func processesBut(known map[identity]bool) (map[int]Process, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
@@ -266,9 +285,11 @@ func processes() (map[int]Process, error) {
 		if err != nil {
 			continue
 		}
-		if p, err := readProcess(pid); err == nil {
-			all[pid] = p // one that ended meanwhile is left out
+		p, err := readStat(pid)
+		if err != nil || known[p.identity()] || p.complete() != nil {
+			continue // unwanted, or ended meanwhile
 		}
+		all[pid] = p
 	}
 	return all, nil
 }

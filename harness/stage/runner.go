@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -95,8 +96,7 @@ func (r *Run) read(file *os.File, channel string, into *output) {
 	})
 }
 
-// startupDetails is the first frame: see airflow's Schema of StartupDetails; all
-// keys that a runner insists on are there.
+// startupDetails is the first frame: all keys that a runner may insist on are there.
 func (s *Stage) startupDetails(r *Run) *message.StartupDetails {
 	ti := r.TI()
 	when := message.At(ti.LogicalDate)
@@ -168,10 +168,14 @@ func (c *commsChannel) answer(payload []byte) error {
 	r, s := c.run, c.run.stage
 	text := message.Describe(payload, message.ToSupervisor)
 	r.heard(text)
-	s.record.exchange(journal.Event{
+	event := journal.Event{
 		Kind: journal.Frame, Run: r.label, Who: "task", Dir: "<", Text: text,
 		Size: frame.HeaderSize + len(payload), Octets: s.record.octets(payload),
-	})
+	}
+	if strings.Contains(text, " MaskSecret{") {
+		event.Octets = "" // Describe leaves the secret out of the text
+	}
+	s.record.exchange(event)
 	request, err := message.DecodeRequest(payload)
 	if err != nil {
 		r.fault(err.Error())

@@ -85,7 +85,7 @@ func (w *watch) addParent(p Process) {
 
 // poll looks at all processes once.
 func (w *watch) poll() {
-	all, err := processes()
+	all, err := processesBut(w.before)
 	if err != nil {
 		return // /proc cannot be listed: the next look will tell
 	}
@@ -110,9 +110,6 @@ func (w *watch) sight(p Process, all map[int]Process) {
 		if !p.zombie() { // a zombie has lost its command line and groups
 			old.process = p
 		}
-		return
-	}
-	if w.before[id] {
 		return
 	}
 	if run, ours := w.owner(p, all); ours {

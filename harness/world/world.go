@@ -196,13 +196,22 @@ type Request struct {
 	Status int    // HTTP's, for both doors
 }
 
-// Requests returns all requests in the order of their answers.
+// maxRequests bounds what is kept of a client that never stops asking.
+const maxRequests = 100_000
+
+// Requests returns the requests in the order of their answers, at most the first
+// 100,000 of them.
 func (w *World) Requests() []Request {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.requests)
 }
 
+// Log adds a request; for the doors.
 func (w *World) Log(r Request) {
-	w.change(func() { w.requests = append(w.requests, r) })
+	w.change(func() {
+		if len(w.requests) < maxRequests {
+			w.requests = append(w.requests, r)
+		}
+	})
 }
