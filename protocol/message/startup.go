@@ -30,7 +30,7 @@ type TaskInstance struct {
 type BundleInfo struct {
 	Name        string  `json:"name"`
 	Version     *string `json:"version,omitempty"`
-	VersionData Raw     `json:"version_data,omitzero" wire:"map"` // since schema 2026-10-30
+	VersionData Raw     `json:"version_data,omitzero" wire:"map" since:"2026-10-30"`
 }
 
 // TIRunContext is what the server answers when a task instance starts. Variables
@@ -45,8 +45,8 @@ type TIRunContext struct {
 	NextKwargs          Raw                  `json:"next_kwargs,omitzero"` // map or string
 	XComKeysToClear     []string             `json:"xcom_keys_to_clear,omitzero"`
 	ShouldRetry         bool                 `json:"should_retry,omitzero"`
-	StartDate           *Time                `json:"start_date,omitempty"`  // of a task that resumes
-	ArgBindings         []ArgBinding         `json:"arg_bindings,omitzero"` // since schema 2026-10-30
+	StartDate           *Time                `json:"start_date,omitempty"` // of a task that resumes
+	ArgBindings         []ArgBinding         `json:"arg_bindings,omitzero" since:"2026-10-30"`
 }
 
 // ArgBinding gives one argument of a task that another language implements:

@@ -52,7 +52,7 @@ type TaskState struct {
 	State            EndState `json:"state"`
 	EndDate          *Time    `json:"end_date,omitempty"`
 	RenderedMapIndex *string  `json:"rendered_map_index,omitempty"`
-	RetryReason      *string  `json:"retry_reason,omitempty"` // since schema 2026-10-30
+	RetryReason      *string  `json:"retry_reason,omitempty" since:"2026-10-30"`
 }
 
 // SucceedTask ends a task as success and names the assets it produced.
