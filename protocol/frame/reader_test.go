@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"runtime"
@@ -93,6 +94,10 @@ func TestNextRefusesWhatIsTooLarge(t *testing.T) {
 			}
 			if diff := cmp.Diff(&frame.TooLargeError{Length: tt.length, Max: limit}, large); diff != "" {
 				t.Error(diff)
+			}
+			want := fmt.Sprintf("read frame header: payload of %d bytes announced, %d permitted", tt.length, limit)
+			if err.Error() != want {
+				t.Errorf("got %s, want %s", err, want)
 			}
 		})
 	}

@@ -39,7 +39,7 @@ var (
 
 func codecOf(t reflect.Type) codec {
 	if reflect.PointerTo(t).Implements(customType) {
-		return customCodec(t)
+		return customCodec()
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -96,15 +96,10 @@ func codecOf(t reflect.Type) codec {
 	panic(fmt.Sprintf("message: no encoding for %v", t))
 }
 
-func customCodec(t reflect.Type) codec {
+func customCodec() codec {
 	return codec{
 		append: func(dst []byte, v reflect.Value) ([]byte, error) {
-			if v.CanAddr() {
-				return v.Addr().Interface().(custom).appendWire(dst)
-			}
-			p := reflect.New(t)
-			p.Elem().Set(v)
-			return p.Interface().(custom).appendWire(dst)
+			return v.Addr().Interface().(custom).appendWire(dst)
 		},
 		decode: func(d *decoder, v reflect.Value) error {
 			return v.Addr().Interface().(custom).decodeWire(d)
@@ -112,6 +107,7 @@ func customCodec(t reflect.Type) codec {
 	}
 }
 
+// pointerCodec serves optional fields, whose null the plan has already seen to.
 func pointerCodec(t reflect.Type) codec {
 	elem := codecOf(t.Elem())
 	return codec{
@@ -122,10 +118,6 @@ func pointerCodec(t reflect.Type) codec {
 			return elem.append(dst, v.Elem())
 		},
 		decode: func(d *decoder, v reflect.Value) error {
-			if d.null() {
-				v.SetZero()
-				return nil
-			}
 			v.Set(reflect.New(t.Elem()))
 			return elem.decode(d, v.Elem())
 		},

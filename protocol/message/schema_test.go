@@ -48,5 +48,7 @@ func TestAtSchema(t *testing.T) {
 	var unknown *UnknownSchemaError
 	if !errors.As(err, &unknown) || unknown.Version != "2026-07-30" {
 		t.Errorf("got %v, want UnknownSchemaError", err)
+	} else if want := `unknown supervisor schema version "2026-07-30", known are ["2026-06-16" "2026-10-30"]`; err.Error() != want {
+		t.Errorf("got %s, want %s", err, want)
 	}
 }
