@@ -16,6 +16,7 @@ func TestParseDefinitions(t *testing.T) {
 	const list = `[
 		{"name":"dags","classpath":"airflow.dag_processing.bundles.local.LocalDagBundle","kwargs":{"path":"/srv/dags","refresh_interval":5}},
 		{"name":"team/git","classpath":"airflow.providers.git.bundles.git.GitDagBundle","kwargs":{"repo_url":"git://h/r","tracking_ref":"main","git_conn_id":"c","subdir":"a/../dags"}},
+		{"name":"dags-folder","classpath":"airflow.dag_processing.bundles.local.LocalDagBundle"},
 		{"name":"s3","classpath":"airflow.providers.amazon.aws.bundles.s3.S3DagBundle","kwargs":{}},
 		{"name":"relative","classpath":"x.LocalDagBundle","kwargs":{"path":"dags"}},
 		{"name":"nourl","classpath":"x.GitDagBundle","kwargs":{"tracking_ref":"main"}},
@@ -24,13 +25,14 @@ func TestParseDefinitions(t *testing.T) {
 		{"name":"sub","classpath":"x.GitDagBundle","kwargs":{"repo_url":"git://h/r","tracking_ref":"m","submodules":true}},
 		{"name":"typed","classpath":"x.LocalDagBundle","kwargs":{"path":5}}
 	]`
-	defs, err := ParseDefinitions(list)
+	defs, err := ParseDefinitions(list, "/home/dags")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]Definition{
-		"dags":     {Name: "dags", Local: &Local{Path: "/srv/dags"}},
-		"team/git": {Name: "team/git", Git: &Git{URL: "git://h/r", TrackingRef: "main", Connection: "c", Subdir: "dags"}},
+		"dags":        {Name: "dags", Local: &Local{Path: "/srv/dags"}},
+		"dags-folder": {Name: "dags-folder", Local: &Local{Path: "/home/dags"}},
+		"team/git":    {Name: "team/git", Git: &Git{URL: "git://h/r", TrackingRef: "main", Connection: "c", Subdir: "dags"}},
 	} {
 		got, err := defs.Get(name)
 		if err != nil {
@@ -55,7 +57,7 @@ func TestParseDefinitions(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "{}", `[{"classpath":"x"}]`, `[{"name":"a"},{"name":"a"}]`} {
-		if _, err := ParseDefinitions(bad); err == nil || !strings.Contains(err.Error(), "dag_bundle_config_list") {
+		if _, err := ParseDefinitions(bad, ""); err == nil || !strings.Contains(err.Error(), "dag_bundle_config_list") {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

@@ -42,8 +42,9 @@ type entry struct {
 
 // ParseDefinitions reads [dag_processor] dag_bundle_config_list. Entries of other
 // classes than Airflow's local and git bundle are kept apart: asking for one of
-// them is an error, having one configured is not.
-func ParseDefinitions(list string) (Definitions, error) {
+// them is an error, having one configured is not. A local bundle without path
+// is dagsFolder, [core] dags_folder.
+func ParseDefinitions(list, dagsFolder string) (Definitions, error) {
 	const key = "[dag_processor] dag_bundle_config_list"
 	var entries []entry
 	if err := json.Unmarshal([]byte(list), &entries); err != nil {
@@ -57,7 +58,7 @@ func ParseDefinitions(list string) (Definitions, error) {
 		if _, twice := defs[e.Name]; twice {
 			return nil, fmt.Errorf("read %s: two bundles are named %q", key, e.Name)
 		}
-		def, err := e.definition()
+		def, err := e.definition(dagsFolder)
 		defs[e.Name] = parsed{def, err}
 	}
 	return defs, nil
@@ -83,7 +84,7 @@ func (d Definitions) Get(name string) (Definition, error) {
 	return p.def, nil
 }
 
-func (e entry) definition() (Definition, error) {
+func (e entry) definition(dagsFolder string) (Definition, error) {
 	def := Definition{Name: e.Name}
 	kwargs := e.Kwargs
 	if len(kwargs) == 0 {
@@ -91,7 +92,7 @@ func (e entry) definition() (Definition, error) {
 	}
 	switch class := e.Classpath[strings.LastIndexByte(e.Classpath, '.')+1:]; class {
 	case "LocalDagBundle":
-		def.Local = new(Local)
+		def.Local = &Local{Path: dagsFolder}
 		if err := json.Unmarshal(kwargs, def.Local); err != nil {
 			return def, fmt.Errorf("read kwargs: %w", err)
 		}

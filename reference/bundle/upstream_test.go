@@ -7,8 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -48,16 +48,19 @@ func newUpstream(t *testing.T) *upstream {
 		t.Fatal(err)
 	}
 	port := freePort(t)
-	daemon := exec.Command("git", "-c", "safe.directory=*", "daemon", "--listen=127.0.0.1", fmt.Sprintf("--port=%d", port),
-		"--export-all", "--reuseaddr", "--base-path="+base)
+	libexec, err := exec.Command("git", "--exec-path").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	daemon := exec.Command(filepath.Join(strings.TrimSpace(string(libexec)), "git-daemon"), "--listen=127.0.0.1",
+		fmt.Sprintf("--port=%d", port), "--export-all", "--reuseaddr", "--base-path="+base)
 	daemon.Env = append(os.Environ(), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
-	daemon.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // git runs the daemon as a child
 	if err := daemon.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		front.Close()
-		_ = syscall.Kill(-daemon.Process.Pid, syscall.SIGKILL)
+		_ = daemon.Process.Kill()
 		_ = daemon.Wait()
 	})
 	back := fmt.Sprintf("127.0.0.1:%d", port)

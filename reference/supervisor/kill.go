@@ -1,0 +1,215 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/reference/impersonate"
+)
+
+const (
+	// killBound is how long SIGKILL is sent again and again before it is given up.
+	killBound = 10 * time.Second
+
+	// helperBound is how long one command that carries a signal may take.
+	helperBound = 5 * time.Second
+
+	// lookAgain is the time between two looks at the processes of a task.
+	lookAgain = 10 * time.Millisecond
+)
+
+// killer ends the processes of a task, whoever they belong to.
+//
+// A signal to a process of another user is carried by a command that runs as that
+// user: the runner itself, since a narrow sudo policy permits no other.
+type killer struct {
+	family  *family
+	step    time.Duration // from SIGTERM to SIGKILL
+	runners []string      // understudy-runner, as the policy names it; the first that works is used
+	log     *TaskLog
+}
+
+// stop ends the task: SIGTERM to its process group, so that the runner can clean
+// up, and after the step SIGKILL to every process of it. meanwhile is called
+// between the two. The error names processes that are still alive.
+func (k *killer) stop(ctx context.Context, c *child, meanwhile func()) error {
+	k.terminate(ctx, c.pid)
+	step := time.NewTimer(k.step)
+	defer step.Stop()
+	select {
+	case <-step.C:
+	case <-c.ended: // what it left behind is not asked
+	}
+	meanwhile()
+	return k.kill(ctx)
+}
+
+// terminate sends SIGTERM to the group. The group's id is the pid of the task
+// process and so never our own.
+func (k *killer) terminate(ctx context.Context, group int) {
+	err := syscall.Kill(-group, syscall.SIGTERM)
+	if err == nil || errors.Is(err, syscall.ESRCH) {
+		return
+	}
+	// sudo replaced itself by the command, which belongs to the target.
+	alive, scanErr := k.family.alive()
+	if scanErr == nil {
+		scanErr = k.carry(ctx, "TERM", k.inGroup(alive, group))
+	}
+	if scanErr != nil {
+		k.log.Record("warning", "SIGTERM could not be sent to the task", "error", errors.Join(err, scanErr))
+	}
+}
+
+func (k *killer) inGroup(all []process, group int) []process {
+	return slices.DeleteFunc(slices.Clone(all), func(p process) bool {
+		id, err := syscall.Getpgid(p.pid)
+		return err != nil || id != group
+	})
+}
+
+// kill sends SIGKILL to all descendants until there are none.
+func (k *killer) kill(ctx context.Context) error {
+	deadline := time.Now().Add(killBound)
+	var failure error
+	for {
+		alive, err := k.family.alive()
+		if err != nil {
+			return err
+		}
+		if len(alive) == 0 {
+			if err := k.family.reap(); err != nil {
+				return err
+			}
+			// The task process is waited for elsewhere; its zombie may be there still.
+			if k.family.gone() || k.onlyMain() {
+				return nil
+			}
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("processes of the task are still alive: %s: %w", describe(alive), errors.Join(failure, context.DeadlineExceeded))
+		}
+		failure = k.round(ctx, alive)
+		if err := wait(ctx, lookAgain); err != nil {
+			return err
+		}
+	}
+}
+
+// onlyMain reports whether the only child left is the task process as a zombie.
+func (k *killer) onlyMain() bool {
+	all, err := k.family.scan()
+	return err == nil && !slices.ContainsFunc(all, func(p process) bool { return p.pid != k.family.main || !p.zombie })
+}
+
+// round sends SIGKILL to each process once. Those of other users go first: sudo
+// ends with its command, but not the other way round.
+func (k *killer) round(ctx context.Context, alive []process) error {
+	var foreign []process
+	var own []process
+	for _, p := range alive {
+		if err := syscall.Kill(p.pid, 0); errors.Is(err, syscall.EPERM) {
+			foreign = append(foreign, p)
+		} else {
+			own = append(own, p)
+		}
+	}
+	err := k.carry(ctx, "KILL", foreign)
+	for _, p := range own {
+		_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	}
+	return err
+}
+
+// carry sends a signal to processes of other users, one command for each user.
+func (k *killer) carry(ctx context.Context, signal string, processes []process) error {
+	byUser := map[int][]string{}
+	for _, p := range processes {
+		byUser[p.uid] = append(byUser[p.uid], strconv.Itoa(p.pid))
+	}
+	var failures []error
+	for uid, pids := range byUser {
+		account, err := impersonate.LookupUID(ctx, uid)
+		if err == nil {
+			err = k.carryTo(ctx, account, signal, pids)
+		}
+		if err != nil {
+			failures = append(failures, fmt.Errorf("send SIG%s to processes of uid %d: %w", signal, uid, err))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func (k *killer) carryTo(ctx context.Context, account impersonate.Account, signal string, pids []string) error {
+	var failures []error
+	for _, runner := range k.runners {
+		err := k.help(ctx, account, append([]string{runner, "kill", signal}, pids...))
+		if err == nil {
+			return nil
+		}
+		failures = append(failures, err)
+	}
+	// The runner may be another implementation's. A wide policy permits this, too.
+	program, err := exec.LookPath("kill")
+	if err == nil {
+		err = k.help(ctx, account, append([]string{program, "-s", signal}, pids...))
+	}
+	if err == nil {
+		return nil
+	}
+	return errors.Join(append(failures, err)...)
+}
+
+// help runs a command as another user and waits for it.
+func (k *killer) help(ctx context.Context, account impersonate.Account, argv []string) error {
+	argv, credential, err := impersonate.Command(account, argv)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, helperBound)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = impersonate.Environment(account, nil)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
+	cmd.WaitDelay = time.Second
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %.300s", strings.Join(argv[:len(argv)-1], " "), err, strings.TrimSpace(string(output)))
+	}
+	return nil
+}
+
+// killers are the programs that can carry a signal: understudy-runner beside this
+// program, and the runner if it is one under that name.
+func killers(runner string) []string {
+	var list []string
+	if self, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(self), "understudy-runner")
+		if unix.Access(beside, unix.X_OK) == nil {
+			list = append(list, beside)
+		}
+	}
+	if filepath.Base(runner) == "understudy-runner" && !slices.Contains(list, runner) {
+		list = slices.Insert(list, 0, runner)
+	}
+	return list
+}
+
+func describe(processes []process) string {
+	var parts []string
+	for _, p := range processes {
+		parts = append(parts, fmt.Sprintf("%d (%s, uid %d)", p.pid, p.name, p.uid))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,244 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// reapEvery is the least time between two looks for ended orphans of the task.
+const reapEvery = time.Second
+
+// life is a task from the start of its process to its last trace.
+type life struct {
+	*task
+	plan    plan
+	child   *child
+	killer  *killer
+	drains  *drains
+	session *session
+	state   *terminal
+	last    lastLine // of standard error
+
+	ending ending
+	fault  error // processes that could not be ended
+}
+
+func (t *task) newLife(c *child, p plan) *life {
+	l := &life{task: t, plan: p, child: c, state: newTerminal(), drains: &drains{log: t.log}}
+	l.killer = &killer{family: &family{main: c.pid}, step: t.settings.KillStep, runners: killers(t.options.Runner), log: t.log}
+	l.session = &session{
+		calls: caller{server: t.server, mask: t.mask}, conn: c.comms, max: t.settings.MaxFrame,
+		log: t.log, state: l.state, logs: l.drains,
+	}
+	l.drains.start(stdoutChannel, c.stdout, nil)
+	l.drains.start(stderrChannel, c.stderr, l.last.set)
+	return l
+}
+
+func (l *life) run(ctx context.Context, signals <-chan os.Signal) error {
+	startup, err := l.begin(ctx)
+	if err != nil {
+		return l.abort(ctx, err)
+	}
+	l.session.beat = startHeartbeat(ctx, l.server, l.process, l.settings, l.log, func() { l.session.close(gateRead) })
+	requests, cancel := context.WithCancel(ctx)
+	defer cancel()
+	served := make(chan error, 1)
+	go func() { served <- l.session.serve(requests, startup) }()
+
+	l.watch(ctx, cancel, signals, served)
+	l.session.beat.stop()
+	if l.fault == nil {
+		l.fault = l.killer.kill(ctx) // what the task left running
+	}
+	if l.fault != nil {
+		l.log.Record("critical", "Processes of the task could not be ended", "error", l.fault)
+		l.session.close(gateClosed)
+	}
+	l.drain(served)
+	return errors.Join(l.finish(ctx), l.fault)
+}
+
+// begin tells the server that the task runs and returns the startup frame. Until
+// it is sent the runner has nothing to execute (LIFE-002).
+func (l *life) begin(ctx context.Context) ([]byte, error) {
+	answer, err := l.server.run(ctx, l.process, l.start)
+	if err != nil {
+		return nil, fmt.Errorf("the server did not accept the run: %w", err)
+	}
+	context, err := runContext(answer, l.mask)
+	if err != nil {
+		return nil, err
+	}
+	l.ending.shouldRetry = context.ShouldRetry
+	return startupFrame(l.workload, context, l.start, l.plan.handed)
+}
+
+// abort ends a process that was never told what to do.
+func (l *life) abort(ctx context.Context, cause error) error {
+	l.log.Record("error", "Task is not run: "+cause.Error())
+	l.child.comms.Close()
+	err := l.killer.kill(ctx)
+	l.drain(nil)
+	return errors.Join(cause, err)
+}
+
+// watch waits until the task process is gone, and ends it where that is due.
+func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signal, served chan error) {
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, syscall.SIGCHLD)
+	defer signal.Stop(children)
+	reap := time.NewTicker(reapEvery)
+	defer reap.Stop()
+	var (
+		orphans  bool
+		overtime <-chan time.Time
+		over     = l.state.seen
+		beats    = l.session.beat.verdict
+	)
+	stop := func(reason string) {
+		l.log.Record("error", "Task is stopped: "+reason)
+		l.session.close(gateRead)
+		l.fault = l.killer.stop(ctx, l.child, func() {
+			l.session.close(gateClosed)
+			cancel()
+		})
+		if l.fault == nil {
+			l.log.Record("error", "Task is stopped, none of its processes is left")
+		}
+	}
+	for {
+		select {
+		case <-l.child.ended:
+			return
+		case v := <-beats:
+			l.ending.byServer, l.ending.stopped = v.byServer, true
+			stop(v.reason)
+		case err := <-served:
+			served <- err // for drain
+			served = nil
+			if err == nil {
+				continue
+			}
+			l.child.comms.Close()
+			l.ending.stopped = true
+			stop("protocol error on its channel: " + err.Error())
+		case <-over:
+			over = nil
+			overtime = time.After(l.settings.Overtime)
+		case <-overtime:
+			stop(fmt.Sprintf("it reported %s %v ago and did not end", l.state.get(), l.settings.Overtime))
+		case s := <-signals:
+			l.log.Record("warning", fmt.Sprintf("Supervisor received %s: it waits for the task to end", signalName(s.(syscall.Signal))))
+		case <-children:
+			orphans = true
+		case <-reap.C:
+			if orphans {
+				orphans = false
+				if err := l.killer.family.reap(); err != nil {
+					l.log.Record("warning", "Ended processes could not be reaped", "error", err)
+				}
+			}
+		}
+		if l.fault != nil {
+			return
+		}
+	}
+}
+
+// drain copies what is left on all channels. They end by themselves once nothing
+// of the task lives; a process that is out of reach can hold one open.
+func (l *life) drain(served <-chan error) {
+	timeout := time.NewTimer(l.settings.SocketCleanup)
+	defer timeout.Stop()
+	logs := l.drains.done()
+	for logs != nil || served != nil {
+		select {
+		case err := <-served:
+			served = nil
+			if err != nil && !l.ending.stopped {
+				l.log.Record("error", "Protocol error on the channel of the task: "+err.Error())
+			}
+		case <-logs:
+			logs = nil
+		case <-timeout.C:
+			l.log.Record("warning", "Somebody keeps a channel of the task open; what it still sends is lost", "seconds", l.settings.SocketCleanup.Seconds())
+			l.session.close(gateClosed)
+			l.drains.cut()
+			l.child.comms.Close()
+		}
+	}
+	l.child.comms.Close()
+}
+
+// finish says in the log how the process ended and sees to it that the server
+// knows the state.
+func (l *life) finish(ctx context.Context) error {
+	select {
+	case <-l.child.ended:
+		l.ending.exit = l.child.status
+	default: // it could not be ended
+		l.ending.exit = exit{lost: l.fault}
+	}
+	level, text := l.ending.exit.describe()
+	l.log.Record(level, text)
+	l.explainSwitch()
+	l.ending.reported = l.state.get()
+	switch {
+	case l.ending.byServer:
+		l.log.Record("warning", "No state is reported: the server asked for the end of the task")
+		return nil
+	case l.ending.reported == "":
+		if l.ending.exit.clean() && !l.ending.stopped {
+			l.log.Record("error", "Task process ended without reporting a state")
+		}
+		return l.report(ctx, l.ending)
+	}
+	if err := l.state.deliver(ctx, l.server); err != nil {
+		l.log.Record("error", "The state of the task could not be reported", "state", l.ending.reported, "error", err)
+		return fmt.Errorf("report state %s: %w", l.ending.reported, err)
+	}
+	l.log.Record("info", "Task ended", "state", l.ending.reported)
+	return nil
+}
+
+// explainSwitch names the user where the process ended before the runner said a
+// word: sudo's own message does not tell who was to be impersonated.
+func (l *life) explainSwitch() {
+	if l.plan.handed == nil || l.session.served.Load() > 0 || l.ending.exit.clean() || l.ending.stopped {
+		return
+	}
+	l.log.Record("error", fmt.Sprintf("Task could not be run as %s: %s", l.plan.who, l.last.get()))
+}
+
+// lastLine keeps the last line of a channel, cut to what an error needs.
+type lastLine struct {
+	mu   sync.Mutex
+	text string
+}
+
+func (l *lastLine) set(line []byte) {
+	text := strings.TrimSpace(string(line[:min(len(line), 500)]))
+	if text == "" {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = strings.ToValidUTF8(text, "\uFFFD")
+}
+
+func (l *lastLine) get() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.text == "" {
+		return "it said nothing on standard error"
+	}
+	return l.text
+}

@@ -1,0 +1,168 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/understudy-conformance/understudy/reference/impersonate"
+)
+
+// Options are what the command line says.
+type Options struct {
+	Workload string    // file with the workload
+	Runner   string    // absolute path of the program that executes tasks
+	Environ  []string  // of the worker: settings, and what may come along to a task
+	Stderr   io.Writer // diagnostics, and the task log of workloads without log_path
+}
+
+// UsageError reports a workload or a setting that cannot be used. Nothing was
+// started, and the server was told nothing.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Run runs the task of one workload and returns when nothing of it is left. It
+// changes this process for good (see secure) and is meant to be called once.
+//
+// The error is nil if the server knows how the task ended, well or not. It is
+// *UsageError if nothing was begun. A SIGTERM or SIGINT does not end the task:
+// it is waited for (apache/airflow#69034).
+func Run(ctx context.Context, o Options) error {
+	if err := secure(); err != nil {
+		return err
+	}
+	settings, err := LoadSettings(o.Environ)
+	if err != nil {
+		return &UsageError{err}
+	}
+	workload, err := ReadWorkload(o.Workload)
+	if err != nil {
+		return &UsageError{err}
+	}
+	mask := NewMasker(settings.MinSecret, settings.SensitiveNames)
+	if err := mask.Add(workload.Token); err != nil {
+		return err
+	}
+	log, err := OpenTaskLog(settings.LogFolder, workload.LogPath, o.Stderr, mask)
+	if err != nil {
+		return &UsageError{err}
+	}
+	t := &task{
+		options:  o,
+		settings: settings,
+		workload: workload,
+		mask:     mask,
+		log:      log,
+		server:   server{NewClient(settings, workload.Token), workload.TI.ID},
+		process:  Process{Hostname: hostname(), Unixname: workerName(ctx), PID: os.Getpid()},
+		start:    time.Now(),
+	}
+	return errors.Join(t.run(ctx), log.Close())
+}
+
+// task is one run.
+type task struct {
+	options  Options
+	settings Settings
+	workload Workload
+	mask     *Masker
+	log      *TaskLog
+	server   server
+	process  Process // who the server is told runs the task
+	start    time.Time
+}
+
+func (t *task) run(ctx context.Context) error {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+	plan, err := t.prepare(ctx)
+	if err != nil {
+		return t.fail(ctx, err)
+	}
+	child, err := start(plan.argv, plan.environ, plan.credential)
+	if err != nil {
+		return t.fail(ctx, fmt.Errorf("run the task as %s: %w", plan.who, err))
+	}
+	t.process.PID = child.pid
+	l := t.newLife(child, plan)
+	return l.run(ctx, signals)
+}
+
+// fail reports a task that could not be started. The server has to hear first
+// that it runs: only then does it take another state, and only its answer tells
+// whether there is another try.
+func (t *task) fail(ctx context.Context, cause error) error {
+	t.log.Record("error", "Task could not be started: "+cause.Error())
+	answer, err := t.server.run(ctx, t.process, t.start)
+	if err != nil {
+		t.log.Record("error", "The server did not accept the run: "+err.Error())
+		return fmt.Errorf("report the run: %w (the task could not be started: %w)", err, cause)
+	}
+	context, err := runContext(answer, t.mask)
+	if err != nil {
+		t.log.Record("warning", err.Error())
+	}
+	return t.report(ctx, ending{stopped: true, shouldRetry: context.ShouldRetry})
+}
+
+// report sends the state of an ending for which the task gave none.
+func (t *task) report(ctx context.Context, e ending) error {
+	if err := t.server.state(ctx, e.body()); err != nil {
+		t.log.Record("error", "The state of the task could not be reported", "state", e.state(), "error", err)
+		return fmt.Errorf("report state %s: %w", e.state(), err)
+	}
+	t.log.Record("info", "Task ended", "state", e.state())
+	return nil
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	return name
+}
+
+// workerName is the name of this process's account, or its uid where it has none.
+// What the environment says does not matter.
+func workerName(ctx context.Context) string {
+	account, err := impersonate.LookupUID(ctx, os.Geteuid())
+	if err != nil {
+		return strconv.Itoa(os.Geteuid())
+	}
+	return account.Name
+}
+
+// FindRunner returns the absolute path of the program that executes tasks: the
+// one given, or understudy-runner beside this program.
+func FindRunner(given string) (string, error) {
+	if given == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return "", fmt.Errorf("find this program: %w", err)
+		}
+		given = filepath.Join(filepath.Dir(self), "understudy-runner")
+	}
+	path, err := filepath.Abs(given)
+	if err != nil {
+		return "", fmt.Errorf("find runner: %w", err)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("find runner: %w", err)
+	case info.IsDir() || info.Mode()&0o111 == 0:
+		return "", fmt.Errorf("find runner: %s is no executable file", path)
+	}
+	return path, nil
+}

@@ -1,0 +1,136 @@
+package supervisor
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// logTime is the form of the timestamps that this package writes.
+const logTime = "2006-01-02T15:04:05.000000Z"
+
+// TaskLog is the task log: JSON lines, one object each, with at least timestamp,
+// level, event and logger. Only the supervisor writes it. It is safe for
+// concurrent use: lines of several writers follow one another.
+type TaskLog struct {
+	mask *Masker
+
+	mu   sync.Mutex
+	w    io.Writer
+	file *os.File // nil if w is not to be closed
+	err  error    // the first failure to write
+}
+
+// OpenTaskLog opens folder/path for appending. Directories that are missing are
+// made. Without path (nil) lines go to w.
+func OpenTaskLog(folder string, path *string, w io.Writer, mask *Masker) (*TaskLog, error) {
+	if path == nil {
+		return &TaskLog{w: w, mask: mask}, nil
+	}
+	full := filepath.Join(folder, *path)
+	if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+		return nil, fmt.Errorf("open task log: %w", err)
+	}
+	file, err := os.OpenFile(full, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open task log: %w", err)
+	}
+	return &TaskLog{w: file, file: file, mask: mask}, nil
+}
+
+// Write appends complete lines in one call of the file. What cannot be written
+// is lost, and Close reports it: the task goes on without a log.
+func (l *TaskLog) Write(lines []byte) {
+	if len(lines) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, err := l.w.Write(lines); err != nil && l.err == nil {
+		l.err = fmt.Errorf("write task log: %w", err)
+	}
+}
+
+// Record appends a line of the supervisor itself. Fields are names and values in
+// turn. Secrets in strings are masked.
+func (l *TaskLog) Record(level, event string, fields ...any) {
+	l.Write(l.line(nil, level, event, "supervisor", fields...))
+}
+
+func (l *TaskLog) line(dst []byte, level, event, logger string, fields ...any) []byte {
+	dst = append(dst, `{"timestamp":"`...)
+	dst = time.Now().UTC().AppendFormat(dst, logTime)
+	dst = append(dst, `","level":`...)
+	dst = appendJSON(dst, level)
+	dst = append(dst, `,"event":`...)
+	dst = appendJSON(dst, l.mask.Text(event))
+	dst = append(dst, `,"logger":`...)
+	dst = appendJSON(dst, logger)
+	for i := 0; i+1 < len(fields); i += 2 {
+		dst = append(dst, ',')
+		dst = appendJSON(dst, fields[i])
+		dst = append(dst, ':')
+		dst = appendJSON(dst, maskValue(l.mask, fields[i+1]))
+	}
+	return append(dst, '}', '\n')
+}
+
+// Close closes the file and reports the first line that could not be written.
+func (l *TaskLog) Close() error {
+	if l.file == nil {
+		return l.err
+	}
+	return errors.Join(l.err, l.file.Close())
+}
+
+// maskValue masks the strings in a value that encoding/json decodes to, keys
+// included. Strings in errors and slices of strings count, too.
+func maskValue(m *Masker, value any) any {
+	switch v := value.(type) {
+	case string:
+		return m.Text(v)
+	case json.Number: // digits can be a password, too
+		if text := m.Text(v.String()); text != v.String() {
+			return text
+		}
+	case error:
+		return m.Text(v.Error())
+	case []string:
+		list := make([]string, len(v))
+		for i, s := range v {
+			list[i] = m.Text(s)
+		}
+		return list
+	case []any:
+		list := make([]any, len(v))
+		for i, element := range v {
+			list[i] = maskValue(m, element)
+		}
+		return list
+	case map[string]any:
+		fields := make(map[string]any, len(v))
+		for name, element := range v {
+			fields[m.Text(name)] = maskValue(m, element)
+		}
+		return fields
+	}
+	return value
+}
+
+// appendJSON appends value as JSON, or the text of the error that this gives: a
+// log line is never lost for one field.
+func appendJSON(dst []byte, value any) []byte {
+	b := bytes.NewBuffer(dst)
+	encoder := json.NewEncoder(b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return appendJSON(dst, fmt.Sprintf("(not shown: %v)", err))
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
+}

@@ -1,0 +1,69 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/understudy-conformance/understudy/protocol/message"
+)
+
+// terminal is the one terminal state of the attempt. The first terminal message
+// decides; nothing that differs is sent afterwards, also when the first did not
+// get through, since the server may have it (LIFE-028).
+type terminal struct {
+	mu        sync.Mutex
+	state     string // "" while there is none
+	body      []byte // what is sent for it, each time the same
+	delivered bool
+	seen      chan struct{} // closed once there is a state
+}
+
+func newTerminal() *terminal { return &terminal{seen: make(chan struct{})} }
+
+// conflictError reports a second terminal message that asks for another state.
+type conflictError struct{ first, second string }
+
+func (e *conflictError) Error() string {
+	return fmt.Sprintf("this attempt already ended as %s, it cannot end as %s", e.first, e.second)
+}
+
+// set takes the state that a message asks for, if it is the first, and reports
+// whether it still has to be sent.
+func (t *terminal) set(body message.Body) (pending bool, err error) {
+	state, _ := message.TerminalState(body)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state != "" {
+		if t.state != state {
+			return false, &conflictError{t.state, state}
+		}
+		return !t.delivered, nil
+	}
+	json, err := stateBody(body)
+	if err != nil {
+		return false, fmt.Errorf("encode state %s: %w", state, err)
+	}
+	t.state, t.body = state, json
+	close(t.seen)
+	return true, nil
+}
+
+// deliver sends the state, if there is one that the server did not accept yet.
+func (t *terminal) deliver(ctx context.Context, s server) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state == "" || t.delivered {
+		return nil
+	}
+	err := s.state(ctx, t.body)
+	t.delivered = err == nil
+	return err
+}
+
+// get returns the state, "" if there is none.
+func (t *terminal) get() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state
+}
