@@ -1,0 +1,176 @@
+// Package run carries out a plan: it starts sandboxes, hands each its share of
+// the cases, copies their events to the journal, and holds the time.
+//
+//	cases -> shards -> sandbox -> events -> journal, console
+//	                      ^          |
+//	                      `----------' a sandbox that dies, hangs or was left dirty is
+//	                                   replaced by a fresh one for the rest of its share
+//
+// What happens to a case whose sandbox dies is written to the journal as its
+// end: a harness error that names the case, or could-not-run when the run was
+// interrupted. Package verdict does the rest.
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/understudy-conformance/understudy/harness/implementation"
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/sandbox"
+)
+
+// ErrNoSandbox is wrapped when sandboxes end before they play a case, again and again.
+var ErrNoSandbox = errors.New("sandboxes end before they play a case")
+
+// ErrJournal is wrapped when the record of the run cannot be written.
+var ErrJournal = errors.New("the journal cannot be written")
+
+// Options say what to run and where it is recorded.
+type Options struct {
+	Backend      sandbox.Backend // prepared
+	Manifest     implementation.Manifest
+	Cases        []plan.Case
+	Procs        int // sandboxes at the same time, at least 1
+	Repeat       int // how often each case is played, at least 1
+	KeepEvidence bool
+	Identity     journal.Identity // its Planned is filled from Cases
+	Journal      *journal.Writer
+	Watch        func(journal.Event) // sees every event after it was recorded; calls do not overlap
+	// Diagnose gets what a sandbox wrote to standard error, after it ended; abnormal says that it
+	// ended otherwise than by itself. May be nil.
+	Diagnose func(number int, text string, abnormal bool)
+	Limits   Limits
+}
+
+// Limits are the times after which a sandbox is ended from outside.
+type Limits struct {
+	Grace time.Duration // beyond the budget that a case-start names
+	Idle  time.Duration // without any event while no case is open: preflight and controls fall into it
+	End   time.Duration // between the request to end, or the exit record, and the kill
+}
+
+// DefaultLimits fit a machine under load; slowness is the manifest's factor.
+func DefaultLimits(slowness float64) Limits {
+	return Limits{
+		Grace: 10 * time.Second,
+		Idle:  time.Duration(max(1, slowness) * float64(5*time.Minute)),
+		End:   5 * time.Second,
+	}
+}
+
+// Run plays all cases. It returns nil when the journal is complete, whatever it
+// says; the error of ctx when interrupted, with the journal closed as partial;
+// otherwise what made it impossible to go on.
+func Run(ctx context.Context, o Options) error {
+	o.Procs, o.Repeat = max(o.Procs, 1), max(o.Repeat, 1)
+	o.Identity.Planned = nil
+	for _, c := range o.Cases {
+		o.Identity.Planned = append(o.Identity.Planned, c.ID)
+	}
+	r := &runner{Options: o}
+	if err := r.record(journal.Event{Kind: journal.RunStart, Identity: &o.Identity}); err != nil {
+		return err
+	}
+	err := r.attempts(ctx)
+	end := journal.Event{Kind: journal.RunEnd}
+	switch {
+	case ctx.Err() != nil:
+		end.Partial, end.Text, err = true, "interrupted", context.Cause(ctx)
+	case err != nil:
+		end.Partial, end.Text = true, journal.Bound(err.Error(), 2000)
+	}
+	return errors.Join(err, r.record(end))
+}
+
+type runner struct {
+	Options
+	mu     sync.Mutex // of the journal and Watch
+	number int
+}
+
+// record appends an event and shows it.
+func (r *runner) record(e journal.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e.Time.IsZero() {
+		e.Time = time.Now().UTC()
+	}
+	if err := r.Journal.Write(e); err != nil {
+		return fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	r.Watch(e)
+	return nil
+}
+
+func (r *runner) nextNumber() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.number++
+	return r.number
+}
+
+func (r *runner) attempts(ctx context.Context) error {
+	for attempt := 1; attempt <= r.Repeat; attempt++ {
+		group, ctx := errgroup.WithContext(ctx)
+		for _, shard := range plan.Shards(r.Cases, r.Procs) {
+			group.Go(func() error { return r.share(ctx, shard, attempt) })
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// share plays its cases in one sandbox, or in as many as it takes.
+func (r *runner) share(ctx context.Context, cases []plan.Case, attempt int) error {
+	barren := 0 // sandboxes in a row that began no case
+	for len(cases) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		seen, err := r.sandbox(ctx, cases, attempt)
+		if err != nil {
+			return err
+		}
+		rest := slices.DeleteFunc(slices.Clone(cases), func(c plan.Case) bool { return seen.begun[c.ID] })
+		if len(rest) < len(cases) {
+			barren = 0
+		} else if barren++; barren == 2 {
+			return fmt.Errorf("%w: %s", ErrNoSandbox, seen.why())
+		}
+		cases = rest
+	}
+	return nil
+}
+
+// sandbox plays as many of the cases as one sandbox can.
+func (r *runner) sandbox(ctx context.Context, cases []plan.Case, attempt int) (*watched, error) {
+	line, err := json.Marshal(plan.Plan{
+		Schema: journal.Schema, RunID: r.Identity.RunID, Attempt: attempt, Manifest: r.Manifest, Cases: cases,
+		Bin: sandbox.Bin, Implementation: sandbox.Implementation, Sandbox: r.Backend.Name(), KeepEvidence: r.KeepEvidence,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write the plan: %w", err)
+	}
+	w := &watched{runner: r, number: r.nextNumber(), attempt: attempt, begun: map[string]bool{}}
+	w.process, err = r.Backend.Start(ctx, append(line, '\n'))
+	if err != nil && ctx.Err() == nil {
+		// Counts as a sandbox that began nothing: the second one in a row ends the run.
+		w.cause = err.Error()
+		return w, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return w, w.watch(ctx)
+}

@@ -1,0 +1,258 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/sandbox"
+)
+
+// script plays the worker of the n-th sandbox: it writes events until it returns, or until ctx, its life, ends.
+type script func(ctx context.Context, n int, p plan.Plan, out *journal.Writer) error
+
+// stageless is a backend whose sandboxes are goroutines.
+type stageless struct {
+	play script
+	mu   sync.Mutex
+	n    int
+}
+
+func (*stageless) Name() string                                    { return "test" }
+func (*stageless) Prepare(context.Context, sandbox.Progress) error { return nil }
+func (*stageless) Environment() map[string]string                  { return nil }
+func (*stageless) Close() error                                    { return nil }
+
+func (s *stageless) Start(_ context.Context, line []byte) (sandbox.Process, error) {
+	s.mu.Lock()
+	s.n++
+	n := s.n
+	s.mu.Unlock()
+	var p plan.Plan
+	if err := json.Unmarshal(line, &p); err != nil {
+		return nil, err
+	}
+	life, end := context.WithCancel(context.Background())
+	events, out := io.Pipe()
+	f := &fake{events: events, end: end, result: make(chan error, 1)}
+	go func() {
+		err := s.play(life, n, p, journal.NewWriter(out, nil))
+		if err == nil && life.Err() != nil {
+			err = errors.New("signal: killed")
+		}
+		f.result <- err
+		out.Close()
+	}()
+	return f, nil
+}
+
+type fake struct {
+	events io.Reader
+	end    func()
+	result chan error
+}
+
+func (f *fake) Events() io.Reader   { return f.events }
+func (f *fake) Diagnostics() string { return "first\nlast words" }
+func (f *fake) End() error          { f.end(); return nil }
+func (f *fake) Kill() error         { f.end(); return nil }
+func (f *fake) Wait() error         { return <-f.result }
+
+func begin(out *journal.Writer, id string) {
+	out.Write(journal.Event{Kind: journal.CaseStart, Case: id, BudgetMS: 1000})
+}
+
+func hold(out *journal.Writer, id string) {
+	begin(out, id)
+	out.Write(journal.Event{Kind: journal.CaseEnd, Case: id, Observation: &journal.Observation{Outcome: journal.Held}})
+}
+
+func leave(out *journal.Writer) { out.Write(journal.Event{Kind: journal.SandboxEnd}) }
+
+func cases(names ...string) []plan.Case {
+	var list []plan.Case
+	for _, name := range names {
+		list = append(list, plan.Case{ID: name, BudgetMS: 1000})
+	}
+	return list
+}
+
+// played runs the script in a bubble and returns what stands in the journal, in short.
+func played(t *testing.T, o Options, play script, interrupt time.Duration) (lines []string, err error) {
+	t.Helper()
+	var record bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		if interrupt > 0 {
+			time.AfterFunc(interrupt, func() { cancel(errors.New("stop, said the user")) })
+		}
+		o.Backend, o.Journal, o.Limits = &stageless{play: play}, journal.NewWriter(&record, nil), DefaultLimits(1)
+		o.Watch = func(journal.Event) {}
+		err = Run(ctx, o)
+	})
+	events, readErr := journal.ReadAll(&record)
+	if readErr != nil {
+		t.Fatal(readErr)
+	}
+	for _, e := range events {
+		switch e.Kind {
+		case journal.CaseEnd:
+			lines = append(lines, fmt.Sprintf("%d %s %s", e.Sandbox, e.Case, e.Observation.Outcome))
+		case journal.RunEnd:
+			lines = append(lines, fmt.Sprintf("end partial=%v", e.Partial))
+		}
+	}
+	return lines, err
+}
+
+func TestRunGoesOnAfterASandbox(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		play script
+		want []string
+	}{
+		{"that plays all", func(_ context.Context, _ int, p plan.Plan, out *journal.Writer) error {
+			for _, kase := range p.Cases {
+				hold(out, kase.ID)
+			}
+			leave(out)
+			return nil
+		}, []string{"1 a held", "1 b held", "1 c held", "end partial=false"}},
+		{"that dies in a case", func(_ context.Context, n int, p plan.Plan, out *journal.Writer) error {
+			if n == 1 {
+				hold(out, "a")
+				begin(out, "b")
+				return errors.New("exit status 2")
+			}
+			for _, kase := range p.Cases {
+				hold(out, kase.ID)
+			}
+			leave(out)
+			return nil
+		}, []string{"1 a held", "1 b harness-error", "2 c held", "end partial=false"}},
+		{"that hangs in a case", func(life context.Context, n int, p plan.Plan, out *journal.Writer) error {
+			if n == 2 {
+				begin(out, p.Cases[0].ID)
+				<-life.Done()
+				return nil
+			}
+			hold(out, p.Cases[0].ID)
+			leave(out)
+			return nil
+		}, []string{"1 a held", "2 b harness-error", "3 c held", "end partial=false"}},
+		{"that was left dirty", func(_ context.Context, _ int, p plan.Plan, out *journal.Writer) error {
+			hold(out, p.Cases[0].ID)
+			leave(out)
+			return nil
+		}, []string{"1 a held", "2 b held", "3 c held", "end partial=false"}},
+		{"that dies once before its first case", func(_ context.Context, n int, p plan.Plan, out *journal.Writer) error {
+			if n == 1 {
+				return errors.New("exit status 1")
+			}
+			for _, kase := range p.Cases {
+				hold(out, kase.ID)
+			}
+			leave(out)
+			return nil
+		}, []string{"2 a held", "2 b held", "2 c held", "end partial=false"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := played(t, Options{Cases: cases("a", "b", "c")}, c.play, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("journal (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSandboxesThatBeginNothingEndTheRun(t *testing.T) {
+	got, err := played(t, Options{Cases: cases("a")}, func(context.Context, int, plan.Plan, *journal.Writer) error {
+		return errors.New("exit status 1")
+	}, 0)
+	if !errors.Is(err, ErrNoSandbox) || !strings.Contains(err.Error(), "last words") {
+		t.Errorf("got %v, want ErrNoSandbox with diagnostics", err)
+	}
+	if diff := cmp.Diff([]string{"end partial=true"}, got); diff != "" {
+		t.Errorf("journal (-want +got):\n%s", diff)
+	}
+}
+
+func TestSilentSandboxIsEnded(t *testing.T) {
+	_, err := played(t, Options{Cases: cases("a")}, func(life context.Context, _ int, _ plan.Plan, _ *journal.Writer) error {
+		<-life.Done()
+		return nil
+	}, 0)
+	if !errors.Is(err, ErrNoSandbox) || !strings.Contains(err.Error(), "nothing was heard") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestInterruptClosesTheJournal(t *testing.T) {
+	got, err := played(t, Options{Cases: cases("a", "b")}, func(life context.Context, _ int, _ plan.Plan, out *journal.Writer) error {
+		hold(out, "a")
+		begin(out, "b")
+		<-life.Done()
+		return nil
+	}, 200*time.Millisecond)
+	if err == nil || !strings.Contains(err.Error(), "stop, said the user") {
+		t.Errorf("Run returned %v, want the cause of the interrupt", err)
+	}
+	if diff := cmp.Diff([]string{"1 a held", "1 b could-not-run", "end partial=true"}, got); diff != "" {
+		t.Errorf("journal (-want +got):\n%s", diff)
+	}
+}
+
+func TestRepeatsAndProcsPlayEveryCaseEachTime(t *testing.T) {
+	got, err := played(t, Options{Cases: cases("a", "b", "c", "d"), Procs: 3, Repeat: 2},
+		func(_ context.Context, _ int, p plan.Plan, out *journal.Writer) error {
+			for _, kase := range p.Cases {
+				hold(out, fmt.Sprintf("%s%d", kase.ID, p.Attempt))
+			}
+			for _, kase := range p.Cases {
+				hold(out, kase.ID)
+			}
+			leave(out)
+			return nil
+		}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, line := range got {
+		if fields := strings.Fields(line); len(fields) == 3 {
+			count[fields[1]]++
+		}
+	}
+	want := map[string]int{"a": 2, "b": 2, "c": 2, "d": 2, "a1": 1, "b1": 1, "c1": 1, "d1": 1, "a2": 1, "b2": 1, "c2": 1, "d2": 1}
+	if diff := cmp.Diff(want, count); diff != "" {
+		t.Errorf("cases played (-want +got):\n%s", diff)
+	}
+}
+
+func TestUnwritableJournalEndsTheRun(t *testing.T) {
+	out := journal.NewWriter(failing{}, nil)
+	err := Run(t.Context(), Options{Backend: &stageless{}, Cases: cases("a"), Journal: out, Watch: func(journal.Event) {}, Limits: DefaultLimits(1)})
+	if !errors.Is(err, ErrJournal) {
+		t.Errorf("got %v", err)
+	}
+}
+
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, errors.New("disk full") }

@@ -1,0 +1,181 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/sandbox"
+)
+
+// watched is one sandbox and what was seen of it.
+type watched struct {
+	*runner
+	process sandbox.Process
+	number  int
+	attempt int
+
+	begun    map[string]bool // cases that began; they do not begin again
+	open     journal.Event   // case-start of the case that runs
+	since    time.Time       // when that was read: the clock inside may be another
+	finished bool            // the exit record came
+	cause    string          // why it was ended from outside, or did not start
+}
+
+// watch copies events until the sandbox has ended, and ends it when it must.
+func (w *watched) watch(ctx context.Context) error {
+	events := make(chan journal.Event)
+	go w.read(events)
+	timer := time.NewTimer(w.Limits.Idle)
+	defer timer.Stop()
+	interrupted := ctx.Done()
+	var failed error
+	for events != nil {
+		select {
+		case e, more := <-events:
+			if !more {
+				events = nil
+				break
+			}
+			if err := w.take(e); err != nil && failed == nil {
+				failed = err
+				w.kill("its events cannot be recorded")
+			}
+			if w.cause == "" {
+				timer.Reset(w.patience())
+			}
+		case <-timer.C:
+			w.kill(w.overdue())
+		case <-interrupted:
+			interrupted = nil
+			w.cause = "interrupted"
+			timer.Reset(w.Limits.End)
+			if err := w.process.End(); err != nil {
+				w.kill("interrupted")
+			}
+		}
+	}
+	err := w.process.Wait()
+	abnormal := !w.finished || err != nil
+	if w.Diagnose != nil {
+		w.Diagnose(w.number, w.process.Diagnostics(), abnormal)
+	}
+	if failed != nil {
+		return failed
+	}
+	if w.cause == "" && abnormal {
+		w.cause = died(err)
+	}
+	return w.close(ctx)
+}
+
+// read passes the events on until the sandbox closes its output.
+func (w *watched) read(events chan<- journal.Event) {
+	defer close(events)
+	in := journal.NewReader(w.process.Events())
+	for {
+		e, err := in.Next()
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				io.Copy(io.Discard, w.process.Events())
+			}
+			return
+		}
+		events <- e
+	}
+}
+
+// take records one event.
+func (w *watched) take(e journal.Event) error {
+	e.Sandbox = w.number
+	switch e.Kind {
+	case journal.CaseStart:
+		w.open, w.since, w.begun[e.Case] = e, time.Now(), true
+	case journal.CaseEnd:
+		w.open = journal.Event{}
+	case journal.SandboxEnd:
+		w.finished = true
+	}
+	return w.record(e)
+}
+
+// patience is how long the sandbox may take from now on, or, with a case open, from the start of that case.
+func (w *watched) patience() time.Duration {
+	switch {
+	case w.finished:
+		return w.Limits.End
+	case w.open.Case != "":
+		return time.Until(w.since.Add(w.budget() + w.Limits.Grace))
+	}
+	return w.Limits.Idle
+}
+
+func (w *watched) budget() time.Duration { return time.Duration(w.open.BudgetMS) * time.Millisecond }
+
+func (w *watched) overdue() string {
+	switch {
+	case w.cause != "":
+		return w.cause
+	case w.finished:
+		return "" // all is said; only the end is late
+	case w.open.Case != "":
+		return fmt.Sprintf("%s took longer than its budget of %s and %s more", w.open.Case, w.budget(), w.Limits.Grace)
+	}
+	return fmt.Sprintf("nothing was heard from the sandbox for %s", w.Limits.Idle)
+}
+
+func (w *watched) kill(cause string) {
+	w.cause = cause
+	if err := w.process.Kill(); err != nil && cause == "" {
+		w.cause = err.Error()
+	}
+}
+
+func died(err error) string {
+	if err == nil {
+		return "the worker ended without its exit record"
+	}
+	return "the worker died: " + err.Error()
+}
+
+// close writes the end of the case that was open.
+func (w *watched) close(ctx context.Context) error {
+	if w.open.Case == "" {
+		return nil
+	}
+	seen := journal.Observation{Outcome: journal.HarnessError, Says: "worker died during " + w.open.Case + ": " + w.why()}
+	switch {
+	case ctx.Err() != nil:
+		seen = journal.Observation{Outcome: journal.CouldNotRun, Says: "the run was interrupted"}
+	case !strings.HasPrefix(w.cause, "the worker"):
+		seen.Says = w.why()
+	}
+	return w.record(journal.Event{
+		Kind: journal.CaseEnd, Sandbox: w.number, Attempt: w.open.Attempt, Case: w.open.Case, Role: w.open.Role,
+		Observation: &seen, DurationMS: time.Since(w.since).Milliseconds(),
+	})
+}
+
+// why says what ended the sandbox, with the last lines of its diagnostics.
+func (w *watched) why() string {
+	cause := w.cause
+	if cause == "" {
+		cause = "it ended by itself and began none of its cases"
+	}
+	if w.process == nil {
+		return cause
+	}
+	if last := lastLines(w.process.Diagnostics(), 8); last != "" {
+		return cause + "; its last words: " + last
+	}
+	return cause
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
