@@ -1,0 +1,363 @@
+package runner
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/protocol/frame"
+	"github.com/understudy-conformance/understudy/protocol/message"
+)
+
+// command is the runner, built by TestMain where every user can execute it.
+var command string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "understudy-runner-test")
+		if err == nil {
+			err = os.Chmod(dir, 0o755)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		command = filepath.Join(dir, "understudy-runner")
+		build := exec.Command("go", "build", "-o", command, "github.com/understudy-conformance/understudy/cmd/understudy-runner")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if text, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build the runner: %v\n%s", err, text)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+const dagFile = `dag_id: probe
+tasks:
+  - {id: probe}
+  - {id: probe_nobody, run_as_user: nobody}
+  - {id: probe_root, run_as_user: root}
+  - {id: probe_ghost, run_as_user: no-such-user}
+  - {id: probe_option, run_as_user: --help}
+`
+
+// script says how a supervisor treats one runner.
+type script struct {
+	task        string // default "probe"
+	dag         string // Dag id, default "probe"
+	conf        string // dag_run.conf as JSON
+	verbs       string // or only its verbs
+	env         []string
+	uid         int // of the runner; 0 is the test's own
+	shouldRetry bool
+	reschedules int
+	handed      *Handed
+	version     string // of the bundle
+
+	noLog      bool                                 // answer ResendLoggingFD without descriptor
+	byteByByte bool                                 // startup frame
+	answer     func(message.Body) *message.Response // nil result: the usual answer; an empty type: none
+	argv       func(runner string) []string
+}
+
+// noAnswer is returned by script.answer to stay silent.
+var noAnswer = &message.Response{ID: -1}
+
+// attempt is a running runner and all that came from it.
+type attempt struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	conn   *socket
+	bundle string
+	served chan struct{} // closed when the channel has ended
+	logs   sync.WaitGroup
+	waited sync.Once
+	reach  chan string // barrier XComs
+
+	mu       sync.Mutex
+	requests []message.Request
+	xcoms    map[string]message.Raw
+	log      bytes.Buffer
+	stdout   bytes.Buffer
+	stderr   bytes.Buffer
+}
+
+// start runs the command with a supervisor that follows s.
+func start(t *testing.T, s script) *attempt {
+	t.Helper()
+	a := &attempt{t: t, served: make(chan struct{}), xcoms: map[string]message.Raw{}, reach: make(chan string, 8)}
+	a.bundle = openDir(t)
+	if err := os.WriteFile(filepath.Join(a.bundle, "probe.yaml"), []byte(dagFile), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.conn = newSocket(fds[0])
+	child := os.NewFile(uintptr(fds[1]), "channel")
+	argv := []string{command}
+	if s.argv != nil {
+		argv = s.argv(command)
+	}
+	a.cmd = exec.Command(argv[0], argv[1:]...)
+	a.cmd.Stdin, a.cmd.Stdout, a.cmd.Stderr = child, &a.stdout, &a.stderr
+	a.cmd.Dir = "/"
+	a.cmd.WaitDelay = patience
+	a.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if s.uid != 0 {
+		a.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(s.uid), Gid: uint32(s.uid), Groups: []uint32{uint32(s.uid)}}
+	}
+	a.cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "AIRFLOW_HOME=/nonexistent",
+		"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=" + a.bundleList(),
+	}, s.env...)
+	if err := a.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	child.Close()
+	t.Cleanup(func() { a.cmd.Process.Kill(); a.wait(); unix.Close(fds[0]) })
+
+	details := a.details(s)
+	payload, err := EncodeStartup(details, s.handed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go a.serve(s, frame.Append(nil, payload))
+	return a
+}
+
+// openDir is a directory that every user can read and enter.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "understudy-runner-bundle")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func (a *attempt) bundleList() string {
+	return fmt.Sprintf(`[{"name":"dags","classpath":"airflow.dag_processing.bundles.local.LocalDagBundle","kwargs":{"path":%q}},
+		{"name":"repo","classpath":"airflow.providers.git.bundles.git.GitDagBundle","kwargs":{"subdir":"sub"}}]`, a.bundle)
+}
+
+func (a *attempt) details(s script) *message.StartupDetails {
+	if s.conf == "" && s.verbs != "" {
+		s.conf = `{"verbs":` + s.verbs + `}`
+	}
+	var conf message.Raw
+	if s.conf != "" {
+		if err := conf.UnmarshalJSON([]byte(s.conf)); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	now := message.At(time.Now())
+	d := &message.StartupDetails{
+		TI: message.TaskInstance{
+			ID: "0199aaaa-0000-7000-8000-000000000001", TaskID: or(s.task, "probe"), DagID: or(s.dag, "probe"), RunID: "r1",
+			TryNumber: 1, DagVersionID: "0199aaaa-0000-7000-8000-000000000002",
+		},
+		DagRelPath: "probe.yaml",
+		BundleInfo: message.BundleInfo{Name: "dags"},
+		StartDate:  now,
+		TIContext: message.TIRunContext{
+			DagRun: message.DagRun{
+				DagID: or(s.dag, "probe"), RunID: "r1", RunAfter: now, RunType: message.RunManual, State: message.RunRunning, Conf: conf,
+			},
+			ShouldRetry: s.shouldRetry, TaskRescheduleCount: s.reschedules,
+		},
+	}
+	if s.version != "" {
+		d.BundleInfo = message.BundleInfo{Name: "repo", Version: &s.version}
+	}
+	return d
+}
+
+func or(value, fallback string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}
+
+func (a *attempt) serve(s script, startup []byte) {
+	defer close(a.served)
+	step := len(startup)
+	if s.byteByByte {
+		step = 1
+	}
+	for chunk := range slices.Chunk(startup, step) {
+		if _, err := a.conn.Write(chunk); err != nil {
+			return
+		}
+	}
+	frames := frame.NewReader(a.conn, 0)
+	for {
+		payload, err := frames.Next()
+		if err != nil {
+			return
+		}
+		request, err := message.DecodeRequest(payload)
+		if err != nil {
+			a.t.Errorf("the runner sent %v", err)
+			return
+		}
+		a.mu.Lock()
+		a.requests = append(a.requests, request)
+		a.mu.Unlock()
+		a.reply(s, request)
+	}
+}
+
+func (a *attempt) reply(s script, request message.Request) {
+	response := &message.Response{}
+	if s.answer != nil {
+		if given := s.answer(request.Body); given == noAnswer {
+			return
+		} else if given != nil {
+			response = given
+		}
+	}
+	var rights []byte
+	switch r := request.Body.(type) {
+	case *message.ResendLoggingFD:
+		response.Body = &message.SentFDs{FDs: message.List[int]{99}}
+		if !s.noLog {
+			fd := a.logChannel()
+			defer unix.Close(fd)
+			rights = unix.UnixRights(fd)
+		}
+	case *message.SetXCom:
+		a.mu.Lock()
+		a.xcoms[r.Key] = r.Value
+		a.mu.Unlock()
+		if strings.HasPrefix(r.Key, "at_") {
+			a.reach <- r.Key
+		}
+	case *message.GetXCom:
+		a.mu.Lock()
+		response.Body = &message.XComResult{Key: r.Key, Value: a.xcoms[r.Key]}
+		a.mu.Unlock()
+	}
+	response.ID = request.ID
+	payload, err := message.EncodeResponse(*response)
+	if err != nil {
+		a.t.Error(err)
+		return
+	}
+	bytes := frame.Append(nil, payload)
+	if rights != nil {
+		if err := unix.Sendmsg(a.conn.fd, bytes[:1], rights, nil, unix.MSG_NOSIGNAL); err != nil {
+			return
+		}
+		bytes = bytes[1:]
+	}
+	unix.SendmsgN(a.conn.fd, bytes, nil, nil, unix.MSG_NOSIGNAL)
+}
+
+// logChannel returns the end for the runner of a new log channel.
+func (a *attempt) logChannel() int {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		a.t.Error(err)
+		return -1
+	}
+	r := os.NewFile(uintptr(fds[0]), "log")
+	a.logs.Go(func() {
+		defer r.Close()
+		text, _ := io.ReadAll(r)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.log.Write(text)
+	})
+	return fds[1]
+}
+
+// hangUp closes the supervisor's end of the channel.
+func (a *attempt) hangUp() { unix.Shutdown(a.conn.fd, unix.SHUT_RDWR) }
+
+// wait returns the exit code once the process has ended and all it wrote is read.
+func (a *attempt) wait() int {
+	a.t.Helper()
+	a.waited.Do(func() {
+		late := time.AfterFunc(2*patience, func() {
+			a.t.Errorf("the runner did not end in time")
+			a.cmd.Process.Kill()
+		})
+		defer late.Stop()
+		a.cmd.Wait()
+		a.hangUp()
+		<-a.served
+		a.logs.Wait()
+	})
+	return a.cmd.ProcessState.ExitCode()
+}
+
+// ends waits and compares exit code and the types of the requests, of which
+// every task has ResendLoggingFD first.
+func (a *attempt) ends(code int, requests ...string) {
+	a.t.Helper()
+	if got := a.wait(); got != code {
+		a.t.Errorf("exit code %d, want %d", got, code)
+	}
+	var types []string
+	for _, r := range a.requests {
+		types = append(types, r.Body.MessageType())
+	}
+	if !slices.Equal(types, requests) {
+		a.t.Errorf("requests %v, want %v", types, requests)
+	}
+	if a.t.Failed() {
+		a.t.Logf("log:\n%s\nstdout:\n%s\nstderr:\n%s", &a.log, &a.stdout, &a.stderr)
+	}
+}
+
+// result decodes an XCom of the task.
+func (a *attempt) result(key string, into any) {
+	a.t.Helper()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	text, err := a.xcoms[key].MarshalJSON()
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		a.t.Fatalf("XCom %s: %v", key, err)
+	}
+}
+
+// says checks that text holds all words.
+func (a *attempt) says(where string, text fmt.Stringer, words ...string) {
+	a.t.Helper()
+	for _, word := range words {
+		if !strings.Contains(text.String(), word) {
+			a.t.Errorf("%s lacks %q:\n%s", where, word, text)
+		}
+	}
+}
+
+func asRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("switching without sudo needs root")
+	}
+}
