@@ -251,6 +251,11 @@ func (c *commsChannel) write(payload []byte, fd int) error {
 			return fmt.Errorf("write frame: %w", err)
 		}
 		octets, fd = octets[n:], -1
+		if r.task.Wire.ByteByByte {
+			if err := c.consumed(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
