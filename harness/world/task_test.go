@@ -1,0 +1,176 @@
+package world_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/understudy-conformance/understudy/harness/world"
+)
+
+const id = "6f2d4a0e-0000-4000-8000-000000000001"
+
+func withTask(t *testing.T) *world.World {
+	t.Helper()
+	w := world.New()
+	w.AddTask(world.TaskInstance{ID: id, Dag: "d", Run: "r", Task: "t", Map: -1, Try: 1, Token: "token-of-the-task"})
+	return w
+}
+
+func begin(host string, pid int) world.Start {
+	return world.Start{Hostname: host, Unixname: "airflow", PID: pid}
+}
+
+func status(p *world.Problem) int {
+	if p == nil {
+		return 200
+	}
+	return p.Status
+}
+
+func TestStartIsForOneProcessAndMayBeRepeatedByIt(t *testing.T) {
+	w := withTask(t)
+	var got []int
+	for _, start := range []world.Start{begin("h", 1), begin("h", 1), begin("h", 2), begin("g", 1)} {
+		got = append(got, status(w.Begin(id, start)))
+	}
+	if _, problem := w.Report(id, world.Report{State: "success"}, nil); problem != nil {
+		t.Fatal(problem)
+	}
+	got = append(got, status(w.Begin(id, begin("h", 1))), status(w.Begin("nobody", begin("h", 1))))
+	if diff := cmp.Diff([]int{200, 200, 409, 409, 409, 404}, got); diff != "" {
+		t.Error(diff)
+	}
+	if ti, _ := w.Task(id); len(ti.Starts) != 5 || ti.Starts[2].Status != 409 {
+		t.Errorf("starts on record: %+v", ti.Starts)
+	}
+}
+
+func TestHeartbeatTellsWhoShouldStop(t *testing.T) {
+	w := withTask(t)
+	reason := func(host string, pid int) any {
+		p := w.Beat(id, world.Heartbeat{Hostname: host, PID: pid}, nil)
+		if p == nil {
+			return "alive"
+		}
+		return p.Detail.(map[string]any)["reason"]
+	}
+	got := []any{reason("h", 1)}
+	if p := w.Begin(id, begin("h", 1)); p != nil {
+		t.Fatal(p)
+	}
+	got = append(got, reason("h", 1), reason("h", 2), reason("g", 1))
+	w.SetState(id, "failed")
+	got = append(got, reason("h", 1))
+	want := []any{"not_running", "alive", "running_elsewhere", "running_elsewhere", "not_running"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if ti, _ := w.Task(id); len(ti.Heartbeats) != len(want) || ti.Heartbeats[1].Status != 204 || ti.Heartbeats[4].Status != 409 {
+		t.Errorf("heartbeats on record: %+v", ti.Heartbeats)
+	}
+}
+
+func TestTheFirstTerminalStateStays(t *testing.T) {
+	w := withTask(t)
+	if p := w.Begin(id, begin("h", 1)); p != nil {
+		t.Fatal(p)
+	}
+	var got []int
+	for _, state := range []string{"success", "success", "failed"} {
+		status, problem := w.Report(id, world.Report{State: state}, nil)
+		if problem != nil {
+			status = problem.Status
+		}
+		got = append(got, status)
+	}
+	if diff := cmp.Diff([]int{204, 200, 409}, got); diff != "" {
+		t.Error(diff)
+	}
+	if ti, _ := w.Task(id); ti.State != "success" || len(ti.Reports) != 3 {
+		t.Errorf("state %s after reports %+v", ti.State, ti.Reports)
+	}
+}
+
+func TestAReportThatAFaultRefusesChangesNothingAndStaysOnRecord(t *testing.T) {
+	w := withTask(t)
+	if _, p := w.Report(id, world.Report{State: "success"}, &world.Problem{Status: 503}); p == nil || p.Status != 503 {
+		t.Errorf("answered %+v", p)
+	}
+	if ti, _ := w.Task(id); ti.State != "queued" || len(ti.Reports) != 1 || ti.Reports[0].Status != 503 {
+		t.Errorf("state %s, reports %+v", ti.State, ti.Reports)
+	}
+}
+
+func TestFaultsStrikeInOrderAndAsOftenAsTheySay(t *testing.T) {
+	w := world.New()
+	w.Inject(world.Fault{Method: "GET", Path: "variables/*", Times: 2, Status: 503})
+	w.Inject(world.Fault{Path: "variables/v", Status: 500})
+	w.FailHeartbeats(409, map[string]any{"reason": "not_running"})
+	var got []int
+	for _, request := range [][2]string{
+		{"GET", "variables/v"}, {"GET", "variables/other"}, {"GET", "variables/v"}, {"PUT", "variables/v"},
+		{"GET", "variables/other"}, {"PUT", "task-instances/x/heartbeat"}, {"PATCH", "task-instances/x/heartbeat"},
+	} {
+		status := 0
+		if f := w.Strike(request[0], request[1]); f != nil {
+			status = f.Status
+		}
+		got = append(got, status)
+	}
+	if diff := cmp.Diff([]int{503, 503, 500, 500, 0, 409, 0}, got); diff != "" {
+		t.Error(diff)
+	}
+	w.Heal()
+	if f := w.Strike("GET", "variables/v"); f != nil {
+		t.Errorf("after Heal a fault strikes: %+v", f)
+	}
+}
+
+func TestSecretsAreLongestFirst(t *testing.T) {
+	w := withTask(t)
+	w.SetConnection(world.Connection{ID: "c", Password: "pass"})
+	w.SetSecretVariable("v", "password-longer-than-all")
+	w.AddSecret("", "pass")
+	want := []string{"password-longer-than-all", "token-of-the-task", "pass"}
+	if diff := cmp.Diff(want, w.Secrets()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWaitSeesEveryChange(t *testing.T) {
+	w := world.New()
+	const pushers, each = 8, 50
+	var all sync.WaitGroup
+	for n := range pushers {
+		all.Go(func() {
+			for i := range each {
+				w.SetXCom(world.XComKey{Task: fmt.Sprint(n), Key: fmt.Sprint(i)}, i)
+				w.Log(world.Request{Task: fmt.Sprint(n)})
+				_ = w.Secrets()
+			}
+		})
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := w.Wait(ctx, func() bool { return len(w.XComs()) == pushers*each }); err != nil {
+		t.Errorf("waited for %d XComs, there are %d: %v", pushers*each, len(w.XComs()), err)
+	}
+	all.Wait()
+	if n := len(w.Requests()); n != pushers*each {
+		t.Errorf("%d requests on record", n)
+	}
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := world.New().Wait(ctx, func() bool { return false }); !errors.Is(err, context.Canceled) {
+		t.Errorf("Wait returned %v", err)
+	}
+}
