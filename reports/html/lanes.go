@@ -1,0 +1,199 @@
+package html
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/reports/visible"
+)
+
+// lane is one actor of the picture "who did what, when". Positions are percent of
+// the duration of the case.
+type lane struct {
+	Name, Who string
+	Height    int // rows of labels
+	Spans     []span
+	Ticks     []tick
+}
+
+// span is the time in which a process was seen alive under one user.
+type span struct {
+	X, Width float64
+	Tone     string // "own" for the user of the first process, "other" for any other
+	Title    string
+}
+
+// tick is an event; its label is "" where there is no room, and the title has it.
+type tick struct {
+	X     float64
+	Row   int
+	Left  bool // the label stands left of the tick
+	Bad   bool
+	Label string
+	Title string
+}
+
+// Bounds of the picture. Label widths are estimates for the narrowest track.
+const (
+	maxLanes   = 14
+	maxTicks   = 60
+	maxRows    = 4
+	labelRunes = 30
+	runeWidth  = 6.4 / 740 * 100 // percent of the track
+	labelSpace = 14.0 / 740 * 100
+)
+
+// lanesOf draws the transcript of a case.
+func lanesOf(c verdict.Case) []lane {
+	if len(c.Transcript) == 0 {
+		return nil
+	}
+	d := &drawing{start: c.Started, whole: max(c.Duration, since(c.Started, c.Transcript[len(c.Transcript)-1].Time), time.Millisecond), at: map[string]int{}}
+	for _, e := range c.Transcript {
+		d.event(e)
+	}
+	if c.Observation.Outcome == journal.Violated {
+		d.tick(d.lane("stage", "stage", "the harness"), c.Started.Add(d.whole), "violated", true)
+	}
+	for i := range d.lanes {
+		d.lanes[i].layOut()
+	}
+	slices.SortStableFunc(d.lanes, func(a, b lane) int { return cmp.Compare(rank(a), rank(b)) })
+	return d.lanes[:min(len(d.lanes), maxLanes)]
+}
+
+// rank puts the harness first, then the API, the channels and the processes.
+func rank(l lane) int {
+	switch {
+	case l.Name == "stage":
+		return 0
+	case l.Name == "Execution API":
+		return 1
+	case len(l.Spans) == 0:
+		return 2
+	}
+	return 3
+}
+
+type drawing struct {
+	start time.Time
+	whole time.Duration
+	lanes []lane
+	at    map[string]int
+	own   *int // uid of the first process
+}
+
+func (d *drawing) x(t time.Time) float64 {
+	return min(100, 100*float64(since(d.start, t))/float64(d.whole))
+}
+
+func (d *drawing) lane(key, name, who string) *lane {
+	i, ok := d.at[key]
+	if !ok {
+		i = len(d.lanes)
+		d.at[key] = i
+		d.lanes = append(d.lanes, lane{Name: visible.Short(name, 24), Who: visible.Short(who, 48)})
+	}
+	return &d.lanes[i]
+}
+
+func (d *drawing) tick(l *lane, at time.Time, text string, bad bool) {
+	if len(l.Ticks) < maxTicks {
+		l.Ticks = append(l.Ticks, tick{X: d.x(at), Label: visible.Short(text, labelRunes), Bad: bad, Title: "+" + fmt.Sprintf("%.3f s ", since(d.start, at).Seconds()) + visible.Short(text, 200)})
+	}
+}
+
+func (d *drawing) event(e journal.Event) {
+	switch e.Kind {
+	case journal.Step:
+		who := cmp.Or(e.Who, "stage")
+		if who == "stage" {
+			d.tick(d.lane("stage", "stage", "the harness"), e.Time, e.Text, false)
+			return
+		}
+		d.tick(d.lane("who "+who+e.Run, join(who, e.Run), ""), e.Time, e.Text, false)
+	case journal.HTTP:
+		d.tick(d.lane("api", "Execution API", "stage"), e.Time, e.Text, false)
+	case journal.Frame:
+		arrow := "→ "
+		if e.Dir == "<" {
+			arrow = "← "
+		}
+		d.tick(d.lane("channel "+e.Run, join("channel", e.Run), "frames"), e.Time, arrow+e.Text, false)
+	case journal.Process:
+		if e.Proc != nil {
+			d.process(e)
+		}
+	}
+}
+
+// process prolongs the life of a process, and begins a new span where its user changed.
+func (d *drawing) process(e journal.Event) {
+	p := e.Proc
+	uid := p.UIDs[1]
+	if d.own == nil {
+		d.own = &uid
+	}
+	tone := "other"
+	if uid == *d.own {
+		tone = "own"
+	}
+	l := d.lane(fmt.Sprintf("pid %d", p.PID), cmp.Or(program(p.Command), "process"), "")
+	l.Who = visible.Short(fmt.Sprintf("%d uid %s, parent %d", p.PID, ids(p.UIDs), p.PPID), 48)
+	title := fmt.Sprintf("pid %d, uid %s", p.PID, ids(p.UIDs))
+	x := d.x(e.Time)
+	n := len(l.Spans)
+	if n > 0 {
+		l.Spans[n-1].Width = x - l.Spans[n-1].X
+	}
+	switch {
+	case p.State == "Z" || p.State == "X":
+		l.ended()
+	case n == 0 || l.Spans[n-1].Title != title:
+		l.Spans = append(l.Spans, span{X: x, Width: 100 - x, Tone: tone, Title: title})
+	default:
+		l.Spans[n-1].Width = 100 - l.Spans[n-1].X
+	}
+	if p.Note != "" {
+		d.tick(l, e.Time, p.Note, false)
+	}
+}
+
+// ended leaves the last span at the width that it has.
+func (l *lane) ended() {
+	if n := len(l.Spans); n > 0 {
+		l.Spans[n-1].Title += ", ended"
+	}
+}
+
+// layOut places the labels so that none covers another: each in the first row
+// with room, and none where no row has any.
+func (l *lane) layOut() {
+	slices.SortStableFunc(l.Ticks, func(a, b tick) int { return cmp.Compare(a.X, b.X) })
+	var taken [maxRows][][2]float64
+	l.Height = 1
+	for i := range l.Ticks {
+		t := &l.Ticks[i]
+		width := float64(len([]rune(t.Label)))*runeWidth + labelSpace
+		from, to := t.X, t.X+width
+		if to > 100 {
+			t.Left, from, to = true, t.X-width, t.X+0.3
+		}
+		t.Row = -1
+		for row := range taken {
+			if from >= 0 && !slices.ContainsFunc(taken[row], func(other [2]float64) bool { return from < other[1] && other[0] < to }) {
+				t.Row = row
+				taken[row] = append(taken[row], [2]float64{from, to})
+				l.Height = max(l.Height, row+1)
+				break
+			}
+		}
+		if t.Row < 0 {
+			t.Row, t.Label = 0, ""
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package html
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/understudy-conformance/understudy/harness/catalogue"
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/reports/visible"
+)
+
+// area is a group of rows of the requirement table.
+type area struct {
+	Name, Title, Summary string
+	Rows                 []requirement
+}
+
+type requirement struct {
+	*catalogue.Requirement
+	Verdict verdict.Verdict
+	Reason  string
+	Cells   []cell
+	Cases   []pair // id, link
+}
+
+// cell is what one role says about a requirement.
+type cell struct {
+	Verdict verdict.Verdict
+	Link    string // of the case that decides; "" when there is none
+	Outside bool   // not to be seen in this role
+}
+
+func areasOf(m verdict.Model) []area {
+	byID := map[string]verdict.Case{}
+	for _, c := range m.Cases {
+		byID[c.ID] = c
+	}
+	var areas []area
+	for _, a := range m.Areas {
+		out := area{Name: a.Name, Title: a.Title, Summary: summaryOf(a)}
+		for _, r := range m.Requirements {
+			if r.Area == a.Name {
+				out.Rows = append(out.Rows, requirementOf(r, byID))
+			}
+		}
+		areas = append(areas, out)
+	}
+	return areas
+}
+
+func summaryOf(a verdict.Area) string {
+	holds := a.Counts[verdict.Pass] + a.Counts[verdict.UnexpectedPass]
+	words := []string{fmt.Sprintf("%d of %d hold", holds, a.Total)}
+	for _, part := range []struct {
+		n    int
+		word string
+	}{
+		{a.Counts[verdict.Fail] + a.Counts[verdict.Warn], "violated"},
+		{a.Counts[verdict.ExpectedFail] + a.Counts[verdict.ExpectedWarn], "violated as expected"},
+		{a.Counts[verdict.Untested], "untested"},
+	} {
+		if part.n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", part.n, part.word))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+func requirementOf(r verdict.Requirement, byID map[string]verdict.Case) requirement {
+	out := requirement{Requirement: r.Requirement, Verdict: r.Verdict, Reason: visible.Short(r.Reason, 240)}
+	for _, role := range []plan.Role{plan.Runner, plan.Supervisor, plan.Worker} {
+		out.Cells = append(out.Cells, cellOf(r, role, byID))
+	}
+	for _, id := range r.Cases {
+		out.Cases = append(out.Cases, pair{visible.Line(id), link(id)})
+	}
+	return out
+}
+
+func cellOf(r verdict.Requirement, role plan.Role, byID map[string]verdict.Case) cell {
+	v, seen := r.Roles[role]
+	if !seen {
+		for _, possible := range r.Requirement.Roles {
+			if possible == role && r.Untestable == "" {
+				return cell{Verdict: verdict.Untested}
+			}
+		}
+		return cell{Outside: true}
+	}
+	out := cell{Verdict: v}
+	for _, id := range r.Cases {
+		c := byID[id]
+		if c.Role == role && (out.Link == "" || c.Verdict == v) {
+			out.Link = link(id)
+			if c.Verdict == v {
+				break
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,127 @@
+package html
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/reports/visible"
+)
+
+// rows is a bounded list of lines of evidence.
+type rows struct {
+	Rows []row
+	All  int // before it was bounded
+}
+
+type row struct {
+	At, Who, Text, More string
+	Arrow, To           string // of a frame: sign and direction in words
+	Size                int
+	Length, Payload     string // octets of a frame: its header and the rest
+	Gap                 int    // rows left out here, instead of all the above
+}
+
+func (r *rows) add(x row) {
+	r.Rows = append(r.Rows, x)
+	r.All++
+}
+
+// bound keeps the first and the last rows and says how many it left out.
+func (r *rows) bound(n int) {
+	left := len(r.Rows) - n
+	if left <= 0 {
+		return
+	}
+	r.Rows = slices.Concat(r.Rows[:n/2], []row{{Gap: left}}, r.Rows[len(r.Rows)-(n-n/2):])
+}
+
+func frameRow(e journal.Event, at string, width int) row {
+	out := row{At: at, Who: visible.Short(e.Run, 40), Text: visible.Short(e.Text, width), Size: e.Size, Arrow: "→", To: "to the implementation"}
+	if e.Dir == "<" {
+		out.Arrow, out.To = "←", "from the implementation"
+	}
+	octets := strings.ReplaceAll(visible.Line(e.Octets), " ", "")
+	octets = octets[:min(len(octets), width/2)]
+	head := min(len(octets), 8)
+	out.Length, out.Payload = pairs(octets[:head]), pairs(octets[head:])
+	if e.Size*2 > len(octets) && octets != "" {
+		out.Payload += " …"
+	}
+	return out
+}
+
+// pairs puts a blank between octets.
+func pairs(digits string) string {
+	var b strings.Builder
+	for i := 0; i < len(digits); i += 2 {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(digits[i:min(i+2, len(digits))])
+	}
+	return b.String()
+}
+
+// process is one process as it was seen last.
+type process struct {
+	PID, PPID         int
+	State             string
+	UIDs, GIDs        string
+	Groups, Run, Note string
+	Command           string
+}
+
+// processesOf lists the processes of a case by their first appearance.
+func processesOf(c verdict.Case) []process {
+	at := map[int]int{}
+	var list []process
+	for _, e := range c.Of(journal.Process) {
+		p := e.Proc
+		if p == nil {
+			continue
+		}
+		out := process{
+			PID: p.PID, PPID: p.PPID, State: visible.Short(p.State, 20), UIDs: ids(p.UIDs), GIDs: ids(p.GIDs),
+			Groups: strings.Trim(fmt.Sprint(p.Groups), "[]"), Run: visible.Short(e.Run, 40),
+			Note: visible.Short(p.Note, 120), Command: visible.Short(p.Command, 200),
+		}
+		if i, seen := at[p.PID]; seen {
+			out.Command = cmp.Or(out.Command, list[i].Command)
+			list[i] = out
+			continue
+		}
+		at[p.PID] = len(list)
+		list = append(list, out)
+	}
+	return list
+}
+
+// ids writes real, effective, saved and file system id, once when all are the same.
+func ids(four [4]int) string {
+	if four == [4]int{four[0], four[0], four[0], four[0]} {
+		return fmt.Sprint(four[0])
+	}
+	return fmt.Sprintf("%d/%d/%d/%d", four[0], four[1], four[2], four[3])
+}
+
+// happened is what a sighting of a process says.
+func happened(p *journal.Proc) string {
+	text := fmt.Sprintf("%s, uid %s, parent %d", cmp.Or(program(p.Command), "process"), ids(p.UIDs), p.PPID)
+	if p.State == "Z" || p.State == "X" {
+		text += ", ended"
+	}
+	if p.Note != "" {
+		text += ": " + p.Note
+	}
+	return text
+}
+
+// program is the last part of the path of the command.
+func program(command string) string {
+	first, _, _ := strings.Cut(strings.TrimSpace(command), " ")
+	return first[strings.LastIndexByte(first, '/')+1:]
+}

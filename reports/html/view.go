@@ -1,0 +1,265 @@
+package html
+
+import (
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/reports/human"
+	"github.com/understudy-conformance/understudy/reports/visible"
+)
+
+// view is what the template shows. Its text is visible already; the template
+// escapes it for HTML.
+type view struct {
+	Policy         string
+	Style, Script  template.HTML
+	Name, Headline string
+	Tone           string
+	Sub            string
+	Partial        []string
+	Problems       []problem
+	Profiles       []profile
+	Summary        []pair
+	Failures       []failure
+	Known          []failure
+	Command        string
+	Roles          []plan.Role
+	Requirements   int
+	Areas          []area
+	CaseAreas      []caseArea
+	Chips          []chip
+	About          []pair
+	Sandboxes      []sandbox
+	Controls       []control
+}
+
+type pair struct{ Name, Value string }
+
+type problem struct{ Kind, Case, Link, Text string }
+
+type profile struct {
+	Title, Headline, Tone string
+	Holds, Total          int
+	Numbers               string
+	Segments              []segment
+}
+
+type segment struct {
+	Tone  string
+	Width float64 // percent
+}
+
+type failure struct {
+	Verdict                          verdict.Verdict
+	Requirement, Case, Link          string
+	Says, Role, Area, Level, Profile string
+	Reason, Issue                    string
+}
+
+type chip struct {
+	Verdict verdict.Verdict
+	Count   int
+}
+
+type sandbox struct {
+	Number  int
+	Started string
+	Ended   bool
+	Facts   []pair
+}
+
+type control struct {
+	Role, Says string
+	Held       bool
+}
+
+func viewOf(m verdict.Model) view {
+	headline, tone := m.Headline(verdict.Any)
+	v := view{
+		Policy:   policy(),
+		Style:    template.HTML("<style>\n" + css + "</style>"), //nolint:gosec // our own file
+		Script:   template.HTML("<script>" + js + "</script>"),  //nolint:gosec // our own file
+		Name:     visible.Short(strings.TrimSpace(m.Identity.Implementation+" "+m.Identity.Version), 120),
+		Headline: headline, Tone: tone, Sub: subtitle(m),
+		Command:      command(m.Identity.Command),
+		Roles:        []plan.Role{plan.Runner, plan.Supervisor, plan.Worker},
+		Requirements: len(m.Requirements),
+	}
+	if v.Name == "" {
+		v.Name = "An implementation without a name"
+	}
+	for _, why := range m.PartialWhy {
+		v.Partial = append(v.Partial, visible.Line(why))
+	}
+	for _, p := range m.Problems {
+		out := problem{Kind: string(p.Kind), Case: visible.Line(p.Case), Text: visible.Short(p.Text, 600)}
+		if _, ok := m.Case(p.Case); ok {
+			out.Link = link(p.Case)
+		}
+		v.Problems = append(v.Problems, out)
+	}
+	for _, p := range m.Profiles {
+		v.Profiles = append(v.Profiles, profileOf(m, p))
+	}
+	v.Summary = summary(m)
+	v.findings(m)
+	v.Areas = areasOf(m)
+	v.CaseAreas, v.Chips = casesOf(m)
+	v.about(m)
+	return v
+}
+
+// subtitle says as what, where and when the implementation was tested.
+func subtitle(m verdict.Model) string {
+	var parts []string
+	if len(m.Identity.Roles) > 0 {
+		parts = append(parts, "as "+strings.Join(m.Identity.Roles, ", "))
+	}
+	where := m.Identity.Sandbox
+	var facts []string
+	for _, name := range []string{"os", "sudo", "git"} {
+		if fact := m.Environment[name]; fact != "" {
+			if name != "os" {
+				fact = name + " " + fact
+			}
+			facts = append(facts, fact)
+		}
+	}
+	if len(facts) > 0 {
+		where += " (" + strings.Join(facts, ", ") + ")"
+	}
+	if where != "" {
+		parts = append(parts, where)
+	}
+	parts = append(parts, human.Moment(m.Started))
+	if d := m.Ended.Sub(m.Started); !m.Started.IsZero() && d > 0 {
+		parts = append(parts, human.Duration(d))
+	}
+	return visible.Line(strings.Join(parts, " · "))
+}
+
+func profileOf(m verdict.Model, p verdict.Profile) profile {
+	headline, tone := m.Headline(p.Name)
+	out := profile{
+		Title: strings.ToUpper(string(p.Name[:1])) + string(p.Name[1:]), Headline: headline, Tone: tone,
+		Holds: p.Holds(), Total: p.Total, Numbers: p.Numbers(),
+	}
+	byTone := map[string]int{}
+	for v, n := range p.Counts {
+		byTone[v.Tone()] += n
+	}
+	for _, tone := range []string{"pass", "fail", "warn", "none"} {
+		if n := byTone[tone]; n > 0 && p.Total > 0 {
+			out.Segments = append(out.Segments, segment{tone, 100 * float64(n) / float64(p.Total)})
+		}
+	}
+	return out
+}
+
+// summary tells the size of the run.
+func summary(m verdict.Model) []pair {
+	counts := map[verdict.Verdict]int{}
+	var slowest verdict.Case
+	for _, c := range m.Cases {
+		counts[c.Verdict]++
+		if c.Duration > slowest.Duration {
+			slowest = c
+		}
+	}
+	var words []string
+	for _, v := range verdict.All() {
+		if n := counts[v]; n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n, v))
+		}
+	}
+	pairs := []pair{{human.Count(len(m.Cases), "case"), strings.Join(words, ", ")}}
+	if slowest.ID != "" {
+		pairs = append(pairs, pair{"Slowest", visible.Line(slowest.ID) + ", " + human.Duration(slowest.Duration)})
+	}
+	return pairs
+}
+
+// findings sorts the cases that need attention before those that are known.
+func (v *view) findings(m verdict.Model) {
+	for _, grave := range verdict.All() {
+		for _, c := range m.Cases {
+			if c.Verdict != grave {
+				continue
+			}
+			switch {
+			case c.Verdict.Unexpected():
+				v.Failures = append(v.Failures, failureOf(c))
+			case len(c.Entries) > 0:
+				v.Known = append(v.Known, failureOf(c))
+			}
+		}
+	}
+}
+
+func failureOf(c verdict.Case) failure {
+	f := failure{
+		Verdict: c.Verdict, Requirement: c.Requirement, Case: visible.Line(c.ID), Link: link(c.ID),
+		Says: visible.Short(c.Observation.Says, 240), Role: string(c.Role), Area: c.Area, Level: string(c.Level), Profile: string(c.Profile),
+	}
+	if c.Verdict == verdict.UnexpectedPass {
+		f.Says = "Listed as a known deviation, and holds: remove the entry."
+	}
+	if f.Says == "" {
+		f.Says = visible.Short(c.Says, 240)
+	}
+	if len(c.Entries) > 0 {
+		f.Reason, f.Issue = visible.Short(c.Entries[0].Reason, 240), c.Entries[0].Issue
+	}
+	return f
+}
+
+func (v *view) about(m verdict.Model) {
+	id := m.Identity
+	for _, p := range []pair{
+		{"Implementation", strings.TrimSpace(id.Implementation + " " + id.Version)},
+		{"Manifest", id.Manifest},
+		{"Suite", strings.TrimSpace("Understudy " + id.Suite + " " + id.Commit)},
+		{"Catalogue", id.Catalogue},
+		{"Roles", strings.Join(id.Roles, ", ")},
+		{"Sandbox", id.Sandbox},
+		{"Filter", id.Filter},
+		{"Run", id.RunID},
+		{"Started", human.Moment(m.Started)},
+	} {
+		if p.Value != "" {
+			v.About = append(v.About, pair{p.Name, visible.Short(p.Value, 300)})
+		}
+	}
+	for _, s := range m.Sandboxes {
+		out := sandbox{Number: s.Number, Started: human.Moment(s.Started), Ended: s.Ended}
+		for name, value := range s.Environment {
+			out.Facts = append(out.Facts, pair{visible.Short(name, 80), visible.Short(value, 300)})
+		}
+		slices.SortFunc(out.Facts, func(a, b pair) int { return strings.Compare(a.Name, b.Name) })
+		v.Sandboxes = append(v.Sandboxes, out)
+	}
+	for _, c := range m.Controls {
+		v.Controls = append(v.Controls, control{c.Role, visible.Short(c.Observation.Says, 300), c.Observation.Outcome == "held"})
+	}
+}
+
+// link is the anchor of a case.
+func link(id string) string { return "#case=" + id }
+
+func command(argv []string) string {
+	words := make([]string, 0, len(argv))
+	for _, word := range argv {
+		if word == "" || strings.ContainsFunc(word, func(r rune) bool { return strings.ContainsRune(" '\"$`\\*?&|;<>()!#~", r) }) {
+			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+		words = append(words, word)
+	}
+	return visible.Line(strings.Join(words, " "))
+}
+
+func since(start, at time.Time) time.Duration { return max(0, at.Sub(start)) }
