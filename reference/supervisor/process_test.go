@@ -1,0 +1,585 @@
+package supervisor
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The tests in this file run the two commands as they are installed, in a mount
+// namespace with accounts of its own. That takes root. There is no sudo on such a
+// path: a supervisor that is root switches by itself; the way through sudo is what
+// the scenarios of role worker test. The uids are none of the fixture accounts of
+// the suite, which may run on this machine at the same time.
+
+const (
+	aliceUID = 62902
+	bobUID   = 62903
+)
+
+// built compiles the commands once for all tests.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "supervisor")
+	if err != nil {
+		return "", err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
+	}
+	for _, name := range []string{"understudy-supervisor", "understudy-runner"} {
+		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), "../../cmd/"+name)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if output, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("build %s: %w\n%s", name, err, output)
+		}
+	}
+	return dir, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := built(); err == nil && os.Geteuid() == 0 {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// site is a machine for one test: accounts, bundle, log folder, API.
+type site struct {
+	t    *testing.T
+	api  *fakeAPI
+	bin  string
+	dir  string
+	dags string
+	env  []string
+	argv []string // more arguments
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("accounts of its own take root")
+	}
+	bin, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "site")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s := &site{t: t, api: newFakeAPI(t), bin: bin, dir: dir, dags: filepath.Join(dir, "dags")}
+	for path, text := range map[string]string{
+		"passwd":          "root:x:0:0:root:/root:/bin/sh\nalice:x:62902:62902::/home/alice:/bin/sh\nbob:x:62903:62903::/home/bob:/bin/sh\n",
+		"group":           "root:x:0:\nalice:x:62902:\nbob:x:62903:\ndags:x:62910:alice,bob\n",
+		"dags/probe.yaml": "dag_id: probe\ntasks:\n  - {id: probe}\n  - {id: probe_alice, run_as_user: alice}\n  - {id: probe_bob, run_as_user: bob}\n  - {id: probe_ghost, run_as_user: ghost}\n",
+	} {
+		full := filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.env = []string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"LANG=C.UTF-8",
+		"AIRFLOW_HOME=" + dir,
+		"AIRFLOW__CORE__EXECUTION_API_SERVER_URL=" + s.api.URL + "/execution/",
+		"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=" + fmt.Sprintf(`[{"name":"dags","classpath":"airflow.dag_processing.bundles.local.LocalDagBundle","kwargs":{"path":%q}}]`, s.dags),
+		"AIRFLOW__LOGGING__BASE_LOG_FOLDER=" + dir,
+		"AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL=1",
+		"AIRFLOW__WORKERS__SOCKET_CLEANUP_TIMEOUT=10",
+		"AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MIN=0.01",
+		"AIRFLOW__UNDERSTUDY__KILL_STEP=1",
+	}
+	return s
+}
+
+// verb is one verb of the probe.
+type verb map[string]any
+
+// command prepares a supervisor for a task; the verbs go into dag_run.conf.
+func (s *site) command(task string, verbs ...verb) *exec.Cmd {
+	s.t.Helper()
+	s.api.mu.Lock()
+	s.api.conf = map[string]any{"verbs": verbs, "barrier_dir": s.dir}
+	s.api.mu.Unlock()
+	workload := filepath.Join(s.dir, "workload.json")
+	text := fmt.Sprintf(`{"type":"ExecuteTask","token":"workload-token","dag_rel_path":"probe.yaml","log_path":"logs/task.log",
+		"bundle_info":{"name":"dags","version":null},
+		"ti":{"id":%q,"task_id":%q,"dag_id":"probe","run_id":"r1","try_number":1,"dag_version_id":%q,"pool_slots":1,"priority_weight":1}}`,
+		tiID, task, tiID)
+	if err := os.WriteFile(workload, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	args := append([]string{"-c",
+		`mount --make-rprivate / && mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/group" /etc/group && exec "$@"`,
+		s.dir, filepath.Join(s.bin, "understudy-supervisor"), "run", "--workload", workload}, s.argv...)
+	cmd := exec.Command("/bin/sh", args...)
+	cmd.Env = s.env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Setpgid: true}
+	return cmd
+}
+
+const tiID = "01900000-0000-7000-8000-000000000001"
+
+// run runs a task to its end and returns the exit code.
+func (s *site) run(task string, verbs ...verb) int {
+	s.t.Helper()
+	return s.finish(s.start(task, verbs...))
+}
+
+type running struct {
+	cmd    *exec.Cmd
+	stderr *bytes.Buffer
+}
+
+func (s *site) start(task string, verbs ...verb) *running {
+	s.t.Helper()
+	r := &running{cmd: s.command(task, verbs...), stderr: new(bytes.Buffer)}
+	r.cmd.Stderr = r.stderr
+	if err := r.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+func (s *site) finish(r *running) int {
+	s.t.Helper()
+	timer := time.AfterFunc(60*time.Second, func() { _ = r.cmd.Process.Kill() })
+	defer timer.Stop()
+	_ = r.cmd.Wait()
+	if r.stderr.Len() > 0 {
+		s.t.Logf("stderr: %s", r.stderr)
+	}
+	if r.cmd.ProcessState.ExitCode() < 0 {
+		s.t.Fatalf("supervisor: %v\nlog:\n%s", r.cmd.ProcessState, s.log())
+	}
+	for _, uid := range []int{aliceUID, bobUID} {
+		if left := processesOf(uid); len(left) > 0 {
+			s.t.Errorf("processes of uid %d are left: %v", uid, left)
+		}
+	}
+	return r.cmd.ProcessState.ExitCode()
+}
+
+func (s *site) log() string {
+	text, err := os.ReadFile(filepath.Join(s.dir, "logs", "task.log"))
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// records reads the task log; every line has to be a record.
+func (s *site) records() []map[string]any {
+	s.t.Helper()
+	var records []map[string]any
+	for line := range strings.Lines(s.log()) {
+		var r map[string]any
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			s.t.Fatalf("log line %q: %v", line, err)
+		}
+		for _, key := range []string{"timestamp", "level", "event"} {
+			if _, ok := r[key]; !ok {
+				s.t.Errorf("log line %q lacks %s", line, key)
+			}
+		}
+		records = append(records, r)
+	}
+	return records
+}
+
+// waitFor waits until the API saw such a request.
+func (s *site) waitFor(method, suffix string, count int) {
+	s.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); len(s.api.all(method, suffix)) < count; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("no %s ...%s; log:\n%s", method, suffix, s.log())
+		}
+	}
+}
+
+func processesOf(uid int) []string {
+	var found []string
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		got, err := realUID(pid)
+		stat, _ := os.ReadFile("/proc/" + e.Name() + "/stat")
+		p, _, ok := parseStat(stat)
+		if err == nil && got == uid && ok && !p.zombie {
+			found = append(found, fmt.Sprintf("%d %s", pid, p.name))
+		}
+	}
+	return found
+}
+
+func (s *site) want(code int, states ...string) {
+	s.t.Helper()
+	if got := s.api.states(); !slices.Equal(got, states) {
+		s.t.Errorf("states %v, want %v; log:\n%s", got, states, s.log())
+	}
+	_ = code
+}
+
+func TestTaskRunsAsItsUserAndTalks(t *testing.T) {
+	s := newSite(t)
+	s.api.connections["db"] = `{"conn_id":"db","conn_type":"pg","host":"h","schema":"s","login":"l","password":"pass-word-1","port":5432,"extra":"{\"a\": \"b\", \"api_key\": \"key-value-1\"}"}`
+	code := s.run("probe_alice",
+		verb{"do": "whoami", "save": "who"},
+		verb{"do": "push_xcom", "key": "k", "value": map[string]any{"n": 9007199254740993, "s": "ä"}},
+		verb{"do": "pull_xcom", "task_id": "probe_alice", "key": "k", "save": "back"},
+		verb{"do": "get_connection", "conn_id": "db"},
+		verb{"do": "put_variable", "key": "v", "value": "x"},
+		verb{"do": "get_variable", "key": "v", "save": "variable"},
+		verb{"do": "get_variable", "key": "absent", "catch": true, "save": "absent"},
+		verb{"do": "setting", "section": "workers", "key": "min_heartbeat_interval", "save": "setting"},
+		verb{"do": "list_environment", "save": "environment"},
+		verb{"do": "log", "message": "the password is pass-word-1, the key key-value-1"},
+		verb{"do": "log", "message": "on stdout: pass-word-1", "channel": "stdout"},
+	)
+	if code != 0 {
+		t.Fatalf("exit code %d; log:\n%s", code, s.log())
+	}
+	s.want(code, "success")
+	var who struct {
+		RUID, EUID, SUID, RGID, PID int
+		Groups                      []int
+	}
+	if err := json.Unmarshal([]byte(s.api.xcom("probe_alice", "who")), &who); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(who.Groups)
+	if who.RUID != aliceUID || who.EUID != aliceUID || who.SUID != aliceUID || who.RGID != aliceUID || !slices.Equal(who.Groups, []int{62902, 62910}) {
+		t.Errorf("task ran as %+v", who)
+	}
+	for key, want := range map[string]string{
+		"back": `{"n":9007199254740993,"s":"ä"}`, "variable": `"x"`, "setting": `"1"`,
+	} {
+		if got := s.api.xcom("probe_alice", key); got != want {
+			t.Errorf("%s is %s, want %s", key, got, want)
+		}
+	}
+	if got := s.api.xcom("probe_alice", "absent"); !strings.Contains(got, "VARIABLE_NOT_FOUND") {
+		t.Errorf("absent variable gives %s", got)
+	}
+	if got := s.api.xcom("probe_alice", "environment"); strings.Contains(got, "AIRFLOW") {
+		t.Errorf("environment of the task: %s", got)
+	}
+	log := s.log()
+	if strings.Contains(log, "pass-word-1") || strings.Contains(log, "key-value-1") || !strings.Contains(log, "the password is ***, the key ***") || !strings.Contains(log, "on stdout: ***") {
+		t.Errorf("log is not masked:\n%s", log)
+	}
+	s.records()
+
+	run := s.api.all(http.MethodPatch, "/run")
+	beats := s.api.all(http.MethodPut, "/heartbeat")
+	if len(run) != 1 || len(beats) == 0 {
+		t.Fatalf("%d runs, %d heartbeats", len(run), len(beats))
+	}
+	if run[0].Token != "workload-token" || beats[0].Token != "execution-token" {
+		t.Errorf("tokens: run %q, then %q", run[0].Token, beats[0].Token)
+	}
+	if run[0].Body["unixname"] != "root" || run[0].Body["pid"] != beats[0].Body["pid"] || run[0].Body["hostname"] != beats[0].Body["hostname"] {
+		t.Errorf("run %v, heartbeat %v", run[0].Body, beats[0].Body)
+	}
+	if run[0].Body["pid"] != float64(who.PID) {
+		t.Errorf("server knows pid %v, the task is %d", run[0].Body["pid"], who.PID)
+	}
+}
+
+func TestTaskThatCannotStartIsReported(t *testing.T) {
+	for name, c := range map[string]struct {
+		task  string
+		setUp func(s *site)
+		log   []string
+	}{
+		"unknown user": {"probe_ghost", nil, []string{`\"ghost\"`, "unknown user"}},
+		"bundle closed": {"probe_alice", func(s *site) {
+			if err := os.Chmod(s.dags, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{`\"alice\"`, "/dags", "read and search permission"}},
+		"bundle missing": {"probe_alice", func(s *site) {
+			if err := os.Rename(s.dags, s.dags+"2"); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{`prepare bundle \"dags\"`, "no such file"}},
+		"bundle unknown": {"probe_alice", func(s *site) {
+			s.env = append(s.env, `AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=[]`)
+		}, []string{`bundle \"dags\": not configured`}},
+		"Dag file leads out": {"probe_alice", func(s *site) {
+			file := filepath.Join(s.dags, "probe.yaml")
+			if err := os.Rename(file, filepath.Join(s.dir, "probe.yaml")); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(filepath.Join(s.dir, "probe.yaml"), file); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"leads out of its bundle"}},
+		"Dag file no YAML": {"probe_alice", func(s *site) {
+			if err := os.WriteFile(filepath.Join(s.dags, "probe.yaml"), []byte("tasks: 5"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"read Dag file"}},
+	} {
+		for _, retry := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, retry %v", name, retry), func(t *testing.T) {
+				s := newSite(t)
+				s.api.shouldRetry = retry
+				if c.setUp != nil {
+					c.setUp(s)
+				}
+				code := s.run(c.task, verb{"do": "push_xcom", "key": "ran", "value": true})
+				want := map[bool]string{false: "failed", true: "up_for_retry"}[retry]
+				s.want(code, want)
+				if code != 0 {
+					t.Errorf("exit code %d", code)
+				}
+				for _, text := range c.log {
+					if !strings.Contains(s.log(), text) {
+						t.Errorf("log lacks %s:\n%s", text, s.log())
+					}
+				}
+				if got := s.api.all(http.MethodPost, ""); len(got) > 0 {
+					t.Errorf("user code ran: %v", got)
+				}
+				s.records()
+			})
+		}
+	}
+}
+
+func TestEndWithoutStateIsReported(t *testing.T) {
+	for name, c := range map[string]struct {
+		verb  verb
+		retry bool
+		state string
+		log   string
+	}{
+		"exit 0":             {verb{"do": "exit", "code": 0}, true, "failed", "exit code 0"},
+		"exit 3":             {verb{"do": "exit", "code": 3}, false, "failed", "exit code 3"},
+		"exit 3 with retry":  {verb{"do": "exit", "code": 3}, true, "up_for_retry", "exit code 3"},
+		"SIGKILL":            {verb{"do": "signal_self", "signal": "SIGKILL"}, false, "failed", "SIGKILL (9). If nobody killed it, the machine may have run out of memory (OOM)"},
+		"SIGKILL with retry": {verb{"do": "signal_self", "signal": "SIGKILL"}, true, "up_for_retry", "SIGKILL"},
+		"raises":             {verb{"do": "fail", "message": "no"}, false, "failed", "no"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.api.shouldRetry = c.retry
+			if code := s.run("probe_alice", c.verb); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+			s.want(0, c.state)
+			if !strings.Contains(s.log(), c.log) {
+				t.Errorf("log lacks %q:\n%s", c.log, s.log())
+			}
+		})
+	}
+}
+
+func TestRunThatIsNotAcceptedRunsNothing(t *testing.T) {
+	s := newSite(t)
+	s.api.fault = func(method, path string, n int) (int, string) {
+		if strings.HasSuffix(path, "/run") {
+			return 409, `{"detail":{"reason":"invalid_state","previous_state":"running"}}`
+		}
+		return 0, ""
+	}
+	if code := s.run("probe_alice", verb{"do": "push_xcom", "key": "ran", "value": true}); code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	s.want(1)
+	if n := len(s.api.requests); n != 1 {
+		t.Errorf("%d requests, want 1: a 409 is final", n)
+	}
+	if !strings.Contains(s.log(), "invalid_state") {
+		t.Errorf("log:\n%s", s.log())
+	}
+}
+
+func TestServerStopsTask(t *testing.T) {
+	for _, status := range []int{404, 409, 410} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			s := newSite(t)
+			s.api.fault = func(method, path string, n int) (int, string) {
+				if strings.HasSuffix(path, "/heartbeat") && n > 1 {
+					return status, `{"detail":{"reason":"not_running"}}`
+				}
+				return 0, ""
+			}
+			code := s.run("probe_alice",
+				verb{"do": "ignore_sigterm"},
+				verb{"do": "spawn", "argv": []string{"/bin/sleep", "600"}, "daemonise": true},
+				verb{"do": "spawn", "argv": []string{"/bin/sleep", "600"}},
+				verb{"do": "sleep", "seconds": 600})
+			if code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+			s.want(code)
+			if !strings.Contains(s.log(), "none of its processes is left") {
+				t.Errorf("log:\n%s", s.log())
+			}
+		})
+	}
+}
+
+func TestFailingHeartbeatsStopTask(t *testing.T) {
+	s := newSite(t)
+	s.api.shouldRetry = true
+	s.api.fault = func(method, path string, n int) (int, string) {
+		if strings.HasSuffix(path, "/heartbeat") && n != 3 { // one that succeeds starts the count anew
+			return 503, ""
+		}
+		return 0, ""
+	}
+	if code := s.run("probe_alice", verb{"do": "sleep", "seconds": 600}); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	s.want(0, "up_for_retry")
+	if n := len(s.api.all(http.MethodPut, "/heartbeat")); n != 6 {
+		t.Errorf("%d heartbeats, want 6: two failures, one success, three failures", n)
+	}
+}
+
+func TestLeftoversAreEndedAndDoNotDelay(t *testing.T) {
+	s := newSite(t)
+	begin := time.Now()
+	code := s.run("probe_alice",
+		verb{"do": "spawn", "argv": []string{"/bin/sleep", "600"}, "daemonise": true},
+		verb{"do": "exit", "code": 5})
+	if code != 0 || time.Since(begin) > 8*time.Second {
+		t.Errorf("exit code %d after %v", code, time.Since(begin))
+	}
+	s.want(code, "failed")
+}
+
+func TestWarmShutdown(t *testing.T) {
+	s := newSite(t)
+	r := s.start("probe_alice", verb{"do": "push_xcom", "key": "here", "value": 1}, verb{"do": "sleep", "seconds": 1.5}, verb{"do": "push_xcom", "key": "end", "value": 1})
+	s.waitFor(http.MethodPost, "/here", 1)
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		if err := r.cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := s.finish(r); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	s.want(0, "success")
+	if !strings.Contains(s.log(), "SIGTERM: it waits for the task") {
+		t.Errorf("log:\n%s", s.log())
+	}
+}
+
+func TestTerminalCallIsRepeatedAfterTheEnd(t *testing.T) {
+	s := newSite(t)
+	s.env = append(s.env, "AIRFLOW__WORKERS__EXECUTION_API_RETRIES=2")
+	s.api.fault = func(method, path string, n int) (int, string) {
+		if strings.HasSuffix(path, "/state") && n < 3 {
+			return 503, ""
+		}
+		return 0, ""
+	}
+	if code := s.run("probe_alice"); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	s.want(0, "success", "success", "success")
+	bodies := s.api.all(http.MethodPatch, "/state")
+	if bodies[0].Raw != bodies[2].Raw {
+		t.Errorf("replay differs: %s, %s", bodies[0].Raw, bodies[2].Raw)
+	}
+}
+
+func TestStateThatCannotBeDeliveredIsExitCode1(t *testing.T) {
+	s := newSite(t)
+	s.env = append(s.env, "AIRFLOW__WORKERS__EXECUTION_API_RETRIES=2")
+	s.api.fault = func(method, path string, n int) (int, string) {
+		if strings.HasSuffix(path, "/state") {
+			return 503, ""
+		}
+		return 0, ""
+	}
+	if code := s.run("probe_alice"); code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	if states := s.api.states(); slices.ContainsFunc(states, func(state string) bool { return state != "success" }) {
+		t.Errorf("states %v", states)
+	}
+}
+
+func TestLogIsCompleteAtASuddenEnd(t *testing.T) {
+	s := newSite(t)
+	const lines = 20000
+	s.run("probe_alice",
+		verb{"do": "log", "message": "chan", "count": lines},
+		verb{"do": "log", "message": "out", "count": lines, "channel": "stdout"},
+		verb{"do": "log", "message": "err", "count": lines, "channel": "stderr"},
+		verb{"do": "signal_self", "signal": "SIGKILL"})
+	next := map[string]int{}
+	for _, r := range s.records() {
+		kind, number, ok := strings.Cut(fmt.Sprint(r["event"]), " ")
+		if !ok || kind != "chan" && kind != "out" && kind != "err" {
+			continue
+		}
+		if number != strconv.Itoa(next[kind]) {
+			t.Fatalf("%s: got line %s, want %d", kind, number, next[kind])
+		}
+		next[kind]++
+	}
+	for _, kind := range []string{"chan", "out", "err"} {
+		if next[kind] != lines {
+			t.Errorf("%s: %d lines of %d", kind, next[kind], lines)
+		}
+	}
+}
+
+func TestBadSettingsStartNothing(t *testing.T) {
+	for setting, want := range map[string]string{
+		"AIRFLOW__CORE__EXECUTION_API_SERVER_URL=ftp://h/":   "execution_api_server_url",
+		"AIRFLOW__CORE__EXECUTION_API_SERVER_URL=http:///x":  "execution_api_server_url",
+		"AIRFLOW__CORE__EXECUTION_API_SERVER_URL=":           "execution_api_server_url",
+		"AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL=often":     "min_heartbeat_interval",
+		"AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL=0":         "min_heartbeat_interval",
+		"AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS=0":          "max_failed_heartbeats",
+		"AIRFLOW__CORE__TASK_SUCCESS_OVERTIME=x":             "task_success_overtime",
+		"AIRFLOW__UNDERSTUDY__MAX_FRAME_BYTES=-1":            "max_frame_bytes",
+		"AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT=never":      "execution_api_timeout",
+		"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=[{]": "dag_bundle_config_list",
+		"AIRFLOW__LOGGING__BASE_LOG_FOLDER=relative":         "base_log_folder",
+	} {
+		s := newSite(t)
+		s.env = append(s.env, setting)
+		r := s.start("probe_alice")
+		if code := s.finish(r); code != 2 {
+			t.Errorf("%s: exit code %d, want 2", setting, code)
+		}
+		if !strings.Contains(r.stderr.String(), want) {
+			t.Errorf("%s: %s", setting, r.stderr)
+		}
+		if len(s.api.requests) > 0 {
+			t.Errorf("%s: the server was asked", setting)
+		}
+	}
+}
