@@ -55,6 +55,14 @@ func (r *Run) EndsWithin(limit time.Duration) bool {
 	return r.Ended()
 }
 
+// AtOrEnded waits until the task stands at the barrier or its channels end,
+// whichever comes first, and reports whether it is at the barrier.
+func (r *Run) AtOrEnded(barrier string) bool {
+	s := r.stage
+	awaited := fmt.Sprintf("%s to reach barrier %s, or to end", r.label, barrier)
+	return s.until(s.scaled(patience), awaited, func() bool { return r.Pushed("at_" + barrier) }, r.drained, r.saw)
+}
+
 // Beats waits until the server has answered so many heartbeats of the task and
 // returns them (role worker).
 func (r *Run) Beats(atLeast int) []world.Heartbeat {

@@ -16,14 +16,19 @@ var _ = stage.Scenario(stage.Spec{
 	Roles:    both,
 	Run: func(s *stage.Stage) {
 		own := s.Start(retriesFromFile(""))
-		own.Succeeds()
+		s.Require("CFG-002").RunsAs(own, "here", stage.WorkerAccount)
 		s.Require("CFG-002").Equal("control: setting of the worker's own user", own.Result("retries"), "7")
+		own.Release("here")
+		own.Succeeds()
 
 		alice := s.Start(retriesFromFile("alice"))
-		if e := alice.End(); alice.Pushed("retries") {
+		if alice.AtOrEnded("here") {
+			s.Require("CFG-002").RunsAs(alice, "here", "alice")
 			s.Require("CFG-002").Equal("setting of alice's task", alice.Result("retries"), "7")
+			alice.Release("here")
+			alice.Succeeds()
 		} else {
-			alice.Fails()
+			e := alice.Fails()
 			s.Require("CFG-002").NoUserCode(alice)
 			s.Require("CFG-002").LineWith("message of the failure", e.Log, regexp.QuoteMeta(s.ConfigPath()), stage.Name("alice"))
 		}
@@ -36,7 +41,7 @@ var _ = stage.Scenario(stage.Spec{
 func retriesFromFile(user string) stage.Task {
 	return stage.Task{
 		As: user, File: &stage.ConfigFile{Settings: map[string]string{"workers.missing_dag_retries": "7"}, Mode: 0o600},
-		Verbs: stage.Verbs(stage.Setting("workers", "missing_dag_retries").Save("retries")),
+		Verbs: stage.Verbs(stage.Setting("workers", "missing_dag_retries").Save("retries"), stage.WaitFor("here")),
 	}
 }
 
