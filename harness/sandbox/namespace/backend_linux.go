@@ -189,17 +189,17 @@ func (b *Backend) spawn(spec Spec, flags uintptr, diagnostics io.Writer) (*proce
 	if diagnostics != nil {
 		p.cmd.Stderr = diagnostics
 	}
+	p.ended = func() {
+		b.mu.Lock()
+		delete(b.running, p)
+		b.mu.Unlock()
+	}
 	if err := b.thread.do(p.start); err != nil {
 		return nil, fmt.Errorf("start a sandbox: %w", err)
 	}
 	b.mu.Lock()
 	b.running[p] = struct{}{}
 	b.mu.Unlock()
-	p.ended = func() {
-		b.mu.Lock()
-		delete(b.running, p)
-		b.mu.Unlock()
-	}
 	return p, nil
 }
 

@@ -38,7 +38,7 @@ func newProcess(worker string, spec Spec, flags uintptr) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write sandbox spec: %w", err)
 	}
-	p := &process{cmd: exec.Command(worker, "sandbox"), spec: text, ended: func() {}}
+	p := &process{cmd: exec.Command(worker, "sandbox"), spec: text}
 	p.cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
 	p.cmd.Dir = "/"
 	p.cmd.Stderr = &p.tail
