@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 )
@@ -121,6 +122,15 @@ func count(n int, what string) string {
 // Numbers is the summary of a profile in words: 107 of 114 hold, 4 violated.
 func (p Profile) Numbers() string {
 	text := fmt.Sprintf("%d of %d hold", p.Holds(), p.Total)
+	if rest := p.Rest(); rest != "" {
+		text += ", " + rest
+	}
+	return text
+}
+
+// Rest is Numbers without the requirements that hold; "" when all do.
+func (p Profile) Rest() string {
+	var parts []string
 	for _, part := range []struct {
 		n    int
 		word string
@@ -138,8 +148,8 @@ func (p Profile) Numbers() string {
 		{p.Counts[Untestable], "untestable"},
 	} {
 		if part.n > 0 {
-			text += fmt.Sprintf(", %d %s", part.n, part.word)
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.word))
 		}
 	}
-	return text
+	return strings.Join(parts, ", ")
 }

@@ -1,7 +1,9 @@
 package html
 
 import (
+	"cmp"
 	"fmt"
+	"html/template"
 	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
@@ -37,6 +39,9 @@ type kase struct {
 	Sequence, Wire, Requests, Log rows
 	Processes                     []process
 	Again, Suggestion             string
+	Inline                        template.HTML // the transcript, rendered
+	Chunk                         int           // the block of data that has it instead, counted from 1
+	LeftOut                       bool          // or that the file would be too large with it
 }
 
 type known struct {
@@ -51,32 +56,30 @@ type attempt struct {
 	Says     string
 }
 
+// outside is the title above cases that belong to no area.
+const outside = "Outside the case index"
+
 func casesOf(m verdict.Model) ([]caseArea, []chip) {
 	requirements := map[string]*catalogue.Requirement{}
 	for _, r := range m.Requirements {
 		requirements[r.ID] = r.Requirement
 	}
-	byArea := map[string][]kase{}
+	titles := map[string]string{}
+	for _, a := range m.Areas {
+		titles[a.Name] = a.Title
+	}
 	counts := map[verdict.Verdict]int{}
+	byTitle := map[string][]kase{}
 	for _, c := range m.Cases {
-		byArea[c.Area] = append(byArea[c.Area], caseOf(c, requirements))
+		title := cmp.Or(titles[c.Area], outside)
+		byTitle[title] = append(byTitle[title], caseOf(c, requirements))
 		counts[c.Verdict]++
 	}
 	var groups []caseArea
-	for _, a := range m.Areas {
-		if cases := byArea[a.Name]; len(cases) > 0 {
+	for _, a := range append(m.Areas[:len(m.Areas):len(m.Areas)], verdict.Area{Title: outside}) {
+		if cases := byTitle[a.Title]; len(cases) > 0 {
 			groups = append(groups, caseArea{a.Title, cases})
-			delete(byArea, a.Name)
 		}
-	}
-	var strangers []kase
-	for _, c := range m.Cases {
-		if _, left := byArea[c.Area]; left {
-			strangers = append(strangers, caseOf(c, requirements))
-		}
-	}
-	if len(strangers) > 0 {
-		groups = append(groups, caseArea{"Outside the case index", strangers})
 	}
 	var chips []chip
 	for _, v := range verdict.All() {
@@ -112,45 +115,41 @@ func knownOf(e *expect.Entry) known {
 	return known{Reason: visible.Line(e.Reason), Issue: e.Issue, Cause: string(e.Cause), Until: e.Until, Line: e.Line}
 }
 
-// Bounds of what one case shows, in rows and in characters a row. A case that
-// needs no attention shows the few; without evidence of its end the many.
-type bounds struct{ sequence, wire, log, processes, width int }
-
-var (
-	many = bounds{sequence: 200, wire: 200, log: 400, processes: 60, width: 400}
-	few  = bounds{sequence: 8, wire: 6, log: 4, processes: 4, width: 120}
+// Bounds of what one case shows, in rows and in characters a row.
+const (
+	maxSequence  = 200
+	maxFrames    = 200
+	maxLog       = 400
+	maxProcesses = 60
+	maxWidth     = 400
 )
 
 func (k *kase) transcript(c verdict.Case) {
-	b := few
-	if c.Verdict.Unexpected() || c.Observation.Outcome == journal.Violated {
-		b = many
-		k.Lanes = lanesOf(c)
-	}
+	k.Lanes = lanesOf(c)
 	for _, e := range c.Transcript {
 		at := human.Offset(since(c.Started, e.Time))
 		switch e.Kind {
 		case journal.Step:
-			k.Sequence.add(row{At: at, Who: visible.Short(join(e.Who, e.Run), 60), Text: visible.Short(e.Text, b.width)})
+			k.Sequence.add(row{At: at, Who: visible.Short(join(e.Who, e.Run), 60), Text: visible.Short(e.Text, maxWidth)})
 		case journal.HTTP:
-			k.Sequence.add(row{At: at, Who: visible.Short(join("Execution API", e.Run), 60), Text: visible.Short(e.Text, b.width)})
-			k.Requests.add(row{At: at, Who: visible.Short(e.Run, 40), Text: visible.Short(e.Text, b.width), More: visible.Short(e.Body, b.width)})
+			k.Sequence.add(row{At: at, Who: visible.Short(join("Execution API", e.Run), 60), Text: visible.Short(e.Text, maxWidth)})
+			k.Requests.add(row{At: at, Who: visible.Short(e.Run, 40), Text: visible.Short(e.Text, maxWidth), More: visible.Short(e.Body, maxWidth)})
 		case journal.Process:
 			if e.Proc != nil {
-				k.Sequence.add(row{At: at, Who: visible.Short(join(fmt.Sprintf("pid %d", e.Proc.PID), e.Run), 60), Text: visible.Short(happened(e.Proc), b.width)})
+				k.Sequence.add(row{At: at, Who: visible.Short(join(fmt.Sprintf("pid %d", e.Proc.PID), e.Run), 60), Text: visible.Short(happened(e.Proc), maxWidth)})
 			}
 		case journal.Frame:
-			k.Wire.add(frameRow(e, at, b.width))
+			k.Wire.add(frameRow(e, at, maxWidth))
 		case journal.Log:
-			k.Log.add(row{At: at, Who: visible.Short(join(e.Channel, e.Run), 40), Text: visible.Short(e.Text, b.width)})
+			k.Log.add(row{At: at, Who: visible.Short(join(e.Channel, e.Run), 40), Text: visible.Short(e.Text, maxWidth)})
 		}
 	}
-	k.Sequence.bound(b.sequence)
-	k.Wire.bound(b.wire)
-	k.Requests.bound(b.wire)
-	k.Log.bound(b.log)
+	k.Sequence.bound(maxSequence)
+	k.Wire.bound(maxFrames)
+	k.Requests.bound(maxFrames)
+	k.Log.bound(maxLog)
 	k.Processes = processesOf(c)
-	k.Processes = k.Processes[:min(len(k.Processes), b.processes)]
+	k.Processes = k.Processes[:min(len(k.Processes), maxProcesses)]
 }
 
 func join(who, run string) string {

@@ -6,8 +6,9 @@
 // through html/template, which escapes for the place where it stands. A content
 // security policy forbids every script but ours, and all loading.
 //
-// Size: a case that needs attention carries its whole transcript, within bounds;
-// others carry the first and last lines of theirs. events.jsonl has everything.
+// Size: the first cases that need attention carry their transcripts, within bounds,
+// as HTML. Those of all other cases are compressed blocks of data in the same file,
+// which JavaScript unfolds when a case is opened. See pack.go for the budget.
 package html
 
 import (
@@ -30,14 +31,15 @@ var css string
 //go:embed report.js
 var js string
 
-var page = template.Must(template.New("report").Funcs(template.FuncMap{
-	"tag":    tagOf,
-	"ofArea": func(title string) string { return "area " + title },
-}).Parse(layout))
+var page = template.Must(template.New("report").Funcs(template.FuncMap{"tag": tagOf}).Parse(layout))
 
 // Write writes the report of a model.
 func Write(w io.Writer, m verdict.Model) error {
-	if err := page.Execute(w, viewOf(m)); err != nil {
+	v := viewOf(m)
+	if err := v.pack(); err != nil {
+		return fmt.Errorf("write index.html: pack transcripts: %w", err)
+	}
+	if err := page.Execute(w, v); err != nil {
 		return fmt.Errorf("write index.html: %w", err)
 	}
 	return nil
@@ -51,6 +53,6 @@ func policy() string {
 }
 
 // tag is a verdict as sign, word and colour.
-type tag struct{ Tone, Glyph, Word string }
+type tag struct{ Tone, Name, Glyph, Word string }
 
-func tagOf(v verdict.Verdict) tag { return tag{v.Tone(), v.Glyph(), v.Word()} }
+func tagOf(v verdict.Verdict) tag { return tag{v.Tone(), string(v), v.Glyph(), v.Word()} }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
@@ -117,7 +118,7 @@ func (d *drawing) event(e journal.Event) {
 		}
 		d.tick(d.lane("who "+who+e.Run, join(who, e.Run), ""), e.Time, e.Text, false)
 	case journal.HTTP:
-		d.tick(d.lane("api", "Execution API", "stage"), e.Time, e.Text, false)
+		d.tick(d.lane("api", "Execution API", "stage"), e.Time, request(e.Text), false)
 	case journal.Frame:
 		arrow := "→ "
 		if e.Dir == "<" {
@@ -129,6 +130,16 @@ func (d *drawing) event(e journal.Event) {
 			d.process(e)
 		}
 	}
+}
+
+// request shortens "PATCH /task-instances/ID/state 204" to its ends.
+func request(text string) string {
+	words := strings.Fields(text)
+	if len(words) != 3 {
+		return text
+	}
+	path := strings.TrimRight(words[1], "/")
+	return words[0] + " " + path[strings.LastIndexByte(path, '/')+1:] + " " + words[2]
 }
 
 // process prolongs the life of a process, and begins a new span where its user changed.

@@ -46,6 +46,30 @@
     writing = setTimeout(() => history.replaceState(null, "", q.value ? "#?q=" + encodeURIComponent(q.value) : location.pathname), 200);
   });
 
+  // Transcripts: blocks of gzip in base64, each a map from the anchor of a case to HTML
+  // that the report made and escaped. A block is unfolded when one of its cases opens.
+  const chunks = [...document.querySelectorAll("script.chunk")], unfolded = new Map();
+  async function unfold(n) {
+    const octets = Uint8Array.from(atob(chunks[n - 1].textContent.trim()), (c) => c.charCodeAt(0));
+    const stream = new Blob([octets]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).json();
+  }
+  async function transcript(details) {
+    const place = details.querySelector("[data-transcript]");
+    if (!place) return;
+    const n = place.dataset.transcript;
+    place.removeAttribute("data-transcript");
+    if (!unfolded.has(n)) unfolded.set(n, unfold(n));
+    try {
+      place.innerHTML = (await unfolded.get(n))[details.id];
+    } catch (e) {
+      place.textContent = "The transcript cannot be unfolded here (" + e + "); events.jsonl has it.";
+    }
+  }
+  document.addEventListener("toggle", (e) => {
+    if (e.target.matches("details.case") && e.target.open) transcript(e.target);
+  }, true);
+
   // Links: #?q=... carries a filter, #case=... opens a case.
   function decode(s) { try { return decodeURIComponent(s); } catch { return s; } }
   function follow() {

@@ -36,6 +36,7 @@ type view struct {
 	About          []pair
 	Sandboxes      []sandbox
 	Controls       []control
+	Chunks         []template.HTML
 }
 
 type pair struct{ Name, Value string }
@@ -45,7 +46,7 @@ type problem struct{ Kind, Case, Link, Text string }
 type profile struct {
 	Title, Headline, Tone string
 	Holds, Total          int
-	Numbers               string
+	Rest                  string
 	Segments              []segment
 }
 
@@ -147,7 +148,7 @@ func profileOf(m verdict.Model, p verdict.Profile) profile {
 	headline, tone := m.Headline(p.Name)
 	out := profile{
 		Title: strings.ToUpper(string(p.Name[:1])) + string(p.Name[1:]), Headline: headline, Tone: tone,
-		Holds: p.Holds(), Total: p.Total, Numbers: p.Numbers(),
+		Holds: p.Holds(), Total: p.Total, Rest: p.Rest(),
 	}
 	byTone := map[string]int{}
 	for v, n := range p.Counts {
