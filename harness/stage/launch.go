@@ -22,7 +22,8 @@ import (
 func (s *Stage) newRun(task Task) *Run {
 	r := &Run{
 		stage: s, task: task, dagID: "probe", taskID: "probe",
-		ended: make(chan struct{}), drained: make(chan struct{}), barriers: map[string]*barrier{},
+		ended: make(chan struct{}), drained: make(chan struct{}), over: make(chan struct{}),
+		barriers: map[string]*barrier{},
 	}
 	if task.As != "" {
 		r.taskID = "probe_" + task.As
@@ -196,6 +197,14 @@ func replaced(env map[string]string, replace *strings.Replacer) map[string]strin
 		out[name] = replace.Replace(value)
 	}
 	return out
+}
+
+// drain notices the end of all channels, and then that of the whole run.
+func (r *Run) drain() {
+	r.reading.Wait()
+	close(r.drained)
+	<-r.ended
+	close(r.over)
 }
 
 // begin starts cmd with the given child ends, which it closes, and follows the

@@ -38,6 +38,7 @@ type Run struct {
 
 	reading              sync.WaitGroup
 	drained              chan struct{} // closed when every channel has reached its end
+	over                 chan struct{} // closed when the process has ended and every channel with it
 	comms                *commsChannel // role runner
 	stdout, stderr, logs output
 	taskLog              string // role worker: path of the task log file
@@ -108,7 +109,7 @@ func (r *Run) At(name string) Process {
 	}
 	awaited := fmt.Sprintf("%s to reach barrier %s", r.label, name)
 	key := r.XCom("at_" + name)
-	if !s.until(s.scaled(patience), awaited, func() bool { return r.Pushed(key.Key) }, r.drained, r.saw) {
+	if !s.until(s.scaled(patience), awaited, func() bool { return r.Pushed(key.Key) }, r.over, r.saw) {
 		s.violated(s.first(), "the task ended before it came to the barrier", awaited, r.saw())
 	}
 	holder, err := b.holder()

@@ -76,10 +76,7 @@ func (s *Stage) startRunner(r *Run, cmd *exec.Cmd, role implementation.Role) err
 	r.read(ours[1], "stdout", &r.stdout)
 	r.read(ours[2], "stderr", &r.stderr)
 	r.reading.Go(func() { r.comms.serve(startup) })
-	go func() {
-		r.reading.Wait()
-		close(r.drained)
-	}()
+	go r.drain()
 	if r.task.Parent {
 		return r.beginByStandIn(cmd, theirs)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -125,6 +126,9 @@ func (s *Stage) furnish() error {
 		}
 	}
 	var err error
+	if s.mounted, err = mounts(); err != nil {
+		return err
+	}
 	s.watch, err = newWatch(fixtureUIDs())
 	return err
 }
@@ -169,7 +173,10 @@ func (s *Stage) cleanUp() (dirty []string) {
 	for _, undo := range s.undo {
 		errs = append(errs, undo())
 	}
-	errs = append(errs, s.mountsLeft(), os.RemoveAll(s.dir), s.session.Tidy())
+	if s.mounted != nil {
+		errs = append(errs, s.mountsLeft())
+	}
+	errs = append(errs, os.RemoveAll(s.dir), s.session.Tidy())
 	for _, err := range errs {
 		if err != nil {
 			dirty = append(dirty, err.Error())
@@ -192,32 +199,45 @@ func waitFor(done <-chan struct{}, otherwise string) error {
 
 // journalProcesses writes what is known of every process of the case.
 func (s *Stage) journalProcesses(runs []*Run) {
-	for _, r := range runs {
+	for _, r := range append(runs, nil) {
+		label := ""
+		if r != nil {
+			label = r.label
+		}
 		for _, p := range s.watch.of(r) {
 			note := "ended"
 			if p.Alive() {
 				note = "left over: alive at the end of the scenario"
 			}
-			s.record.put(journal.Event{Kind: journal.Process, Run: r.label, Proc: p.event(note)})
+			s.record.put(journal.Event{Kind: journal.Process, Run: label, Proc: p.event(note)})
 		}
 	}
 }
 
-// mountsLeft names mounts below the folder of the case or a home.
-func (s *Stage) mountsLeft() error {
+// mounts lists the mount points of this process.
+func mounts() (map[string]bool, error) {
 	raw, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
-		return fmt.Errorf("list mounts: %w", err)
+		return nil, fmt.Errorf("list mounts: %w", err)
 	}
-	var left []string
+	points := map[string]bool{}
 	for line := range strings.Lines(string(raw)) {
-		fields := strings.Fields(line)
-		if len(fields) > 4 && (strings.HasPrefix(fields[4], s.dir+"/") || strings.HasPrefix(fields[4], "/home/")) {
-			left = append(left, fields[4])
+		if fields := strings.Fields(line); len(fields) > 4 {
+			points[fields[4]] = true
 		}
 	}
-	if len(left) > 0 {
-		return fmt.Errorf("mounts are left: %s", strings.Join(left, ", "))
+	return points, nil
+}
+
+// mountsLeft names the mounts that the case made and did not undo.
+func (s *Stage) mountsLeft() error {
+	now, err := mounts()
+	if err != nil {
+		return err
+	}
+	maps.DeleteFunc(now, func(point string, _ bool) bool { return s.mounted[point] })
+	if len(now) > 0 {
+		return fmt.Errorf("mounts are left: %s", strings.Join(slices.Sorted(maps.Keys(now)), ", "))
 	}
 	return nil
 }

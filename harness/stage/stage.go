@@ -34,10 +34,11 @@ type Stage struct {
 	watch   *watch
 	api     *apiServer
 
-	mu       sync.Mutex
-	runs     []*Run
-	undo     []func() error // what the clean-up puts back, last first
-	suspects []string       // why the sandbox should not be used again
+	mounted map[string]bool // mount points before the case
+
+	mu   sync.Mutex
+	runs []*Run
+	undo []func() error // what the clean-up puts back, last first
 }
 
 // Role returns the part that the implementation plays in this case.

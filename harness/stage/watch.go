@@ -2,6 +2,7 @@ package stage
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -17,6 +18,7 @@ const watchEvery = 20 * time.Millisecond
 // the process that was started, and processes of a fixture user that appeared
 // during the case and have lost their parents.
 type watch struct {
+	self   Process           // the stage
 	uids   map[int]string    // fixture users by uid
 	before map[identity]bool // what ran before the case
 
@@ -32,6 +34,7 @@ type watch struct {
 type sighting struct {
 	process Process // as it was seen last
 	run     *Run    // nil: of the case, but of no run in particular
+	standIn bool    // parent of a runner: the stage's own
 }
 
 // newWatch starts to watch. What runs already does not belong to the case.
@@ -40,7 +43,11 @@ func newWatch(uids map[int]string) (*watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watch{uids: uids, before: map[identity]bool{}, seen: map[identity]*sighting{}, stop: make(chan struct{}), stopped: make(chan struct{})}
+	self, err := readProcess(os.Getpid())
+	if err != nil {
+		return nil, fmt.Errorf("look at the stage itself: %w", err)
+	}
+	w := &watch{self: self, uids: uids, before: map[identity]bool{}, seen: map[identity]*sighting{}, stop: make(chan struct{}), stopped: make(chan struct{})}
 	for _, p := range all {
 		w.before[p.identity()] = true
 	}
@@ -80,7 +87,7 @@ func (w *watch) add(r *Run, root Process) {
 func (w *watch) addParent(p Process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.seen[p.identity()] = &sighting{process: p}
+	w.seen[p.identity()] = &sighting{process: p, standIn: true}
 }
 
 // poll looks at all processes once.
@@ -121,7 +128,7 @@ func (w *watch) sight(p Process, all map[int]Process) {
 // parent, or of another process of its group or session, or that of the one run
 // there is.
 func (w *watch) owner(p Process, all map[int]Process) (*Run, bool) {
-	if p.PPID == os.Getpid() {
+	if p.PPID == w.self.PID {
 		return nil, false // the stage's own helper; the first process of a run is known by add
 	}
 	if parent, ok := all[p.PPID]; ok {
@@ -134,7 +141,9 @@ func (w *watch) owner(p Process, all map[int]Process) (*Run, bool) {
 		return nil, false
 	}
 	for _, s := range w.seen {
-		if s.run != nil && (s.process.Group == p.Group || s.process.Session == p.Session) && s.process.Session > 1 {
+		sameGroup := s.process.Group == p.Group && p.Group != w.self.Group
+		sameSession := s.process.Session == p.Session && p.Session != w.self.Session
+		if s.run != nil && (sameGroup || sameSession) {
 			return s.run, true
 		}
 	}
@@ -144,9 +153,18 @@ func (w *watch) owner(p Process, all map[int]Process) (*Run, bool) {
 	return nil, true
 }
 
-// of returns the processes that were ever seen to belong to a run, oldest first.
+// of returns the processes that were ever seen to belong to a run, or, for nil,
+// to the case but to no run in particular; oldest first.
 func (w *watch) of(r *Run) []Process {
-	return w.sightings(func(s *sighting) bool { return s.run == r })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var found []Process
+	for _, s := range w.seen {
+		if s.run == r && !s.standIn {
+			found = append(found, s.process)
+		}
+	}
+	return byStart(found)
 }
 
 // knows reports whether the process was ever seen to belong to the case.
@@ -154,16 +172,4 @@ func (w *watch) knows(p Process) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.seen[p.identity()] != nil
-}
-
-func (w *watch) sightings(wanted func(*sighting) bool) []Process {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var found []Process
-	for _, s := range w.seen {
-		if wanted(s) {
-			found = append(found, s.process)
-		}
-	}
-	return byStart(found)
 }

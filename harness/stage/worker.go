@@ -100,9 +100,6 @@ func (s *Stage) startWorker(r *Run, cmd *exec.Cmd, worker Account) error {
 		r.read(read, channel.name, channel.into)
 	}
 	cmd.Stdout, cmd.Stderr = ends[0], ends[1]
-	go func() {
-		r.reading.Wait()
-		close(r.drained)
-	}()
+	go r.drain()
 	return r.begin(cmd, ends...)
 }

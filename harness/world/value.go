@@ -46,7 +46,7 @@ func Canonical(v any) any {
 		return int64(r.Uint())
 	case r.Kind() == reflect.String:
 		return r.String()
-	case r.Kind() == reflect.Slice && !r.IsNil() && r.Type().Elem().Kind() != reflect.Uint8:
+	case r.Kind() == reflect.Array, r.Kind() == reflect.Slice && !r.IsNil() && r.Type().Elem().Kind() != reflect.Uint8:
 		list := make([]any, r.Len())
 		for i := range list {
 			list[i] = Canonical(r.Index(i).Interface())

@@ -1,0 +1,282 @@
+package stage
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/protocol/frame"
+	"github.com/understudy-conformance/understudy/protocol/message"
+)
+
+// TestMain lets the test binary play the implementation under test, as the
+// stage starts it, and the stand-in parent.
+func TestMain(m *testing.M) {
+	switch {
+	case len(os.Args) == 2 && os.Args[1] == "fake-runner":
+		os.Exit(fakeRunner())
+	case len(os.Args) == 3 && os.Args[1] == "fake-worker":
+		os.Exit(fakeWorker(os.Args[2]))
+	case len(os.Args) == 3 && os.Args[1] == "parent":
+		if err := StandIn(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if os.Geteuid() != 0 {
+		os.Exit(m.Run()) // what needs root skips itself
+	}
+	switch os.Getenv(act) {
+	case "":
+		os.Exit(again("first", &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}))
+	case "first":
+		if err := showNamespace(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(again("second", nil))
+	}
+	os.Exit(m.Run())
+}
+
+// The tests run inside a pid namespace, since the stage ends every process of
+// the fixture users, and on this machine other sandboxes have such processes
+// too. They are not its first process: that one adopts orphans, and the stage
+// must not be a parent of its tasks' children.
+const act = "STAGE_TEST_ACT"
+
+// again runs the test binary with the same arguments.
+func again(next string, how *syscall.SysProcAttr) int {
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = how
+	cmd.Env = append(os.Environ(), act+"="+next)
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		fmt.Fprintln(os.Stderr, "tests in a pid namespace:", err)
+		return 1
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+// showNamespace makes /proc show the pid namespace.
+func showNamespace() error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make / private: %w", err)
+	}
+	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return fmt.Errorf("mount proc: %w", err)
+	}
+	return nil
+}
+
+// fake is a runner of a hundred lines: no switch, and only the verbs below.
+type fake struct {
+	channel *os.File
+	reader  *frame.Reader
+	writer  *frame.Writer
+	log     *os.File
+	details *message.StartupDetails
+	next    int64
+}
+
+func fakeRunner() int {
+	channel := os.NewFile(0, "channel")
+	f := &fake{channel: channel, reader: frame.NewReader(channel, 0), writer: frame.NewWriter(channel)}
+	first, err := f.receive()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fake:", err)
+		return 1
+	}
+	f.details = first.Body.(*message.StartupDetails)
+	if err := f.openLog(); err != nil {
+		fmt.Fprintln(os.Stderr, "fake:", err)
+		return 1
+	}
+	fmt.Println("fake runner: started")
+	var conf struct {
+		Verbs      []map[string]any `json:"verbs"`
+		BarrierDir string           `json:"barrier_dir"`
+	}
+	text, _ := f.details.TIContext.DagRun.Conf.MarshalJSON()
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	_ = decoder.Decode(&conf)
+	for _, verb := range conf.Verbs {
+		code, err := f.follow(verb, conf.BarrierDir)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "fake:", err)
+			return max(code, 1)
+		}
+		if code >= 0 {
+			return code
+		}
+	}
+	if _, err := f.ask(&message.SucceedTask{EndDate: message.At(time.Now())}); err != nil {
+		return 1
+	}
+	return 0
+}
+
+// openLog asks for the log channel and takes the descriptor that comes with the
+// first octet of the answer, which is read alone, so that nothing else is.
+func (f *fake) openLog() error {
+	payload, err := message.EncodeRequest(message.Request{ID: f.next, Body: &message.ResendLoggingFD{}})
+	f.next++
+	if err != nil {
+		return err
+	}
+	if err := f.writer.Write(payload); err != nil {
+		return err
+	}
+	head, rights := make([]byte, 1), make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := unix.Recvmsg(0, head, rights, unix.MSG_CMSG_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	messages, err := unix.ParseSocketControlMessage(rights[:n])
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		fds, err := unix.ParseUnixRights(&m)
+		if err != nil {
+			return err
+		}
+		f.log = os.NewFile(uintptr(fds[0]), "log")
+	}
+	_, err = frame.NewReader(io.MultiReader(bytes.NewReader(head), f.channel), 0).Next()
+	return err
+}
+
+func (f *fake) receive() (message.Response, error) {
+	payload, err := f.reader.Next()
+	if err != nil {
+		return message.Response{}, err
+	}
+	return message.DecodeResponse(payload)
+}
+
+func (f *fake) ask(body message.Body) (message.Response, error) {
+	payload, err := message.EncodeRequest(message.Request{ID: f.next, Body: body})
+	f.next++
+	if err != nil {
+		return message.Response{}, err
+	}
+	if err := f.writer.Write(payload); err != nil {
+		return message.Response{}, err
+	}
+	return f.receive()
+}
+
+func (f *fake) push(key string, value any) error {
+	raw, err := message.RawOf(value)
+	if err != nil {
+		return err
+	}
+	ti := f.details.TI
+	_, err = f.ask(&message.SetXCom{Key: key, Value: raw, DagID: ti.DagID, RunID: ti.RunID, TaskID: ti.TaskID})
+	return err
+}
+
+// follow does one verb; a code of 0 or more ends the process.
+func (f *fake) follow(verb map[string]any, barriers string) (code int, err error) {
+	switch verb["do"] {
+	case "push_xcom":
+		return -1, f.push(verb["key"].(string), verb["value"])
+	case "wait_for":
+		name := verb["name"].(string)
+		fifo, err := os.Open(filepath.Join(barriers, name))
+		if err != nil {
+			return 1, err
+		}
+		defer fifo.Close()
+		if err := f.push("at_"+name, true); err != nil {
+			return 1, err
+		}
+		_, err = fifo.Read(make([]byte, 1))
+		return -1, err
+	case "log":
+		line, _ := json.Marshal(map[string]any{"level": "info", "event": verb["message"]})
+		_, err := fmt.Fprintf(f.log, "%s\n", line)
+		return -1, err
+	case "spawn":
+		return -1, exec.Command("sleep", "1000").Start()
+	case "sleep":
+		// A runner that waits must notice the end of its channel (IMP-029).
+		_, err := f.reader.Next()
+		return 7, err
+	case "fail":
+		_, err := f.ask(&message.TaskState{State: message.StateFailed})
+		return 1, err
+	case "exit":
+		code, err := verb["code"].(json.Number).Int64()
+		return int(code), err
+	case "signal_self":
+		return 1, syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	return 1, fmt.Errorf("unknown verb %v", verb["do"])
+}
+
+// fakeWorker reports the start, two heartbeats, an XCom and success.
+func fakeWorker(workload string) int {
+	text, err := os.ReadFile(workload)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fake:", err)
+		return 1
+	}
+	var w struct {
+		Token   string `json:"token"`
+		LogPath string `json:"log_path"`
+		TI      struct {
+			ID, Dag, Run, Task string
+			TaskID             string `json:"task_id"`
+			DagID              string `json:"dag_id"`
+			RunID              string `json:"run_id"`
+		} `json:"ti"`
+	}
+	if err := json.Unmarshal(text, &w); err != nil {
+		fmt.Fprintln(os.Stderr, "fake:", err)
+		return 1
+	}
+	api := os.Getenv("AIRFLOW__CORE__EXECUTION_API_SERVER_URL")
+	ask := func(method, path, body string) {
+		request, _ := http.NewRequest(method, api+path, strings.NewReader(body))
+		request.Header.Set("Authorization", "Bearer "+w.Token)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "fake:", err)
+			os.Exit(1)
+		}
+		defer response.Body.Close()
+		if token := response.Header.Get("Refreshed-API-Token"); token != "" {
+			w.Token = token
+		}
+	}
+	process := fmt.Sprintf(`"hostname":"h","pid":%d`, os.Getpid())
+	instance := "task-instances/" + w.TI.ID
+	ask("PATCH", instance+"/run", `{"state":"running","unixname":"airflow","start_date":"2026-01-02T03:04:05Z",`+process+`}`)
+	ask("PUT", instance+"/heartbeat", "{"+process+"}")
+	ask("POST", fmt.Sprintf("xcoms/%s/%s/%s/uid", w.TI.DagID, w.TI.RunID, w.TI.TaskID), fmt.Sprint(os.Getuid()))
+	logFile := filepath.Join(os.Getenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER"), w.LogPath)
+	if err := os.WriteFile(logFile, []byte(`{"event":"written by the worker"}`+"\n"), 0o644); err != nil {
+		fmt.Fprintln(os.Stderr, "fake:", err)
+		return 1
+	}
+	ask("PATCH", instance+"/state", `{"state":"success","end_date":"2026-01-02T03:04:05Z"}`)
+	return 0
+}

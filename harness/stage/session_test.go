@@ -1,0 +1,473 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/understudy-conformance/understudy/harness/implementation"
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+)
+
+// theatre is a session with the fake implementation, outside any sandbox: it
+// uses the numbers of the fixture accounts, which need not exist.
+type theatre struct {
+	Session
+	mu     sync.Mutex
+	events []journal.Event
+}
+
+func newTheatre(t *testing.T) *theatre {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("the stage starts processes of other users: needs root")
+	}
+	// Not t.TempDir: the fixture users must get into the folder.
+	dir, err := os.MkdirTemp("", "stage")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	copySelf(t, filepath.Join(dir, "fake"))
+	if err := os.WriteFile(filepath.Join(dir, "probe"), []byte("nothing"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	quick := map[string]string{"GORACE": "atexit_sleep_ms=0"} // the race detector would rest for a second
+	th := &theatre{}
+	th.Session = Session{
+		Plan: plan.Plan{
+			Attempt: 1, Bin: dir, Implementation: dir,
+			Manifest: implementation.Manifest{
+				Probe: "probe", Slowness: 0.5, Capabilities: []string{"declared"}, Lacks: map[string]string{"other": "too new"},
+				Roles: map[string]implementation.Role{
+					"runner": {Argv: []string{"{bin}/fake", "fake-runner"}, Channel: "fd0", Env: quick},
+					"worker": {Argv: []string{"{bin}/fake", "fake-worker", "{workload}"}, Channel: "http", Env: quick},
+				},
+			},
+		},
+		Write: func(e journal.Event) {
+			th.mu.Lock()
+			defer th.mu.Unlock()
+			th.events = append(th.events, e)
+		},
+		Root: filepath.Join(dir, "cases"),
+		Tidy: func() error { return nil },
+	}
+	return th
+}
+
+func copySelf(t *testing.T, to string) {
+	t.Helper()
+	from, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	file, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := io.Copy(file, from); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// play runs one scenario and requires that nothing is left of it.
+func (th *theatre) play(t *testing.T, role plan.Role, spec Spec) journal.Observation {
+	t.Helper()
+	if spec.Verifies == nil {
+		spec.Verifies = []string{"IMP-004"}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ended := th.Play(ctx, spec, plan.Case{ID: "case", Role: role, BudgetMS: 300_000})
+	if len(ended.Dirty) > 0 {
+		t.Errorf("the case left: %s", strings.Join(ended.Dirty, "; "))
+	}
+	all, err := processes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		if p.hasUID(firstUID) && !p.zombie() {
+			t.Errorf("a process is left: %v", p)
+		}
+	}
+	if left, _ := os.ReadDir(th.Root); len(left) > 0 {
+		t.Errorf("%d files are left in %s", len(left), th.Root)
+	}
+	return ended.Observation
+}
+
+func (th *theatre) require(t *testing.T, o journal.Observation, want journal.Outcome) {
+	t.Helper()
+	if o.Outcome != want {
+		t.Errorf("the outcome is %s, want %s: %+v", o.Outcome, want, o)
+		for line := range strings.Lines(th.transcript()) {
+			t.Logf("%.400s", line)
+		}
+	}
+}
+
+func (th *theatre) transcript() string {
+	th.mu.Lock()
+	defer th.mu.Unlock()
+	var text strings.Builder
+	for _, e := range th.events {
+		line, _ := e.Marshal()
+		text.Write(line)
+	}
+	return text.String()
+}
+
+func (th *theatre) kinds(kind journal.Kind) []journal.Event {
+	th.mu.Lock()
+	defer th.mu.Unlock()
+	var found []journal.Event
+	for _, e := range th.events {
+		if e.Kind == kind {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+func TestARunnerSucceeds(t *testing.T) {
+	for name, wire := range map[string]Wire{
+		"whole frames": {}, "byte by byte": {ByteByByte: true}, "one element": {Elements: 1}, "five elements": {Elements: 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			th := newTheatre(t)
+			o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+				run := s.Start(Task{Wire: wire, Verbs: Verbs(PushXCom("k", []int{1, 2}), Log("a line"))})
+				end := run.Succeeds()
+				check := s.Require("IMP-004")
+				check.Equal("what was pushed", run.Result("k"), []int{1, 2})
+				check.Equal("records", end.Records, []any{map[string]any{"level": "info", "event": "a line"}})
+				check.Equal("stdout", end.Stdout, "fake runner: started\n")
+				check.Equal("terminal messages", len(end.Terminals), 1)
+				check.Equal("open channels", end.Open, false)
+			}})
+			th.require(t, o, journal.Held)
+			var dirs []string
+			for _, e := range th.kinds(journal.Frame) {
+				dirs = append(dirs, e.Dir)
+				if e.Run != "plain" || e.Case != "case" || e.Octets == "" || e.Size == 0 {
+					t.Errorf("a frame is journalled as %+v", e)
+				}
+			}
+			if got := strings.Join(dirs, ""); got != "><><><>" {
+				t.Errorf("frames went %s", got)
+			}
+		})
+	}
+}
+
+func TestAtABarrierTheProcessIsThatOfTheWorkerAccount(t *testing.T) {
+	th := newTheatre(t)
+	o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+		run := s.Start(Task{Verbs: Verbs(WaitFor("here"), WaitFor("there"))})
+		p := run.At("here")
+		check := s.Require("IMP-004")
+		check.Equal("process", p.PID, run.PID())
+		check.Equal("uids", p.UIDs, []int{firstUID, firstUID, firstUID, firstUID})
+		check.Equal("groups", p.Groups, []int{firstUID})
+		check.Equal("group leader", p.Group, p.PID)
+		fds, err := p.FDs()
+		s.must(err)
+		var targets []string
+		for _, fd := range fds {
+			if strings.HasPrefix(fd.Target, "socket:") {
+				targets = append(targets, fmt.Sprint(fd.Number))
+			}
+		}
+		check.Equal("sockets of the task", strings.Join(targets[:3], " "), "0 1 2")
+		run.Release("here")
+		check.Equal("the same process", run.At("there").PID, p.PID)
+		run.Release("there")
+		run.Succeeds()
+		check.Equal("alive afterwards", p.Alive(), false)
+	}})
+	th.require(t, o, journal.Held)
+	if at := th.kinds(journal.Process); len(at) == 0 || at[0].Proc.Note != "at barrier here" {
+		t.Errorf("processes are journalled as %+v", at)
+	}
+}
+
+func TestWaysToEnd(t *testing.T) {
+	for name, test := range map[string]struct {
+		verbs []Verb
+		want  string
+	}{
+		"exit code":        {Verbs(Exit(3)), "3  []"},
+		"signal":           {Verbs(SignalSelf("SIGKILL")), "-1 SIGKILL []"},
+		"terminal message": {Verbs(Fail("x")), "1  [failed]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			th := newTheatre(t)
+			o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+				end := s.Start(Task{Verbs: test.verbs}).Fails()
+				states := []string{}
+				for _, t := range end.Terminals {
+					states = append(states, t.State)
+				}
+				s.Require("IMP-004").Equal("end", fmt.Sprintf("%d %s %v", end.ExitCode, end.Signal, states), test.want)
+			}})
+			th.require(t, o, journal.Held)
+		})
+	}
+}
+
+func TestViolationsSayWhatWasExpectedAndSeen(t *testing.T) {
+	for name, test := range map[string]struct {
+		run              func(*Stage)
+		expected, actual string
+	}{
+		"success that fails": {
+			func(s *Stage) { s.Start(Task{Name: "my run", Verbs: Verbs(Exit(3))}).Succeeds() },
+			"my run succeeds", "exit code 3; terminal messages: none",
+		},
+		"failure that succeeds": {
+			func(s *Stage) { s.Start(Task{}).Fails() },
+			"plain fails", "exit code 0; terminal messages: SucceedTask(success)",
+		},
+		"a barrier that is not reached": {
+			func(s *Stage) { s.Start(Task{Verbs: Verbs(Exit(0), WaitFor("b"))}).At("b") },
+			"plain to reach barrier b", "exit code 0",
+		},
+		"a deadline": {
+			func(s *Stage) { s.Start(Task{Verbs: Verbs(Log("before"), Sleep(1))}).EndWithin(time.Second) },
+			"within 500ms: the process of plain to end", "still lives; terminal messages: none; last messages: #0 ResendLoggingFD{}",
+		},
+		"a result that is missing": {
+			func(s *Stage) { run := s.Start(Task{}); run.End(); run.Result("absent") },
+			`plain pushes an XCom "absent"`, "exit code 0",
+		},
+		"a check": {
+			func(s *Stage) { s.Require("IMP-004").Equal("the number", 1, 2) },
+			"2", "1",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			th := newTheatre(t)
+			o := th.play(t, plan.Runner, Spec{Run: test.run})
+			th.require(t, o, journal.Violated)
+			if o.Requirement != "IMP-004" || !strings.Contains(o.Expected, test.expected) || !strings.Contains(o.Actual, test.actual) {
+				t.Errorf("the violation is %+v", o)
+			}
+			if !strings.HasPrefix(o.Where, "harness/stage/session_test.go:") {
+				t.Errorf("it was seen at %q", o.Where)
+			}
+		})
+	}
+}
+
+func TestOtherWaysToLeaveAScenario(t *testing.T) {
+	for name, test := range map[string]struct {
+		spec Spec
+		want journal.Observation
+	}{
+		"capability that the manifest lacks": {
+			Spec{Needs: []string{"declared", "other"}, Run: func(*Stage) { panic("must not run") }},
+			journal.Observation{Outcome: journal.NotApplicable, Capability: "other", Says: "too new"},
+		},
+		"capability that was probed": {
+			Spec{Run: func(s *Stage) { s.NotApplicable("colour", "it said so") }},
+			journal.Observation{Outcome: journal.NotApplicable, Capability: "colour", Says: "it said so"},
+		},
+		"environment": {
+			Spec{Run: func(s *Stage) { s.CouldNotRun("no network") }},
+			journal.Observation{Outcome: journal.CouldNotRun, Says: "no network"},
+		},
+		"panic": {
+			Spec{Run: func(*Stage) { panic("oh") }},
+			journal.Observation{Outcome: journal.HarnessError, Says: "panic: oh"},
+		},
+		"requirement that is not declared": {
+			Spec{Run: func(s *Stage) { s.Require("IMP-999") }},
+			journal.Observation{Outcome: journal.HarnessError, Says: "the scenario checks IMP-999 but does not list it in Verifies"},
+		},
+		"implementation that is not there": {
+			Spec{Run: func(s *Stage) {
+				s.session.Plan.Manifest.Roles["runner"] = implementation.Role{Argv: []string{"/nowhere"}, Channel: "fd0"}
+				s.Start(Task{})
+			}},
+			journal.Observation{Outcome: journal.HarnessError, Says: "start /nowhere: fork/exec /nowhere: no such file or directory"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newTheatre(t).play(t, plan.Runner, test.spec)
+			o.Where, o.Actual = "", ""
+			if diff := cmp.Diff(test.want, o); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestAClosedChannelAndADeadParentReachTheRunner(t *testing.T) {
+	for name, test := range map[string]struct {
+		parent bool
+		act    func(*Run)
+	}{
+		"channel closed": {false, (*Run).CloseChannel},
+		"parent killed":  {true, (*Run).KillParent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			th := newTheatre(t)
+			o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+				run := s.Start(Task{Parent: test.parent, Verbs: Verbs(WaitFor("here"), Sleep(1))})
+				run.At("here")
+				run.Release("here")
+				test.act(run)
+				end := run.End()
+				s.Require("IMP-004").Equal("it ended", run.Ended(), true)
+				if !test.parent {
+					s.Require("IMP-004").Equal("exit code", end.ExitCode, 7)
+				}
+			}})
+			th.require(t, o, journal.Held)
+		})
+	}
+}
+
+func TestARunnerOfAStandInParentEndsLikeAnyOther(t *testing.T) {
+	th := newTheatre(t)
+	o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+		s.Start(Task{Parent: true}).Succeeds()
+		end := s.Start(Task{Parent: true, Verbs: Verbs(SignalSelf("SIGKILL"))}).Fails()
+		s.Require("IMP-004").Equal("signal", end.Signal, "SIGKILL")
+	}})
+	th.require(t, o, journal.Held)
+}
+
+func TestSurvivorsAreSeenJournalledAndKilled(t *testing.T) {
+	th := newTheatre(t)
+	o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+		run := s.Start(Task{Verbs: Verbs(Spawn("sleep"), WaitFor("here"))})
+		run.At("here")
+		run.Release("here")
+		end := run.End()
+		check := s.Require("IMP-004")
+		check.Equal("nothing of the run holds a channel", end.Open, false)
+		living := s.Alive(WorkerAccount)
+		check.Equal("survivors", len(living), 1)
+		check.Equal("processes of the run", len(run.Processes()), 2)
+		check.Equal("gone within", len(s.Gone(time.Second, WorkerAccount)), 1)
+		s.must(living[0].Signal(syscall.SIGTERM))
+		check.Equal("gone after a signal", len(s.Gone(time.Minute, WorkerAccount)), 0)
+		s.Start(Task{Verbs: Verbs(Spawn("sleep"))}).End()
+	}})
+	th.require(t, o, journal.Held)
+	found := false
+	for _, e := range th.kinds(journal.Process) {
+		found = found || strings.HasPrefix(e.Proc.Note, "left over") && strings.HasPrefix(e.Proc.Command, "sleep")
+	}
+	if !found {
+		t.Error("no event says that a process was left over")
+	}
+}
+
+func TestTheWorkerRoleIsPlayedOverHTTP(t *testing.T) {
+	th := newTheatre(t)
+	o := th.play(t, plan.Worker, Spec{Run: func(s *Stage) {
+		run := s.Start(Task{As: "alice"})
+		end := run.Succeeds()
+		check := s.Require("IMP-004")
+		check.Equal("uid of the worker", run.Result("uid"), firstUID)
+		check.Equal("task log", end.Channel, `{"event":"written by the worker"}`+"\n")
+		check.Equal("task", run.TI().Task, "probe_alice")
+		check.Equal("heartbeats", len(run.TI().Heartbeats), 1)
+		check.Equal("pid at the server", run.TI().PID, run.PID())
+	}})
+	th.require(t, o, journal.Held)
+	var requests []string
+	for _, e := range th.kinds(journal.HTTP) {
+		method, _, _ := strings.Cut(e.Text, " ")
+		requests = append(requests, method+" "+e.Text[strings.LastIndexByte(e.Text, ' ')+1:])
+	}
+	if diff := cmp.Diff([]string{"PATCH 200", "PUT 204", "POST 201", "PATCH 204"}, requests); diff != "" {
+		t.Error(diff)
+	}
+	if strings.Contains(th.transcript(), "workload-") && strings.Contains(th.transcript(), `"token"`) {
+		t.Error("the journal shows the token")
+	}
+}
+
+func TestTheJournalIsRedactedAndBounded(t *testing.T) {
+	th := newTheatre(t)
+	var secret string
+	o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+		secret = s.Secret()
+		verbs := Verbs(Log("this is "+secret), Log(strings.Repeat("x", 3*maxText)))
+		for i := range maxEvents {
+			verbs = append(verbs, PushXCom(fmt.Sprint(i), i))
+		}
+		run := s.Start(Task{Verbs: verbs})
+		run.Succeeds()
+		s.Require("IMP-004").Contains("the log as checks see it", run.Log(), secret)
+		s.Step("and here it is again: " + secret)
+	}})
+	th.require(t, o, journal.Held)
+	if text := th.transcript(); strings.Contains(text, secret) || strings.Count(text, "***") < 2 {
+		t.Errorf("the secret is in the journal, or nothing stands in its place")
+	}
+	if n := len(th.kinds(journal.Frame)); n != maxEvents {
+		t.Errorf("%d frames are journalled, %d permitted", n, maxEvents)
+	}
+	for _, e := range th.kinds(journal.Log) {
+		if len(e.Text) > maxText+64 {
+			t.Errorf("a log event has %d octets of text", len(e.Text))
+		}
+	}
+	if !strings.Contains(th.transcript(), "left out of the journal: ") {
+		t.Error("nothing says what was left out")
+	}
+}
+
+func TestFilesOfAScenarioAreTakenBack(t *testing.T) {
+	th := newTheatre(t)
+	folder := t.TempDir()
+	kept, fresh := filepath.Join(folder, "kept"), filepath.Join(folder, "fresh")
+	if err := os.WriteFile(kept, []byte("before"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(kept, 0o640|os.ModeSetuid); err != nil {
+		t.Fatal(err)
+	}
+	o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+		s.File(kept, "alice", 0o600, "during")
+		s.File(kept, "bob", 0o644, "during, again")
+		s.File(fresh, "root", 0o600, "new")
+		s.Dir(folder, "alice", 0o700)
+	}})
+	th.require(t, o, journal.Held)
+	text, err := os.ReadFile(kept)
+	if err != nil || string(text) != "before" {
+		t.Errorf("the file holds %q, %v", text, err)
+	}
+	info, err := os.Stat(kept)
+	if err != nil || info.Mode() != 0o640|os.ModeSetuid || info.Sys().(*syscall.Stat_t).Uid != 0 {
+		t.Errorf("the file has mode %v, %v", info.Mode(), err)
+	}
+	if _, err := os.Stat(fresh); !os.IsNotExist(err) {
+		t.Errorf("the new file is still there: %v", err)
+	}
+	if info, _ := os.Stat(folder); info.Sys().(*syscall.Stat_t).Uid != 0 {
+		t.Error("the folder belongs to alice still")
+	}
+}
