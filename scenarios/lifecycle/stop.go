@@ -5,6 +5,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/world"
 )
 
 // stopBudget is the time from the server's word to the end of the last process:
@@ -56,14 +57,17 @@ var _ = stage.Scenario(stage.Spec{
 	Verifies: []string{"LIFE-009"},
 	Roles:    worker,
 	Run: func(s *stage.Stage) {
+		var runs []*stage.Run
 		for _, status := range []int{404, 409, 410} {
 			run := s.Start(stage.Task{Verbs: stage.Verbs(stage.IgnoreSIGTERM(), stage.WaitFor("here"))})
 			s.Require("LIFE-009").RunsAs(run, "here", stage.WorkerAccount)
 			run.Beats(1)
-			s.World.FailHeartbeats(status, notRunning)
+			s.World.Inject(world.Fault{Path: "task-instances/" + run.TI().ID + "/heartbeat", Status: status, Detail: notRunning})
+			runs = append(runs, run)
+		}
+		for _, run := range runs {
 			run.End()
 			s.Require("LIFE-009").Empty("states sent of a task that the server stopped", run.States()...)
-			s.World.Heal()
 		}
 	},
 })

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/stage"
@@ -35,12 +36,14 @@ var _ = stage.Scenario(stage.Spec{
 	Says:     "50,000 lines that a task logs right before it exits without a word are complete, for the worker's own user and for alice",
 	Verifies: []string{"LOG-002", "LOG-001"},
 	Roles:    []plan.Role{plan.Runner, plan.Worker},
+	Budget:   120 * time.Second,
 	Run: func(s *stage.Stage) {
 		for _, user := range []string{"", "alice"} {
 			for _, end := range []stage.Verb{stage.Exit(0), stage.SignalSelf("SIGKILL")} {
 				mark := s.Nonce()
-				e := s.Start(stage.Task{As: user, Verbs: stage.Verbs(stage.Log(mark).With("count", lines), end)}).End()
-				s.Require("LOG-002").Count("lines in the log channel", e.Channel, mark, lines)
+				run := s.Start(stage.Task{As: user, Verbs: stage.Verbs(stage.Log(mark).With("count", lines), end)})
+				e := run.EndWithin(60 * time.Second)
+				s.Require("LOG-002").Count("lines in the log channel of "+run.Label(), e.Channel, mark, lines)
 			}
 		}
 	},
