@@ -1,21 +1,14 @@
-// Package docker makes sandboxes out of containers, with testcontainers-go and
-// whatever engine it finds. It is the only package that imports testcontainers,
-// and only the command that people type imports it.
-//
-//	image      built from the manifest's Dockerfile, tagged by its content
-//	container  created, not started; helper commands and manifest folder are copied in;
-//	           attached, then started: understudy-worker init is process 1
-//	end        standard input ends -> init ends -> the engine removes the container
 package docker
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
-	"time"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/log"
@@ -24,119 +17,250 @@ import (
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 )
 
-// Labels that every container of ours carries.
-const (
-	LabelRun   = "dev.understudy.run"   // id of the run
-	LabelOwner = "dev.understudy.owner" // the process that started it, see owner
-)
+const hostname = "understudy"
 
-// answerTime is how long an engine may take to answer at all.
-const answerTime = 2 * time.Second
-
-// ErrImage is wrapped when the image cannot be built; the text names the log.
-var ErrImage = errors.New("image not built")
-
-// Config is what a Backend needs to know.
-type Config struct {
-	RunID    string
-	Bin      string                  // folder with the helper commands, for the engine's architecture
+// Options are what a Backend needs to know.
+type Options struct {
+	Commands string                  // folder with understudy-worker, -supervisor and -runner, static, for linux
 	Manifest implementation.Manifest // of the implementation under test
-	Cache    string                  // the user's cache folder for Understudy
+	RunID    string                  // label of all containers
+	Log      io.Writer               // gets what "docker build" prints; nil for nobody
 }
 
 // Backend starts sandboxes as containers.
 type Backend struct {
-	config Config
-	client client.APIClient
-	close  func() error
-	image  string
-	files  []byte // tar with the helper commands and the manifest's folder
-	facts  map[string]string
+	options Options
+	engine  client.APIClient
+	image   string
+	scratch string // folder that holds content
+	content string // tar with all that is in /understudy
+	facts   map[string]string
 
 	mu      sync.Mutex
 	running map[*process]struct{}
 }
 
 // New returns a backend that is not prepared yet.
-func New(config Config) *Backend {
-	return &Backend{config: config, facts: map[string]string{}, running: map[*process]struct{}{}}
+func New(options Options) *Backend {
+	if options.Log == nil {
+		options.Log = io.Discard
+	}
+	return &Backend{options: options, facts: map[string]string{}, running: map[*process]struct{}{}}
 }
 
 // Name returns "docker".
 func (b *Backend) Name() string { return "docker" }
 
-// Environment describes engine and image.
+// Environment describes engine and image: kernel, engine, storage-driver, image, image-id, base.
 func (b *Backend) Environment() map[string]string { return b.facts }
 
-// Prepare connects to the engine, builds the image unless it is there, and collects what is copied into containers.
-func (b *Backend) Prepare(ctx context.Context, progress sandbox.Progress) error {
-	provider, err := engine(ctx)
+// ImageThere reports whether the engine has the image already, so that Prepare builds nothing.
+func (b *Backend) ImageThere(ctx context.Context) (bool, error) {
+	engine, err := connect(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer engine.Close()
+	_, _, id, err := b.find(ctx, engine)
+	return id != "", err
+}
+
+// Obtainable returns nil when the image is there or can probably be built: a docker command with
+// BuildKit is present, and so is a base image, or a registry answers. Otherwise the
+// error wraps sandbox.ErrUnavailable and says what to do.
+func (b *Backend) Obtainable(ctx context.Context) error {
+	engine, err := connect(ctx)
 	if err != nil {
 		return err
 	}
-	b.client, b.close = provider.Client(), provider.Close
-	version, err := b.client.ServerVersion(ctx, client.ServerVersionOptions{})
+	defer engine.Close()
+	_, on, id, err := b.find(ctx, engine)
+	if err != nil || id != "" {
+		return err
+	}
+	if _, err := buildKitClient(clients(os.Getenv("PATH")), execute(ctx)); err != nil {
+		return err
+	}
+	return obtainable(ctx, engine, on)
+}
+
+// find returns the name of the image, what it is built on, and its id if the engine has it.
+func (b *Backend) find(ctx context.Context, engine client.APIClient) (name string, on base, id string, err error) {
+	if on, err = findBase(ctx, engine); err != nil {
+		return "", base{}, "", err
+	}
+	if name, err = tag(b.options.Manifest, on); err != nil {
+		return "", base{}, "", err
+	}
+	id, err = imageID(ctx, engine, name)
+	return name, on, id, err
+}
+
+// Prepare builds the image unless the engine has it, and packs what each sandbox gets. A build that fails
+// wraps ErrBuild; an engine or a docker command that is missing wraps sandbox.ErrUnavailable.
+func (b *Backend) Prepare(ctx context.Context, progress sandbox.Progress) (err error) {
+	if b.engine, err = connect(ctx); err != nil {
+		return err
+	}
+	if b.facts, err = describe(ctx, b.engine); err != nil {
+		return err
+	}
+	name, on, id, err := b.find(ctx, b.engine)
 	if err != nil {
-		return fmt.Errorf("docker: ask the engine for its version: %w", err)
-	}
-	b.facts["engine"] = version.Version
-	if err := b.prepareImage(ctx, progress); err != nil {
 		return err
 	}
-	if b.files, err = pack(b.config.Bin, b.config.Manifest.Dir); err != nil {
-		return err
+	if id == "" {
+		if id, err = b.build(ctx, name, on, progress); err != nil {
+			return err
+		}
 	}
-	return nil
+	b.image = name
+	b.facts["image"], b.facts["image-id"], b.facts["base"] = name, id, on.String()
+	if b.scratch, err = os.MkdirTemp("", "understudy-docker-"); err != nil {
+		return fmt.Errorf("docker: make a folder for what sandboxes get: %w", err)
+	}
+	b.content, err = content(b.scratch, b.options.Commands, b.options.Manifest.Dir)
+	return err
 }
 
-// engine connects to an engine that answers within answerTime.
-func engine(ctx context.Context) (*testcontainers.DockerProvider, error) {
-	// Its reaper's image is one more thing to download; our containers end with standard input.
-	if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil {
-		return nil, fmt.Errorf("docker: switch the reaper off: %w", err)
+// build builds the image and returns its id.
+func (b *Backend) build(ctx context.Context, name string, on base, progress sandbox.Progress) (id string, err error) {
+	command, err := buildKitClient(clients(os.Getenv("PATH")), execute(ctx))
+	if err != nil {
+		return "", err
 	}
-	type result struct {
-		provider *testcontainers.DockerProvider
-		err      error
+	dir, err := buildContext(b.options.Manifest)
+	if err != nil {
+		return "", err
 	}
-	found := make(chan result, 1)
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	go func() {
-		provider, err := testcontainers.NewDockerProvider(testcontainers.Generic2DockerOptions(testcontainers.WithLogger(log.NewNoopLogger()))...)
-		if err == nil {
-			_, err = provider.Client().Ping(ctx, client.PingOptions{})
+	defer os.RemoveAll(dir)
+	progress(fmt.Sprintf("building image %s on %s (once)", name, on.name))
+	work := build{
+		command: command, host: b.engine.DaemonHost(), dir: dir, dockerfile: b.options.Manifest.Sandbox.Dockerfile,
+		tag: name, base: on.name, secret: certificates(os.Getenv),
+	}
+	if err := work.run(ctx, b.options.Log, progress); err != nil {
+		return "", err
+	}
+	if id, err = imageID(ctx, b.engine, name); err == nil && id == "" {
+		err = fmt.Errorf("docker: %w: %s said that it built %s, and the engine at %s does not have it", ErrBuild, command, name, work.host)
+	}
+	return id, err
+}
+
+// Start creates a container, starts it and hands it the plan. What it has created it removes when that fails.
+func (b *Backend) Start(ctx context.Context, planLine []byte) (sandbox.Process, error) {
+	created, err := testcontainers.GenericContainer(ctx, b.request())
+	if err != nil {
+		if created != nil {
+			err = errors.Join(err, remove(ctx, b.engine, created.GetContainerID()))
 		}
-		found <- result{provider, err}
-	}()
-	select {
-	case r := <-found:
-		if r.err != nil {
-			return nil, fmt.Errorf("docker: no engine answers (%w): start one, or set DOCKER_HOST: %w", r.err, sandbox.ErrUnavailable)
-		}
-		return r.provider, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("docker: no engine answers within %s: start one, or set DOCKER_HOST: %w", answerTime, sandbox.ErrUnavailable)
+		return nil, fmt.Errorf("docker: create a container of %s: %w", b.image, err)
+	}
+	p, err := b.launch(ctx, created)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("docker: start a container of %s: %w", b.image, err), remove(ctx, b.engine, created.GetContainerID()))
+	}
+	if err := p.tell(ctx, planLine); err != nil {
+		p.Kill()
+		p.Wait()
+		return nil, fmt.Errorf("docker: hand the plan to the sandbox: %w: %s", err, p.Diagnostics())
+	}
+	return p, nil
+}
+
+// launch fills a container that was created, attaches to it, and starts it.
+func (b *Backend) launch(ctx context.Context, created testcontainers.Container) (*process, error) {
+	id := created.GetContainerID()
+	files, err := os.Open(b.content)
+	if err != nil {
+		return nil, fmt.Errorf("open what sandboxes get: %w", err)
+	}
+	defer files.Close()
+	if _, err := b.engine.CopyToContainer(ctx, id, client.CopyToContainerOptions{DestinationPath: "/", Content: files}); err != nil {
+		return nil, fmt.Errorf("copy helper commands and manifest folder: %w", err)
+	}
+	p, err := attach(ctx, b.engine, id)
+	if err != nil {
+		return nil, err
+	}
+	b.track(p)
+	if err := created.Start(ctx); err != nil {
+		p.Kill()
+		p.Wait()
+		return nil, fmt.Errorf("%w: %s", err, p.Diagnostics())
+	}
+	return p, nil
+}
+
+func (b *Backend) track(p *process) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.running[p] = struct{}{}
+	p.ended = func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.running, p)
 	}
 }
 
-// Close ends and removes what still runs.
+// request describes the container of one sandbox.
+func (b *Backend) request() testcontainers.GenericContainerRequest {
+	return testcontainers.GenericContainerRequest{
+		Logger: log.NewNoopLogger(),
+		ContainerRequest: testcontainers.ContainerRequest{
+			// With the registry in it, nobody's TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX goes before it.
+			Image:              "docker.io/" + b.image,
+			Entrypoint:         []string{sandbox.Bin + "/understudy-worker", "init"},
+			Labels:             labels(b.options.RunID),
+			ConfigModifier:     configureContainer,
+			HostConfigModifier: configureHost,
+		},
+	}
+}
+
+func configureContainer(c *container.Config) {
+	c.Hostname = hostname
+	c.User, c.WorkingDir = "0:0", "/" // whatever the image says
+	c.OpenStdin, c.StdinOnce = true, true
+	c.AttachStdin, c.AttachStdout, c.AttachStderr = true, true, true
+	c.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
+}
+
+func configureHost(h *container.HostConfig) {
+	h.AutoRemove = true
+	h.LogConfig = container.LogConfig{Type: "none"} // events are read once; a log would keep and slow them
+	h.NetworkMode = "none"
+	h.ExtraHosts = []string{hostname + ":127.0.0.1"} // sudo looks its own host up and complains without it
+	h.CapAdd = []string{"SYS_PTRACE"}                // root looks into /proc of other accounts' processes
+	h.Init = new(bool)                               // process 1 is the worker, also where the engine is set up otherwise
+	// The same empty, writable places as in the namespace backend. The engine's own default is noexec.
+	h.Tmpfs = map[string]string{}
+	for path, mode := range map[string]string{"/tmp": "1777", "/run": "0755", "/home": "0755", "/srv": "0755", "/root": "0700"} {
+		h.Tmpfs[path] = "rw,exec,nosuid,nodev,mode=" + mode
+	}
+}
+
+// Close kills what still runs and removes what Prepare wrote. The image stays.
 func (b *Backend) Close() error {
-	if b.client == nil {
-		return nil
-	}
 	b.mu.Lock()
 	var left []*process
 	for p := range b.running {
 		left = append(left, p)
 	}
 	b.mu.Unlock()
-	var problems []error
+	var failed []error
 	for _, p := range left {
-		problems = append(problems, p.Kill())
+		failed = append(failed, p.Kill())
 		p.Wait()
 	}
-	return errors.Join(append(problems, b.close())...)
+	if b.scratch != "" {
+		failed = append(failed, os.RemoveAll(b.scratch))
+	}
+	if b.engine != nil {
+		failed = append(failed, b.engine.Close())
+	}
+	return errors.Join(failed...)
 }
 
 var _ sandbox.Backend = (*Backend)(nil)

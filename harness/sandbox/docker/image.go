@@ -1,184 +1,156 @@
 package docker
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
-	"runtime"
-	"strings"
+	"slices"
+	"time"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
 
+	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 )
 
-// Base images: ours, which ci/setup/base makes without a registry, comes first.
+// Images that a Dockerfile gets as BASE: the first one where it is present (ci/setup/base
+// makes it without a registry), else the second.
 const (
-	ownBase    = "understudy/base:trixie"
-	publicBase = "debian:trixie-slim"
+	LocalBase    = "understudy/base:trixie"
+	RegistryBase = "debian:trixie-slim"
 )
 
-// certificates is offered to the build as secret "ca" where the host has it.
-const certificates = "/etc/ssl/certs/ca-certificates.crt"
+// imageFormat changes when images of earlier versions can no longer be used.
+const imageFormat = "1"
 
-// prepareImage finds or builds the image. Its tag is a fingerprint of all that goes into it.
-func (b *Backend) prepareImage(ctx context.Context, progress sandbox.Progress) error {
-	m := b.config.Manifest
-	if m.Sandbox.Dockerfile == "" {
-		return fmt.Errorf("docker: the manifest of %s names no dockerfile: add sandbox.dockerfile, or use --sandbox namespace: %w", m.Name, sandbox.ErrUnavailable)
-	}
-	base, baseID := publicBase, publicBase
-	own, err := b.client.ImageInspect(ctx, ownBase)
-	switch {
-	case err == nil:
-		base, baseID = ownBase, own.ID
-	case !errdefs.IsNotFound(err):
-		return fmt.Errorf("docker: look for %s: %w", ownBase, err)
-	}
-	files := append([]string{m.Sandbox.Dockerfile, m.Sandbox.Provision}, m.Sandbox.Files...)
-	sum, err := fingerprint(m.Dir, baseID, files)
-	if err != nil {
-		return fmt.Errorf("docker: %w", err)
-	}
-	b.image = "understudy/" + m.Slug + ":" + sum
-	found, err := b.client.ImageInspect(ctx, b.image)
-	if errdefs.IsNotFound(err) {
-		progress("building image " + b.image + " on " + base + " (once)")
-		if err := b.build(ctx, base, files, progress); err != nil {
-			return err
-		}
-		found, err = b.client.ImageInspect(ctx, b.image)
-	}
-	if err != nil {
-		return fmt.Errorf("docker: look for %s: %w", b.image, err)
-	}
-	b.facts["image"], b.facts["image_id"], b.facts["base"] = b.image, found.ID, base
-	return nil
+// registryLimit is how long the engine may take to ask a registry for a name.
+const registryLimit = 10 * time.Second
+
+// base is what a Dockerfile builds on.
+type base struct {
+	name string
+	id   string // content address; "" when the engine does not have it yet
 }
 
-func fingerprint(dir, baseID string, files []string) (string, error) {
-	sum := sha256.New()
-	fmt.Fprintf(sum, "%s %s\n", runtime.GOARCH, baseID)
-	for _, name := range files {
-		text, err := os.ReadFile(filepath.Join(dir, name))
+func (b base) String() string {
+	if b.id == "" {
+		return b.name
+	}
+	return b.name + " " + b.id
+}
+
+// findBase returns the image to pass as BASE.
+func findBase(ctx context.Context, engine client.APIClient) (base, error) {
+	for _, name := range []string{LocalBase, RegistryBase} {
+		id, err := imageID(ctx, engine, name)
 		if err != nil {
-			return "", fmt.Errorf("fingerprint of the image: %w", err)
+			return base{}, err
 		}
-		fmt.Fprintf(sum, "%s %d\n%s", name, len(text), text)
+		if id != "" {
+			return base{name, id}, nil
+		}
 	}
-	return hex.EncodeToString(sum.Sum(nil))[:16], nil
+	return base{name: RegistryBase}, nil
 }
 
-// build runs "docker build" with BuildKit, by the first client of this machine that can: secrets need it, and neither the
-// engine's own builder nor every client has it. The context holds the named files only.
-func (b *Backend) build(ctx context.Context, base string, files []string, progress sandbox.Progress) error {
-	logs := filepath.Join(b.config.Cache, "images")
-	if err := os.MkdirAll(logs, 0o755); err != nil {
-		return fmt.Errorf("docker: make folder for build logs: %w", err)
+// imageID returns the content address of an image, "" when the engine does not have it.
+func imageID(ctx context.Context, engine client.APIClient, name string) (string, error) {
+	image, err := engine.ImageInspect(ctx, name)
+	if errdefs.IsNotFound(err) {
+		return "", nil
 	}
-	logPath := filepath.Join(logs, strings.NewReplacer("/", "-", ":", "-").Replace(b.image)+".log")
-	log, err := os.Create(logPath)
 	if err != nil {
-		return fmt.Errorf("docker: open build log: %w", err)
+		return "", fmt.Errorf("docker: look for image %s: %w", name, err)
 	}
-	defer log.Close()
-	folder, err := os.MkdirTemp("", "understudy-image-")
-	if err != nil {
-		return fmt.Errorf("docker: make the build context: %w", err)
-	}
-	defer os.RemoveAll(folder)
-	for _, name := range files {
-		if err := copyInto(folder, b.config.Manifest.Dir, name); err != nil {
-			return fmt.Errorf("docker: make the build context: %w", err)
-		}
-	}
-	args := []string{"build", "--progress=plain", "--build-arg", "BASE=" + base, "--tag", b.image, "--file", filepath.Join(folder, b.config.Manifest.Sandbox.Dockerfile)}
-	if info, err := os.Stat(certificates); err == nil && info.Size() > 0 {
-		args = append(args, "--secret", "id=ca,src="+certificates)
-	}
-	clients := clients()
-	if len(clients) == 0 {
-		return fmt.Errorf("docker: an engine answers, but there is no docker command to build %s with: install docker.io or docker-buildx: %w", b.image, sandbox.ErrUnavailable)
-	}
-	var problems []error
-	for _, command := range clients {
-		last, err := runBuild(ctx, command, append(args, folder), log, progress)
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("docker: build of %s interrupted: %w", b.image, ctx.Err())
-		}
-		problems = append(problems, fmt.Errorf("%s build: %w: %s", command, err, last))
-		if !strings.Contains(last, "buildx component is missing") {
-			break // another client would fail in the same way
-		}
-	}
-	return fmt.Errorf("docker: %w: %w; whole log: %s", ErrImage, errors.Join(problems...), logPath)
+	return image.ID, nil
 }
 
-func copyInto(folder, dir, name string) error {
-	text, err := os.ReadFile(filepath.Join(dir, name))
+// sources lists the files of the manifest's folder that the image is built from.
+func sources(m implementation.Manifest) ([]string, error) {
+	if m.Sandbox.Dockerfile == "" {
+		return nil, fmt.Errorf("docker: the manifest of %s names no Dockerfile: write sandbox.dockerfile, or use --sandbox namespace: %w", m.Name, sandbox.ErrUnavailable)
+	}
+	names := append([]string{m.Sandbox.Dockerfile, m.Sandbox.Provision}, m.Sandbox.Files...)
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// tag names the image of an implementation by everything that decides what is in it.
+func tag(m implementation.Manifest, on base) (string, error) {
+	names, err := sources(m)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	part := func(name string, text []byte) { fmt.Fprintf(sum, "%s %d\n%s", name, len(text), text) }
+	part("format", []byte(imageFormat))
+	part("base", []byte(on.String()))
+	part("dockerfile", []byte(m.Sandbox.Dockerfile))
+	for _, name := range names {
+		text, err := os.ReadFile(filepath.Join(m.Dir, name))
+		if err != nil {
+			return "", fmt.Errorf("docker: fingerprint the image of %s: %w", m.Name, err)
+		}
+		part("file "+name, text)
+	}
+	return "understudy/" + m.Slug + ":" + hex.EncodeToString(sum.Sum(nil))[:16], nil
+}
+
+// buildContext copies the sources into a new folder, where nothing else is.
+func buildContext(m implementation.Manifest) (dir string, err error) {
+	names, err := sources(m)
+	if err != nil {
+		return "", err
+	}
+	if dir, err = os.MkdirTemp("", "understudy-image-"); err != nil {
+		return "", fmt.Errorf("docker: make a build folder: %w", err)
+	}
+	for _, name := range names {
+		if err := copyInto(dir, m.Dir, name); err != nil {
+			os.RemoveAll(dir)
+			return "", fmt.Errorf("docker: copy %s into the build folder: %w", name, err)
+		}
+	}
+	return dir, nil
+}
+
+func copyInto(dir, from, name string) error {
+	in, err := os.Open(filepath.Join(from, name))
 	if err != nil {
 		return err
 	}
-	target := filepath.Join(folder, name)
+	defer in.Close()
+	target := filepath.Join(dir, name)
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(target, text, 0o644)
+	out, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Close()
+		return err
+	}
+	return out.Close()
 }
 
-// clients lists docker commands, the packaged one first.
-func clients() []string {
-	var found []string
-	for _, name := range []string{"/usr/bin/docker", "docker"} {
-		path, err := exec.LookPath(name)
-		if err == nil && (len(found) == 0 || found[0] != path) {
-			found = append(found, path)
-		}
+// obtainable returns nil when an image can be built on that base: it is present,
+// or a registry has it.
+func obtainable(ctx context.Context, engine client.APIClient, on base) error {
+	if on.id != "" {
+		return nil
 	}
-	return found
-}
-
-var stepLine = regexp.MustCompile(`\[\d+/\d+\] .*`)
-
-// runBuild copies all output to log, steps to progress, and returns the last lines.
-func runBuild(ctx context.Context, command string, args []string, log io.Writer, progress sandbox.Progress) (last string, err error) {
-	cmd := exec.CommandContext(ctx, command, args...)
-	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=1")
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		return "", err
+	ctx, cancel := context.WithTimeout(ctx, registryLimit)
+	defer cancel()
+	if _, err := engine.DistributionInspect(ctx, on.name, client.DistributionInspectOptions{}); err != nil {
+		return fmt.Errorf("docker: neither %s nor %s is present, and the engine finds no registry: %w: run ci/setup/base, or give the engine a registry: %w",
+			LocalBase, RegistryBase, err, sandbox.ErrUnavailable)
 	}
-	defer reader.Close()
-	cmd.Stdout, cmd.Stderr = writer, writer
-	err = cmd.Start()
-	writer.Close()
-	if err != nil {
-		return "", err
-	}
-	var tail [][]byte
-	lines := bufio.NewScanner(reader)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		line := bytes.Clone(lines.Bytes())
-		fmt.Fprintf(log, "%s\n", line)
-		if step := stepLine.Find(line); step != nil {
-			progress(string(step))
-		}
-		if tail = append(tail, line); len(tail) > 12 {
-			tail = tail[1:]
-		}
-	}
-	return string(bytes.Join(tail, []byte("\n"))), cmd.Wait()
+	return nil
 }

@@ -1,78 +1,62 @@
 package docker
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
+	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 )
 
-// owner names a process of this machine so that a later process with the same id is not taken for it: host name, boot, id, start time.
-func owner(pid int) string {
-	host, _ := os.Hostname() // part of a name only: "" tells less and does no harm
-	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return strings.Join([]string{host, string(bytes.TrimSpace(boot)), strconv.Itoa(pid), started(pid)}, "/")
-}
+// removeLimit is how long the engine may take to end and remove a container.
+const removeLimit = 30 * time.Second
 
-// started is the start time of a process in clock ticks; "" where there is no /proc, or no such process.
-func started(pid int) string {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return ""
-	}
-	// The name in brackets may hold anything; after the last bracket the third field is number 5.
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	const startTime = 22 - 3
-	if len(fields) <= startTime {
-		return ""
-	}
-	return string(fields[startTime])
-}
-
-// alive reports whether the process that owner named still runs. Of another machine nothing is known: counts as alive.
-func alive(name string) bool {
-	parts := strings.Split(name, "/")
-	if len(parts) != 4 {
-		return true
-	}
-	host, _ := os.Hostname()
-	if parts[0] != host {
-		return true
-	}
-	pid, err := strconv.Atoi(parts[2])
-	return err != nil || owner(pid) == name
-}
-
-// Sweep removes containers, running or only created, that runs left behind whose
-// process has ended; with all, those of every run. It returns the ids. An
-// error that wraps sandbox.ErrUnavailable means that no engine answers.
-func Sweep(ctx context.Context, all bool) ([]string, error) {
-	provider, err := engine(ctx)
+// Sweep removes the containers, started or not, whose outer command has ended
+// without them; with all, those of living runs as well, also of other machines
+// that use the engine. It returns their ids. Without an engine the
+// error wraps sandbox.ErrUnavailable.
+func Sweep(ctx context.Context, all bool) (removed []string, err error) {
+	engine, err := connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer provider.Close()
-	api := provider.Client()
-	list, err := api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: make(client.Filters).Add("label", LabelRun)})
+	defer engine.Close()
+	return sweep(ctx, engine, all)
+}
+
+func sweep(ctx context.Context, engine client.APIClient, all bool) (removed []string, err error) {
+	found, err := engine.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: make(client.Filters).Add("label", runLabel)})
 	if err != nil {
-		return nil, fmt.Errorf("docker: list containers with label %s: %w", LabelRun, err)
+		return nil, fmt.Errorf("docker: list containers of earlier runs: %w", err)
 	}
-	var removed []string
-	var problems []error
-	for _, c := range list.Items {
-		if !all && alive(c.Labels[LabelOwner]) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("docker: tell containers of this machine from others: %w", err)
+	}
+	var failed []error
+	for _, c := range found.Items {
+		if !all && !orphaned(c.Labels, host, alive) {
 			continue
 		}
-		if err := remove(ctx, api, c.ID); err != nil {
-			problems = append(problems, err)
+		if err := remove(ctx, engine, c.ID); err != nil {
+			failed = append(failed, err)
 			continue
 		}
 		removed = append(removed, c.ID)
 	}
-	return removed, errors.Join(problems...)
+	return removed, errors.Join(failed...)
+}
+
+// remove ends a container and all in it. One that is gone, or about to be, is no error.
+func remove(ctx context.Context, engine client.APIClient, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeLimit)
+	defer cancel()
+	_, err := engine.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	if err == nil || errdefs.IsNotFound(err) || errdefs.IsConflict(err) {
+		return nil
+	}
+	return fmt.Errorf("docker: remove container %.12s: %w", id, err)
 }

@@ -1,0 +1,91 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/log"
+
+	"github.com/understudy-conformance/understudy/harness/sandbox"
+)
+
+// answerLimit is how long an engine may take to answer at all.
+const answerLimit = 2 * time.Second
+
+// configure sets what testcontainers reads once, from the environment of this
+// process, and keeps: no reaper, no prefix before our own image names. The path
+// of a socket is of use to the reaper only, and looking for it can panic.
+// Its messages go nowhere: errors come back as errors.
+var configure = sync.OnceValue(func() error {
+	log.SetDefault(log.NewNoopLogger())
+	for name, value := range map[string]string{
+		"TESTCONTAINERS_RYUK_DISABLED":          "true",
+		"TESTCONTAINERS_DOCKER_SOCKET_OVERRIDE": "/var/run/docker.sock",
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("configure testcontainers: %w", err)
+		}
+	}
+	return nil
+})
+
+// Available returns nil when an engine answers within two seconds, otherwise an
+// error that wraps sandbox.ErrUnavailable and says what to do. Which engine is
+// asked is decided by DOCKER_HOST, the default socket and ~/.testcontainers.properties;
+// testcontainers remembers the first answer, also that there is none.
+func Available(ctx context.Context) error {
+	engine, err := connect(ctx)
+	if err != nil {
+		return err
+	}
+	return engine.Close()
+}
+
+// connect returns a client of an engine that has just answered.
+func connect(ctx context.Context) (client.APIClient, error) {
+	if err := configure(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	engine, err := testcontainers.NewDockerClientWithOpts(ctx)
+	if err != nil {
+		return nil, noEngine(err)
+	}
+	if _, err := engine.Ping(ctx, client.PingOptions{}); err != nil {
+		engine.Close()
+		return nil, noEngine(err)
+	}
+	return engine, nil
+}
+
+func noEngine(err error) error {
+	return fmt.Errorf("docker: no engine answers: %w: start Docker, or point DOCKER_HOST at one that runs: %w", err, sandbox.ErrUnavailable)
+}
+
+// describe asks the engine what it is, and refuses one that cannot run the helper commands.
+func describe(ctx context.Context, engine client.APIClient) (map[string]string, error) {
+	answer, err := engine.Info(ctx, client.InfoOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("docker: ask the engine what it is: %w", err)
+	}
+	version, err := engine.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("docker: ask the engine for its version: %w", err)
+	}
+	if version.Os != "linux" || version.Arch != runtime.GOARCH {
+		return nil, fmt.Errorf("docker: the engine runs %s/%s containers, and the helper commands are for linux/%s: point DOCKER_HOST at another: %w",
+			version.Os, version.Arch, runtime.GOARCH, sandbox.ErrUnavailable)
+	}
+	return map[string]string{
+		"kernel":         answer.Info.KernelVersion,
+		"engine":         version.Version,
+		"storage-driver": answer.Info.Driver,
+	}, nil
+}
