@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/understudy-conformance/understudy/protocol/frame"
 )
 
 // reapEvery is the least time between two looks for ended orphans of the task.
@@ -124,7 +126,8 @@ func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signa
 		case err := <-served:
 			served <- err // for drain
 			served = nil
-			if err == nil {
+			var cut *frame.TruncatedError
+			if err == nil || errors.As(err, &cut) { // nothing more can come; how it exits decides
 				continue
 			}
 			l.child.comms.Close()

@@ -48,6 +48,9 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	if act := os.Getenv("PUPPET"); act != "" {
+		os.Exit(puppet(act))
+	}
 	code := m.Run()
 	if dir, err := built(); err == nil && os.Geteuid() == 0 {
 		os.RemoveAll(dir)
@@ -134,6 +137,7 @@ func (s *site) command(task string, verbs ...verb) *exec.Cmd {
 		s.dir, filepath.Join(s.bin, "understudy-supervisor"), "run", "--workload", workload}, s.argv...)
 	cmd := exec.Command("/bin/sh", args...)
 	cmd.Env = s.env
+	cmd.ExtraFiles = []*os.File{os.Stderr} // no task is to have it
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Setpgid: true}
 	return cmd
 }
