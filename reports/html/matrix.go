@@ -2,6 +2,7 @@ package html
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
@@ -32,6 +33,7 @@ type cell struct {
 }
 
 func areasOf(m verdict.Model) []area {
+	played := m.Identity.Roles
 	byID := map[string]verdict.Case{}
 	for _, c := range m.Cases {
 		byID[c.ID] = c
@@ -41,7 +43,7 @@ func areasOf(m verdict.Model) []area {
 		out := area{Name: a.Name, Title: a.Title, Summary: summaryOf(a)}
 		for _, r := range m.Requirements {
 			if r.Area == a.Name {
-				out.Rows = append(out.Rows, requirementOf(r, byID))
+				out.Rows = append(out.Rows, requirementOf(r, played, byID))
 			}
 		}
 		areas = append(areas, out)
@@ -67,10 +69,10 @@ func summaryOf(a verdict.Area) string {
 	return strings.Join(words, ", ")
 }
 
-func requirementOf(r verdict.Requirement, byID map[string]verdict.Case) requirement {
+func requirementOf(r verdict.Requirement, played []string, byID map[string]verdict.Case) requirement {
 	out := requirement{Requirement: r.Requirement, Verdict: r.Verdict, Reason: visible.Short(r.Reason, 240)}
 	for _, role := range []plan.Role{plan.Runner, plan.Supervisor, plan.Worker} {
-		out.Cells = append(out.Cells, cellOf(r, role, byID))
+		out.Cells = append(out.Cells, cellOf(r, role, played, byID))
 	}
 	for _, id := range r.Cases {
 		out.Cases = append(out.Cases, pair{visible.Line(id), link(id)})
@@ -78,15 +80,18 @@ func requirementOf(r verdict.Requirement, byID map[string]verdict.Case) requirem
 	return out
 }
 
-func cellOf(r verdict.Requirement, role plan.Role, byID map[string]verdict.Case) cell {
+func cellOf(r verdict.Requirement, role plan.Role, played []string, byID map[string]verdict.Case) cell {
 	v, seen := r.Roles[role]
-	if !seen {
-		for _, possible := range r.Requirement.Roles {
-			if possible == role && r.Untestable == "" {
-				return cell{Verdict: verdict.Untested}
-			}
-		}
+	switch {
+	case seen:
+	case !slices.Contains(r.Requirement.Roles, role):
 		return cell{Outside: true}
+	case r.Untestable != "":
+		return cell{Verdict: verdict.Untestable}
+	case len(played) > 0 && !slices.Contains(played, string(role)):
+		return cell{Verdict: verdict.NotApplicable}
+	default:
+		return cell{Verdict: verdict.Untested}
 	}
 	out := cell{Verdict: v}
 	for _, id := range r.Cases {
