@@ -22,6 +22,10 @@ const (
 // offer; the text says what is missing and how to get it.
 var ErrUnavailable = errors.New("sandbox not available here")
 
+// ErrProvision is wrapped when what a sandbox needs could not be installed or
+// built; the text has the last lines of the log and names it.
+var ErrProvision = errors.New("provisioning failed")
+
 // Progress receives one line of text for people whenever something that takes
 // time moves on. It may be called from several goroutines.
 type Progress func(text string)

@@ -2,7 +2,6 @@ package namespace
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,9 +13,6 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 )
-
-// ErrProvision is wrapped by the error of a provision.sh that failed; the text names its log.
-var ErrProvision = errors.New("provisioning failed")
 
 const hostname = "understudy"
 

@@ -236,7 +236,7 @@ func (b *Backend) runWorkshop(ctx context.Context, spec Spec, log io.Writer, pro
 		return fmt.Errorf("interrupted: %w", ctx.Err())
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w; its last words:\n%s", ErrProvision, err, out.last())
+		return fmt.Errorf("%w: %w; its last words:\n%s", sandbox.ErrProvision, err, out.last())
 	}
 	return nil
 }

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-conformance/understudy/harness/implementation"
+	"github.com/understudy-conformance/understudy/harness/plan"
+)
+
+func checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check MANIFEST",
+		Short: "Check a manifest without starting anything",
+		Long: `Reads an implementation.yaml and its list of known deviations as "run" would,
+prints what it understood, and reports every mistake with line and remedy.
+Exit code 2 when the manifest cannot be used.`,
+		Example: `  understudy check my/implementation.yaml
+  understudy check images/airflow`,
+		Args: arguments(1, 1, "the path of an implementation.yaml or its folder"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cache, err := cacheFolder()
+			if err != nil {
+				return err
+			}
+			m, err := loadImplementation(args[0], cache)
+			if err != nil {
+				return err
+			}
+			known, err := readKnown("", m)
+			if err != nil {
+				return err
+			}
+			all, err := loadSuite()
+			if err != nil {
+				return err
+			}
+			describe(cmd.OutOrStdout(), m, known, all)
+			return nil
+		},
+	}
+}
+
+// describe prints what a run would make of the manifest.
+func describe(out io.Writer, m implementation.Manifest, known knownDeviations, all suite) {
+	paragraph(out, m.Slug, m.Name)
+	paragraph(out, "version", strings.Join(m.Version, " "))
+	where := "namespace (root: " + m.Sandbox.Root + ")"
+	if m.Sandbox.Dockerfile != "" {
+		where += ", docker (" + m.Sandbox.Dockerfile + ")"
+	}
+	paragraph(out, "sandboxes", where)
+	for _, role := range rolesOf(m.Roles) {
+		r := m.Roles[string(role)]
+		cases := slices.DeleteFunc(slices.Clone(all.index), func(c plan.Case) bool { return c.Role != role })
+		applicable := slices.DeleteFunc(slices.Clone(cases), func(c plan.Case) bool {
+			return slices.ContainsFunc(c.Needs, func(need string) bool { return !m.Has(need) })
+		})
+		paragraph(out, string(role), fmt.Sprintf("%s; channel %s, switch by %s; %d of %d cases apply",
+			strings.Join(r.Argv, " "), r.Channel, r.Switch, len(applicable), len(cases)))
+	}
+	paragraph(out, "can", strings.Join(m.Capabilities, ", "))
+	for capability, why := range m.Lacks {
+		paragraph(out, "lacks", capability+": "+why)
+	}
+	if known.file != nil {
+		paragraph(out, "known", fmt.Sprintf("%d entries in %s", len(known.file.Entries), m.Expectations))
+	}
+	paragraph(out, "", "the manifest can be used")
+}

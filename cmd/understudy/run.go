@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-conformance/understudy/harness/catalogue"
+	"github.com/understudy-conformance/understudy/harness/implementation"
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/run"
+	"github.com/understudy-conformance/understudy/harness/sandbox"
+	"github.com/understudy-conformance/understudy/harness/sandbox/commands"
+	"github.com/understudy-conformance/understudy/harness/sandbox/docker"
+	"github.com/understudy-conformance/understudy/images"
+)
+
+// errInterrupted is the cause of a context that a signal cancelled.
+var errInterrupted = errors.New("interrupted; press Ctrl-C again to leave at once")
+
+type runFlags struct {
+	selection
+	implementation, sandbox, expect, out string
+	procs, repeat                        int
+	keepEvidence                         bool
+}
+
+func runCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Test an implementation and write reports",
+		Long: `Starts sandboxes, plays the selected cases against the implementation in them,
+and writes index.html, result.json, junit.xml and events.jsonl into --out.
+
+--implementation is the path of an implementation.yaml, of its folder, or the
+name of a built-in one: ` + strings.Join(images.Names(), ", ") + `.
+
+--sandbox auto takes Docker if an engine answers and the image is there or can
+be built, otherwise Linux namespaces, which need root. Neither changes this
+machine. The first run compiles and downloads; later runs take both from the
+cache.`,
+		Example: `  understudy run
+  understudy run --implementation my/implementation.yaml --role runner,worker
+  understudy run --filter IMP-003,SEC --profile upstream
+  understudy run --filter '*/worker/*,!LIFE' --procs 4
+  sudo understudy run --sandbox namespace --out /tmp/report`,
+		Args: arguments(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	f.flags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.implementation, "implementation", images.Reference, "manifest, its folder, or the name of a built-in implementation")
+	flags.StringVar(&f.sandbox, "sandbox", "auto", "auto, docker or namespace")
+	flags.IntVar(&f.procs, "procs", defaultProcs(), "sandboxes at the same time")
+	flags.IntVar(&f.repeat, "repeat", 1, "play every case so many times; verdicts that differ are flaky")
+	flags.StringVar(&f.expect, "expect", "", "list of known deviations in place of the manifest's")
+	flags.BoolVar(&f.keepEvidence, "keep-evidence", false, "keep the diagnostics of every sandbox in --out, not only of those that failed")
+	flags.StringVar(&f.out, "out", "report", "folder for reports and journal; what it holds of an earlier run is replaced")
+	complete(cmd, "sandbox", sandboxKinds)
+	return cmd
+}
+
+func defaultProcs() int { return max(1, min(4, runtime.NumCPU())) }
+
+// planned is everything that is settled before a sandbox starts.
+type planned struct {
+	suite
+	manifest implementation.Manifest
+	roles    []plan.Role
+	profile  catalogue.Profile
+	cases    []plan.Case
+	known    knownDeviations
+	cache    string
+}
+
+func (f runFlags) plan() (p planned, err error) {
+	if f.procs < 1 || f.repeat < 1 {
+		return p, usage("--procs and --repeat must be at least 1")
+	}
+	if p.cache, err = cacheFolder(); err != nil {
+		return p, err
+	}
+	if p.suite, err = loadSuite(); err != nil {
+		return p, err
+	}
+	if p.manifest, err = loadImplementation(f.implementation, p.cache); err != nil {
+		return p, err
+	}
+	if p.roles, err = f.chosenRoles(rolesOf(p.manifest.Roles), p.manifest.Name); err != nil {
+		return p, err
+	}
+	if p.profile, err = f.chosen(); err != nil {
+		return p, err
+	}
+	if p.cases, err = f.cases(p.suite, p.roles); err != nil {
+		return p, err
+	}
+	p.known, err = readKnown(f.expect, p.manifest)
+	return p, err
+}
+
+func (f runFlags) run(cmd *cobra.Command) error {
+	p, err := f.plan()
+	if err != nil {
+		return err
+	}
+	id := runID()
+	config := backendConfig{runID: id, cache: p.cache, manifest: p.manifest}
+	if _, err := candidates(f.sandbox, config); err != nil {
+		return err // before the helper commands are compiled
+	}
+	ctx, stop := interruptible(cmd.Context())
+	defer stop()
+	progress := func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), "· "+text) }
+	if config.bin, err = commands.Provide(ctx, p.cache, progress); err != nil {
+		return interruptedOr(ctx, err)
+	}
+	backend, err := f.open(ctx, config, progress)
+	if err != nil {
+		return interruptedOr(ctx, err)
+	}
+	defer backend.Close()
+	return f.play(ctx, cmd, p, backend, f.identity(p, id, backend))
+}
+
+// open prepares a sandbox of the wanted kind. What "docker build" prints goes to a file in the cache, which a failure names.
+func (f runFlags) open(ctx context.Context, config backendConfig, progress sandbox.Progress) (sandbox.Backend, error) {
+	log, err := os.Create(filepath.Join(config.cache, "docker-build.log"))
+	if err != nil {
+		return nil, fmt.Errorf("open the log of image builds: %w", err)
+	}
+	defer log.Close()
+	config.buildLog = log
+	backends, err := candidates(f.sandbox, config)
+	if err != nil {
+		return nil, err
+	}
+	backend, err := prepare(ctx, backends, progress)
+	if errors.Is(err, docker.ErrBuild) {
+		err = fmt.Errorf("%w\nwhole log: %s", err, log.Name())
+	}
+	return backend, err
+}
+
+// identity is what every artefact of the run carries.
+func (f runFlags) identity(p planned, id string, backend sandbox.Backend) journal.Identity {
+	suite, commit := suiteVersion()
+	who := journal.Identity{
+		RunID: id, Suite: suite, Commit: commit, Catalogue: p.catalogue.Version(),
+		Implementation: p.manifest.Name, Roles: words(p.roles), Sandbox: backend.Name(), Filter: f.filter,
+		Command: append([]string{"understudy"}, os.Args[1:]...),
+	}
+	if f.implementation != images.Reference {
+		who.Manifest = f.implementation
+	}
+	return who
+}
+
+// play runs the cases, and writes reports whatever came of it.
+func (f runFlags) play(ctx context.Context, cmd *cobra.Command, p planned, backend sandbox.Backend, who journal.Identity) error {
+	record, err := openRecord(f.out, p.known)
+	if err != nil {
+		return err
+	}
+	defer record.close()
+	screen := newConsole(cmd.OutOrStdout(), p.suite, p.known)
+	played := run.Run(ctx, run.Options{
+		Backend: backend, Manifest: p.manifest, Cases: p.cases, Procs: f.procs, Repeat: f.repeat,
+		KeepEvidence: f.keepEvidence, Identity: who, Journal: record.journal, Watch: screen.Event,
+		Diagnose: func(number int, text string, abnormal bool) {
+			if abnormal || f.keepEvidence {
+				record.keep(number, text)
+			}
+		},
+		Limits: run.DefaultLimits(p.manifest.Slowness),
+	})
+	code, err := render(f.out, []string{filepath.Join(f.out, eventsFile)}, p.suite, p.known, p.profile, screen)
+	if err != nil {
+		return errors.Join(played, err)
+	}
+	return &exitError{code: gravest(code, exitCode(played)), err: played}
+}
+
+// interruptible returns a context that the first SIGINT or SIGTERM cancels; the
+// second has its usual effect, and the sandboxes end with this process.
+func interruptible(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+			signal.Stop(signals)
+			cancel(errInterrupted)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { signal.Stop(signals); cancel(nil) }
+}
+
+func interruptedOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func runID() string {
+	var text [6]byte
+	rand.Read(text[:])
+	return hex.EncodeToString(text[:])
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-conformance/understudy/harness/catalogue"
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/verdict"
+)
+
+// suite is the data that every command reads: requirements and cases.
+type suite struct {
+	catalogue *catalogue.Catalogue
+	index     []plan.Case
+}
+
+func loadSuite() (suite, error) {
+	c, err := catalogue.Load()
+	if err != nil {
+		return suite{}, fmt.Errorf("read the embedded catalogue: %w", err)
+	}
+	index, err := catalogue.Index()
+	if err != nil {
+		return suite{}, err
+	}
+	return suite{c, index}, nil
+}
+
+// selection holds the flags that choose cases.
+type selection struct {
+	roles   []string
+	profile string
+	filter  string
+}
+
+var roleNames = []plan.Role{plan.Runner, plan.Supervisor, plan.Worker}
+
+func (s *selection) flags(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&s.roles, "role", nil, "role under test: runner, supervisor or worker (repeat, or separate by commas; default all)")
+	cmd.Flags().StringVar(&s.profile, "profile", "all", "upstream, hardened, or all")
+	cmd.Flags().StringVar(&s.filter, "filter", "", "comma list of prefixes or globs of case or requirement ids; ! excludes")
+	complete(cmd, "role", words(roleNames))
+	complete(cmd, "profile", append(words(catalogue.Profiles()), "all"))
+}
+
+func words[T ~string](values []T) []string {
+	var list []string
+	for _, v := range values {
+		list = append(list, string(v))
+	}
+	return list
+}
+
+// complete offers fixed words to shell completion.
+func complete(cmd *cobra.Command, flag string, values []string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // only when the flag does not exist
+	}
+}
+
+// chosen is the profile to be judged; verdict.Any for all.
+func (s selection) chosen() (catalogue.Profile, error) {
+	if s.profile == "all" {
+		return verdict.Any, nil
+	}
+	if p := catalogue.Profile(s.profile); slices.Contains(catalogue.Profiles(), p) {
+		return p, nil
+	}
+	return "", usage("--profile %s: use upstream, hardened or all", s.profile)
+}
+
+// chosenRoles checks the roles; offered, if any, are those that the implementation plays.
+func (s selection) chosenRoles(offered []plan.Role, name string) ([]plan.Role, error) {
+	var roles []plan.Role
+	for _, word := range s.roles {
+		role := plan.Role(strings.TrimSpace(word))
+		if !slices.Contains(roleNames, role) {
+			return nil, usage("--role %s: use %s", word, strings.Join(words(roleNames), ", "))
+		}
+		if len(offered) > 0 && !slices.Contains(offered, role) {
+			return nil, usage("--role %s: %s plays %s only: see roles in its manifest", role, name, strings.Join(words(offered), ", "))
+		}
+		if !slices.Contains(roles, role) {
+			roles = append(roles, role)
+		}
+	}
+	if len(roles) == 0 {
+		return offered, nil
+	}
+	return roles, nil
+}
+
+// cases returns what the flags select of the index.
+func (s selection) cases(all suite, roles []plan.Role) ([]plan.Case, error) {
+	filter, err := plan.ParseFilter(s.filter)
+	if err != nil {
+		return nil, err
+	}
+	profile, err := s.chosen()
+	if err != nil {
+		return nil, err
+	}
+	chosen := plan.Selection{Filter: filter, Roles: roles}
+	for _, r := range all.catalogue.All() {
+		chosen.Requirements = append(chosen.Requirements, r.ID)
+	}
+	if profile != verdict.Any {
+		chosen.Profile = func(id string) bool {
+			r, known := all.catalogue.Get(id)
+			return known && r.Profile == profile
+		}
+	}
+	return chosen.Select(all.index)
+}
+
+// rolesOf lists the roles that a manifest offers, in our order.
+func rolesOf[T any](roles map[string]T) []plan.Role {
+	names := slices.Collect(maps.Keys(roles))
+	return slices.DeleteFunc(slices.Clone(roleNames), func(r plan.Role) bool { return !slices.Contains(names, string(r)) })
+}
