@@ -1,7 +1,6 @@
 package stage
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -208,12 +207,6 @@ func (r *Run) end(open bool) End {
 		e.ExitCode = -1
 	}
 	e.Log = join(e.Channel, e.Stdout, e.Stderr)
-	for line := range strings.Lines(e.Channel) {
-		var entry map[string]any
-		if json.Unmarshal([]byte(line), &entry) == nil {
-			e.Records = append(e.Records, entry)
-		}
-	}
 	return e
 }
 

@@ -157,7 +157,7 @@ func TestARunnerSucceeds(t *testing.T) {
 				end := run.Succeeds()
 				check := s.Require("IMP-004")
 				check.Equal("what was pushed", run.Result("k"), []int{1, 2})
-				check.Equal("records", end.Records, []any{map[string]any{"level": "info", "event": "a line"}})
+				check.Equal("records", end.Records(), []any{map[string]any{"level": "info", "event": "a line"}})
 				check.Equal("stdout", end.Stdout, "fake runner: started\n")
 				check.Equal("terminal messages", len(end.Terminals), 1)
 				check.Equal("open channels", end.Open, false)

@@ -1,7 +1,9 @@
 package stage
 
 import (
+	"encoding/json"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -77,7 +79,18 @@ type End struct {
 	Open      bool // a surviving process still held a channel when the stage stopped reading
 
 	Stdout, Stderr string
-	Channel        string           // role runner: log channel as received; role worker: the task log file
-	Log            string           // all of these together
-	Records        []map[string]any // JSON records of Channel, in order
+	Channel        string // role runner: log channel as received; role worker: the task log file
+	Log            string // all of these together
+}
+
+// Records returns the JSON objects among the lines of Channel, in order.
+func (e End) Records() []map[string]any {
+	var records []map[string]any
+	for line := range strings.Lines(e.Channel) {
+		var record map[string]any
+		if json.Unmarshal([]byte(line), &record) == nil {
+			records = append(records, record)
+		}
+	}
+	return records
 }

@@ -24,7 +24,7 @@ var _ = stage.Scenario(stage.Spec{
 			s.Require("LOG-006").Once("record of the task", run.TaskLog(), mark)
 		}
 		s.Require("LOG-006").Once("record of the task on the log channel", e.Channel, first)
-		s.Require("LOG-006").NoWrapped("records that hold a record as text", e.Records)
+		s.Require("LOG-006").NoWrapped("records that hold a record as text", e.Records())
 		s.Require("LOG-006").NoRepeated("records that occur twice", e.Channel)
 	},
 })
