@@ -42,7 +42,10 @@ func firstLine(s string) string {
 		line = strings.TrimSpace(line)
 		if strings.ContainsFunc(line, printable) {
 			if runes := []rune(line); len(runes) > suggested {
-				line = strings.TrimSpace(string(runes[:suggested]))
+				line = string(runes[:suggested])
+				if at := strings.LastIndexByte(line, ' '); at > 0 {
+					line = line[:at]
+				}
 			}
 			return line
 		}

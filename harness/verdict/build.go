@@ -135,7 +135,9 @@ func (b *builder) judge(kase plan.Case) Case {
 	rec := records[decides]
 	out.Started, out.Duration, out.Sandbox, out.Transcript = rec.start.Time.UTC(), rec.duration(), rec.start.Sandbox, rec.transcript()
 	b.decide(&out, out.Attempts[decides].Observation)
-	out.Verdict = verdict
+	if out.Verdict = verdict; verdict == Flaky {
+		out.Suggestion = "" // no entry can describe both ends
+	}
 	return out
 }
 

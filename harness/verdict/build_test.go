@@ -188,6 +188,9 @@ func TestAttemptsThatDifferAreFlaky(t *testing.T) {
 		if got := m.Cases[0].Verdict; got != tc.want || verdict.Exit(m, verdict.Any) != tc.exit {
 			t.Errorf("%v: %s and exit %d, want %s and %d", tc.outcomes, got, verdict.Exit(m, verdict.Any), tc.want, tc.exit)
 		}
+		if tc.want == verdict.Flaky && m.Cases[0].Suggestion != "" {
+			t.Errorf("%v: an entry is suggested that cannot hold: %s", tc.outcomes, m.Cases[0].Suggestion)
+		}
 		if got := len(m.Cases[0].Attempts); got != len(tc.outcomes) {
 			t.Errorf("%v: %d attempts", tc.outcomes, got)
 		}

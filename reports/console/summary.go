@@ -67,7 +67,7 @@ func (c *Console) finding(kase verdict.Case) {
 	c.field("where", kase.Observation.Where)
 	for _, a := range kase.Attempts {
 		if len(kase.Attempts) > 1 {
-			c.field(fmt.Sprintf("attempt %d", a.Number), a.Verdict.Word()+": "+a.Observation.Says)
+			c.field(fmt.Sprintf("attempt %d", a.Number), strings.TrimSuffix(a.Verdict.Word()+": "+a.Observation.Says, ": "))
 		}
 	}
 	c.field("again", kase.Again)

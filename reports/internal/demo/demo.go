@@ -5,6 +5,7 @@ package demo
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -168,4 +169,20 @@ func Many(n int) verdict.Model {
 	w.add(0, journal.Event{Kind: journal.SandboxEnd})
 	w.add(0, journal.Event{Kind: journal.RunEnd})
 	return verdict.Build(c, index, w.events, nil, Now)
+}
+
+// Noisy is the model of a run of n cases whose transcripts hardly compress.
+func Noisy(n int) verdict.Model {
+	m := Many(n)
+	noise := rand.New(rand.NewPCG(1, 2))
+	for i := range m.Cases {
+		for range 60 {
+			var text strings.Builder
+			for range 30 {
+				fmt.Fprintf(&text, "%016x", noise.Uint64())
+			}
+			m.Cases[i].Transcript = append(m.Cases[i].Transcript, journal.Event{Kind: journal.Log, Time: m.Cases[i].Started, Channel: "stdout", Text: text.String()})
+		}
+	}
+	return m
 }

@@ -1,0 +1,153 @@
+package console_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/catalogue"
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/reports/console"
+	"github.com/understudy-conformance/understudy/reports/internal/demo"
+	"github.com/understudy-conformance/understudy/reports/internal/golden"
+)
+
+func play(t *testing.T, screen console.Screen, profile catalogue.Profile) (string, int) {
+	t.Helper()
+	c, err := catalogue.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	at := demo.Now
+	con := console.New(&out, console.Options{
+		Screen: screen, Catalogue: c, Index: demo.Index(), Known: demo.Known(),
+		Now: func() time.Time { at = at.Add(10 * time.Millisecond); return at },
+	})
+	for _, e := range demo.Events() {
+		con.Event(e)
+	}
+	exit := con.Finish(demo.Model(), profile, "report/index.html")
+	return out.String(), exit
+}
+
+func TestWithoutATerminalEachCaseIsALine(t *testing.T) {
+	out, exit := play(t, console.Screen{Width: 80}, verdict.Any)
+	golden.Equal(t, "lines.txt", out)
+	if exit != verdict.ExitHarness {
+		t.Errorf("exit is %d", exit)
+	}
+}
+
+func TestOnATerminalTheAreasFillUp(t *testing.T) {
+	out, _ := play(t, console.Screen{Width: 100, Terminal: true, Color: true}, verdict.Any)
+	golden.Equal(t, "terminal.txt", strings.ReplaceAll(out, "\x1b", "␛"))
+}
+
+func TestTheScreenAfterTheLastEventShowsEveryAreaOnce(t *testing.T) {
+	out, _ := play(t, console.Screen{Width: 100, Terminal: true}, verdict.Any)
+	text := settled(out)
+	for _, title := range []string{"wire", "messages", "life cycle", "impersonation", "security", "bundles"} {
+		if n := strings.Count(text, "\n  "+title+" "); n != 1 {
+			t.Errorf("%s is on the screen %d times:\n%s", title, n, text)
+		}
+	}
+	for i, line := range strings.Split(text, "\n") {
+		if strings.HasPrefix(line, "  impersonation") && len([]rune(line)) > 99 {
+			t.Errorf("line %d is wider than the screen: %q", i, line)
+		}
+	}
+}
+
+// settled applies the cursor movements: up n lines, and clear to the end.
+func settled(out string) string {
+	lines := []string{""}
+	for i := 0; i < len(out); i++ {
+		var up int
+		if n, _ := fmt.Sscanf(out[i:], "\x1b[%dA\r\x1b[J", &up); n == 1 {
+			lines = lines[:len(lines)-1-up]
+			lines = append(lines, "")
+			i += len(fmt.Sprintf("\x1b[%dA\r\x1b[J", up)) - 1
+			continue
+		}
+		if out[i] == '\n' {
+			lines = append(lines, "")
+			continue
+		}
+		lines[len(lines)-1] += string(out[i])
+	}
+	return "\n" + strings.Join(lines, "\n")
+}
+
+func TestNothingHostileReachesTheTerminal(t *testing.T) {
+	for _, screen := range []console.Screen{{Width: 80}, {Width: 80, Terminal: true}} {
+		out, _ := play(t, screen, verdict.Any)
+		for _, bad := range []string{"\x1b[31mred", "\u202e", "\u2066", "\u200b", "\xff", "\a"} {
+			if strings.Contains(out, bad) {
+				t.Errorf("%+v: the output holds %q", screen, bad)
+			}
+		}
+		if !screen.Terminal && strings.Contains(out, "\x1b") {
+			t.Error("an escape without a terminal")
+		}
+	}
+}
+
+func TestColourStaysWithinItsLine(t *testing.T) {
+	out, _ := play(t, console.Screen{Width: 80, Terminal: true, Color: true}, verdict.Any)
+	for line := range strings.SplitSeq(out, "\n") {
+		if at := strings.LastIndex(line, "\x1b[3"); at >= 0 && !strings.Contains(line[at:], "\x1b[0m") && !strings.Contains(line[at:], "\x1b[m") {
+			t.Errorf("colour is not ended in %q", line)
+		}
+	}
+}
+
+func TestTheLastLineIsTheAnswer(t *testing.T) {
+	for profile, want := range map[catalogue.Profile]string{
+		verdict.Any:        "Harness error · upstream: ",
+		catalogue.Hardened: "Does not conform, and incomplete · hardened: 1 of 61 hold, 1 violated",
+	} {
+		out, exit := play(t, console.Screen{Width: 80}, profile)
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		last := lines[len(lines)-1]
+		if !strings.HasPrefix(last, want) || !strings.HasSuffix(last, fmt.Sprintf(" · report/index.html · exit %d", exit)) {
+			t.Errorf("the last line is %q, want it to begin with %q", last, want)
+		}
+	}
+}
+
+func TestEventsOutOfOrderDoNotHarm(t *testing.T) {
+	c, err := catalogue.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := demo.Events()
+	for _, screen := range []console.Screen{{Width: 80}, {Width: 10, Terminal: true, Color: true}} {
+		var out bytes.Buffer
+		con := console.New(&out, console.Options{Screen: screen, Catalogue: c, Index: demo.Index()})
+		for i := range events {
+			con.Event(events[len(events)-1-i])
+			con.Event(journal.Event{Kind: events[i].Kind})
+		}
+		con.Finish(verdict.Build(c, demo.Index(), nil, nil, demo.Now), verdict.Any, "")
+		if !strings.Contains(out.String(), "exit 4") {
+			t.Errorf("no answer:\n%s", out.String())
+		}
+	}
+}
+
+func TestAFileIsNoTerminal(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	got := console.Detect(f, func(string) string { return "" })
+	if got != (console.Screen{Width: 80}) {
+		t.Errorf("a file is %+v", got)
+	}
+}

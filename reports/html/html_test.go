@@ -1,0 +1,119 @@
+package html_test
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/understudy-conformance/understudy/harness/catalogue"
+	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/reports/html"
+	"github.com/understudy-conformance/understudy/reports/internal/demo"
+	"github.com/understudy-conformance/understudy/reports/internal/golden"
+)
+
+func write(t *testing.T, m verdict.Model) string {
+	t.Helper()
+	var out strings.Builder
+	if err := html.Write(&out, m); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// between cuts the text from the first mark up to the second.
+func between(t *testing.T, text, from, to string) string {
+	t.Helper()
+	_, after, found := strings.Cut(text, from)
+	if !found {
+		t.Fatalf("no %q in the page", from)
+	}
+	inside, _, found := strings.Cut(after, to)
+	if !found {
+		t.Fatalf("no %q after %q", to, from)
+	}
+	return from + inside + to + "\n"
+}
+
+func TestFragments(t *testing.T) {
+	page := write(t, demo.Model())
+	for name, cut := range map[string][2]string{
+		"first-screen.html": {`<section class="hero">`, `<section>` + "\n" + `<h2 id="failed">`},
+		"findings.html":     {`<h2 id="failed">`, `</section>`},
+		"requirement.html":  {`<tr id="IMP-003"`, `</tr>`},
+		"case-fail.html":    {`<details class="case" id="case=LIFE-005/worker/stop-leaves-nothing"`, `</div></details>`},
+		"case-known.html":   {`<details class="case" id="case=IMP-002/runner/logname"`, `</div></details>`},
+		"about.html":        {`<h2 id="about">`, `</section>`},
+	} {
+		golden.Equal(t, name, between(t, page, cut[0], cut[1]))
+	}
+}
+
+func TestHostileTextIsNeverMarkup(t *testing.T) {
+	page := write(t, demo.Model())
+	scripts := regexp.MustCompile(`<script[^>]*>`).FindAllString(page, -1)
+	for _, script := range scripts {
+		if script != "<script>" && script != `<script type="application/octet-stream" class="chunk">` {
+			t.Errorf("a script that is not ours: %s", script)
+		}
+	}
+	if n := strings.Count(page, "<script>"); n != 1 {
+		t.Errorf("%d scripts, want ours alone", n)
+	}
+	if regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}]`).MatchString(page) {
+		t.Error("a control character stands in the page")
+	}
+	if strings.Contains(page, "ZgotmplZ") {
+		t.Error("the template refused a value")
+	}
+}
+
+func TestThePageForbidsTheNetwork(t *testing.T) {
+	page := write(t, demo.Model())
+	policy := between(t, page, `<meta http-equiv="Content-Security-Policy" content="`, `">`)
+	if !strings.Contains(policy, "default-src &#39;none&#39;") || strings.Contains(policy, "http:") || strings.Contains(policy, "https:") {
+		t.Errorf("policy is %s", policy)
+	}
+	for _, loads := range []string{"<link rel=\"stylesheet", "src=", "@import", "url(", "<iframe", "<form"} {
+		if strings.Contains(page, loads) {
+			t.Errorf("the page holds %s", loads)
+		}
+	}
+}
+
+func TestEveryRequirementIsInTheTable(t *testing.T) {
+	c, err := catalogue.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, page := range map[string]string{
+		"demo":          write(t, demo.Model()),
+		"empty journal": write(t, verdict.Build(c, demo.Index(), nil, nil, demo.Now)),
+	} {
+		for _, r := range c.All() {
+			if !strings.Contains(page, fmt.Sprintf(`<tr id=%q`, r.ID)) {
+				t.Errorf("%s: no row for %s", name, r.ID)
+			}
+		}
+	}
+}
+
+func TestAThousandCasesStayBelowThreeMegabytes(t *testing.T) {
+	const budget = 3_000_000
+	if n := len(write(t, demo.Many(1000))); n > budget {
+		t.Errorf("%d octets, more than %d", n, budget)
+	} else {
+		t.Logf("%d octets", n)
+	}
+}
+
+func TestALargeTranscriptIsLeftOutAloud(t *testing.T) {
+	page := write(t, demo.Noisy(400))
+	if len(page) > 4_000_000 {
+		t.Errorf("%d octets", len(page))
+	}
+	if !strings.Contains(page, "which would be too large; events.jsonl has it") {
+		t.Error("nothing says that transcripts are missing")
+	}
+}
