@@ -1,11 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/images"
@@ -27,19 +26,15 @@ func cacheFolder() (string, error) {
 	return dir, nil
 }
 
-// loadImplementation reads the manifest that --implementation names: a file, a folder, or the name of a
-// built-in one.
+// loadImplementation reads the manifest that --implementation names: the name of a built-in one, else a
+// file or a folder. A folder with such a name is written ./reference.
 func loadImplementation(named, cache string) (implementation.Manifest, error) {
-	if _, err := os.Stat(named); errors.Is(err, fs.ErrNotExist) {
-		for _, name := range images.Names() {
-			if name == named {
-				dir, err := images.Extract(name, cache)
-				if err != nil {
-					return implementation.Manifest{}, fmt.Errorf("unpack the built-in implementation: %w", err)
-				}
-				return implementation.Load(dir)
-			}
-		}
+	if !slices.Contains(images.Names(), named) {
+		return implementation.Load(named)
 	}
-	return implementation.Load(named)
+	dir, err := images.Extract(named, cache)
+	if err != nil {
+		return implementation.Manifest{}, fmt.Errorf("unpack the built-in implementation: %w", err)
+	}
+	return implementation.Load(dir)
 }

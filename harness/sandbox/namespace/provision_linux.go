@@ -119,9 +119,10 @@ func (b *Backend) prepareRoot(ctx context.Context, progress sandbox.Progress) er
 	return nil
 }
 
-// base makes, or finds in the cache, the tar of a minimal Debian.
+// base makes, or finds in the cache, the tar of a minimal Debian. ci/setup/base, which imports the same into an engine, keeps it at
+// the same place.
 func (b *Backend) base(ctx context.Context, progress sandbox.Progress) (string, error) {
-	entry, err := layer.At(filepath.Join(b.config.Cache, "roots"), suite+"-"+runtime.GOARCH+"-"+cacheFormat+".tar")
+	entry, err := layer.At(b.config.Cache, "base-"+suite+"-"+runtime.GOARCH+".tar")
 	if err != nil {
 		return "", err
 	}
@@ -137,11 +138,10 @@ func (b *Backend) base(ctx context.Context, progress sandbox.Progress) (string, 
 		if err != nil {
 			return err
 		}
-		output := filepath.Join(b.config.Cache, "roots")
 		const inside = "/understudy/output"
 		spec := b.workshop(baseScript, suite, inside+"/"+filepath.Base(partial))
 		spec.Lower, spec.Upper = []string{"/"}, changes
-		spec.Binds = append(spec.Binds, Bind{Source: output, Target: inside})
+		spec.Binds = append(spec.Binds, Bind{Source: b.config.Cache, Target: inside})
 		if err := b.runWorkshop(ctx, spec, log, progress); err != nil {
 			return fmt.Errorf("%w; whole log: %s", err, entry.Log)
 		}
