@@ -271,7 +271,7 @@ func puppetSite(t *testing.T, act string) *site {
 		t.Fatal(err)
 	}
 	script := filepath.Join(s.dir, "puppet")
-	text := fmt.Sprintf("#!/bin/sh\nPUPPET='%s' exec %s\n", act, self)
+	text := fmt.Sprintf("#!/bin/sh\nGORACE=atexit_sleep_ms=0 PUPPET='%s' exec %s\n", act, self)
 	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
