@@ -321,7 +321,7 @@ func TestPuppets(t *testing.T) {
 			if code != 0 || time.Since(begin) > 15*time.Second {
 				t.Errorf("exit code %d after %v", code, time.Since(begin))
 			}
-			s.want(code, want.states...)
+			s.want(want.states...)
 			for _, text := range want.log {
 				if !strings.Contains(s.log(), text) {
 					t.Errorf("log lacks %s:\n%s", text, s.log())
@@ -352,7 +352,7 @@ func TestRequestsOfAStoppedTaskReachNobody(t *testing.T) {
 		return 0, ""
 	}
 	s.run("probe")
-	s.want(0)
+	s.want()
 	beats := s.api.all(http.MethodPut, "/heartbeat")
 	last := beats[len(beats)-1].At
 	xcoms := s.api.all(http.MethodPost, "")
@@ -365,8 +365,8 @@ func TestRequestsOfAStoppedTaskReachNobody(t *testing.T) {
 func TestLongLineDoesNotFillMemory(t *testing.T) {
 	s := puppetSite(t, "long line")
 	peak := s.peakAtState()
-	code := s.run("probe")
-	s.want(code, "success")
+	s.run("probe")
+	s.want("success")
 	if kib := peak(); kib > 64<<10 {
 		t.Errorf("the supervisor took %d KiB", kib)
 	}

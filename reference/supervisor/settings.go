@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,10 +115,10 @@ func (l *loader) fail(err error) {
 
 // judge notes an error of a typed getter, unless Validate noted it before.
 func (l *loader) judge(err error) {
-	var bad *config.ValueError
-	if !errors.As(err, &bad) || len(l.faults) == 0 {
-		l.fail(err)
+	if err == nil || slices.ContainsFunc(l.faults, func(f error) bool { return strings.Contains(f.Error(), err.Error()) }) {
+		return
 	}
+	l.fail(err)
 }
 
 // source is where an option is read from: the configuration, or Airflow's
