@@ -106,7 +106,7 @@ func (r *record) clean(text string) string {
 func (r *record) octets(raw []byte) string {
 	head := raw[:min(len(raw), maxOctets)]
 	for _, secret := range r.secrets() {
-		if len(secret) >= minSecret && strings.Contains(string(raw[:min(len(raw), maxOctets+len(secret))]), secret) {
+		if len(secret) >= minSecret && strings.Contains(string(raw[:min(len(raw), maxOctets+len(secret)-1)]), secret) {
 			return ""
 		}
 	}

@@ -117,6 +117,9 @@ func (w *watch) sight(p Process, all map[int]Process) {
 		if !p.zombie() { // a zombie has lost its command line and groups
 			old.process = p
 		}
+		if old.run == nil && !old.standIn { // it was seen before its run was known
+			old.run, _ = w.owner(p, all)
+		}
 		return
 	}
 	if run, ours := w.owner(p, all); ours {

@@ -1,0 +1,241 @@
+package stage
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+func TestStatLinesAreReadWhateverTheName(t *testing.T) {
+	const rest = " S 7 42 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1234567890123 0"
+	for name, test := range map[string]struct {
+		line  string
+		want  Process
+		fault bool
+	}{
+		"plain":      {"42 (sleep)" + rest, Process{Name: "sleep", State: "S", PPID: 7, Group: 42, Session: 9, Start: 1234567890123}, false},
+		"brackets":   {"42 (a) R 1 (b)" + rest, Process{Name: "a) R 1 (b", State: "S", PPID: 7, Group: 42, Session: 9, Start: 1234567890123}, false},
+		"line break": {"42 (a\nb)" + rest, Process{Name: "a\nb", State: "S", PPID: 7, Group: 42, Session: 9, Start: 1234567890123}, false},
+		"no name":    {"42 sleep" + rest, Process{}, true},
+		"too short":  {"42 (sleep) S 7", Process{}, true},
+		"not digits": {"42 (sleep) S x" + rest[4:], Process{}, true},
+	} {
+		var got Process
+		err := got.parseStat(test.line)
+		if (err != nil) != test.fault {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if diff := cmp.Diff(test.want, got); !test.fault && diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+	}
+}
+
+func FuzzStatLine(f *testing.F) {
+	f.Add("1 (init) S 0 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1 0")
+	f.Add("1 ()) ( S")
+	f.Fuzz(func(t *testing.T, line string) {
+		var p Process
+		if p.parseStat(line) == nil && !strings.Contains(line, "("+p.Name+")") {
+			t.Errorf("the name %q does not stand in %q", p.Name, line)
+		}
+	})
+}
+
+// startChild starts a shell that tells when it is ready and ends with its input.
+func startChild(t *testing.T, script string, attributes *syscall.SysProcAttr) (*exec.Cmd, Process) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", script+"; echo ready; read line")
+	cmd.SysProcAttr = attributes
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		input.Close()
+		_ = cmd.Wait()
+	})
+	if _, err := bufio.NewReader(output).ReadString('\n'); err != nil {
+		t.Fatalf("the child did not get ready: %v", err)
+	}
+	p, err := readProcess(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cmd, p
+}
+
+func TestAProcessIsReadAsTheKernelShowsIt(t *testing.T) {
+	attributes := &syscall.SysProcAttr{Setpgid: true}
+	ids, groups := [4]int{os.Getuid(), os.Getuid(), os.Getuid(), os.Getuid()}, []int(nil)
+	if os.Geteuid() == 0 {
+		attributes.Credential = &syscall.Credential{Uid: firstUID, Gid: firstUID, Groups: []uint32{DagsGroup, 5}}
+		ids, groups = [4]int{firstUID, firstUID, firstUID, firstUID}, []int{5, DagsGroup}
+	}
+	cmd, p := startChild(t, "umask 0027", attributes)
+	if p.PID != cmd.Process.Pid || p.PPID != os.Getpid() || p.Group != p.PID || p.Name != "sh" || p.UIDs != ids {
+		t.Errorf("read %+v", p)
+	}
+	if groups != nil {
+		if diff := cmp.Diff(groups, p.Groups); diff != "" {
+			t.Errorf("groups: %s", diff)
+		}
+	}
+	if mask, err := p.Umask(); err != nil || mask != 0o027 {
+		t.Errorf("umask %o, %v", mask, err)
+	}
+	if argv, err := p.Argv(); err != nil || len(argv) != 3 || argv[0] != "sh" {
+		t.Errorf("argv %q, %v", argv, err)
+	}
+	if dumpable, err := p.Dumpable(); err != nil || !dumpable {
+		t.Errorf("dumpable %v, %v", dumpable, err)
+	}
+	fds, err := p.FDs()
+	if err != nil || len(fds) < 3 || fds[0].Number != 0 || !strings.HasPrefix(fds[0].Target, "pipe:") || fds[0].CloseOnExec {
+		t.Errorf("descriptors %+v, %v", fds, err)
+	}
+}
+
+func TestAProcessThatEndedIsNotAlive(t *testing.T) {
+	cmd, p := startChild(t, ":", nil)
+	if !p.Alive() {
+		t.Error("it lives and is not seen")
+	}
+	other := p
+	other.Start++
+	if other.Alive() {
+		t.Error("a process with the same id and another start time counts as the same")
+	}
+	if err := other.Signal(unix.SIGKILL); err != nil || !p.Alive() {
+		t.Errorf("a signal for another process with this id was delivered: %v", err)
+	}
+	if err := p.Signal(unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	// The zombie comes at once or a moment later; waiting by pidfd leaves it there.
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000); n != 1 {
+		t.Fatalf("it does not end: %v", err)
+	}
+	if p.Alive() {
+		t.Error("a zombie counts as alive")
+	}
+	_ = cmd.Wait()
+	if err := p.Signal(unix.SIGKILL); err != nil {
+		t.Errorf("a signal to a process that is gone: %v", err)
+	}
+}
+
+func TestTheWatchSeesDescendantsAndOrphans(t *testing.T) {
+	w, err := newWatch(map[int]string{os.Getuid(): "me"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.end()
+	_, before := startChild(t, ":", nil) // a helper of the stage, started during the case
+	r := &Run{label: "r"}
+	// A child, a grandchild, and a daemon in a session of its own whose parent is gone.
+	_, first := startChild(t, "sleep 61 & (sleep 62 & sleep 63) & setsid sh -c 'sleep 64 & exec sleep 0' ", &syscall.SysProcAttr{Setpgid: true})
+	w.add(r, first)
+	want := map[string]bool{"sleep 61": true, "sleep 62": true, "sleep 63": true, "sleep 64": true}
+	deadline := time.Now().Add(10 * time.Second)
+	for len(want) > 0 && time.Now().Before(deadline) {
+		w.poll()
+		for _, p := range w.of(r) {
+			delete(want, p.Command)
+		}
+	}
+	t.Cleanup(func() {
+		for _, p := range w.of(r) {
+			_ = p.Signal(unix.SIGKILL)
+		}
+	})
+	if len(want) > 0 {
+		t.Errorf("not seen: %v; seen: %v", want, w.of(r))
+	}
+	for _, p := range w.of(r) {
+		if p.PID == before.PID {
+			t.Error("a helper of the stage counts as a process of the run")
+		}
+	}
+	if len(w.of(r)) > 0 && w.of(r)[0].PID != first.PID {
+		t.Errorf("the oldest process is %v", w.of(r)[0])
+	}
+}
+
+func TestABarrierKnowsWhoWaits(t *testing.T) {
+	dir := t.TempDir()
+	b, err := newBarrier(dir, "here")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	if holder, err := b.holder(); err == nil {
+		t.Errorf("before anybody came, %v stands there", holder)
+	}
+	// The inner shell stands at the barrier, with a child that inherits it.
+	cmd, _ := startChild(t, "exec 3<"+dir+"/here; sleep 65 & :", nil)
+	holder, err := b.holder()
+	if err != nil || holder.PID != cmd.Process.Pid {
+		t.Errorf("there stands %v, %v; want %d", holder, err, cmd.Process.Pid)
+	}
+	all, err := processes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		if p.PPID == cmd.Process.Pid {
+			_ = p.Signal(unix.SIGKILL)
+		}
+	}
+}
+
+func TestABarrierIsReleasedOnce(t *testing.T) {
+	dir := t.TempDir()
+	b, err := newBarrier(dir, "here")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	released := make(chan error, 1)
+	ready := make(chan struct{})
+	go func() {
+		fifo, err := os.Open(dir + "/here")
+		close(ready)
+		if err == nil {
+			_, err = fifo.Read(make([]byte, 1))
+			fifo.Close()
+		}
+		released <- err
+	}()
+	<-ready
+	select {
+	case err := <-released:
+		t.Fatalf("the barrier let go by itself: %v", err)
+	default:
+	}
+	if err := b.release(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-released; err != nil {
+		t.Error(err)
+	}
+}
