@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,21 +36,6 @@ const maxSize = 1 << 20
 type File struct {
 	Path    string
 	Entries []*Entry
-}
-
-// Load reads the file at path. An absent file is an error: a manifest that names
-// a list must have one.
-func Load(path string) (*File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read expectations: %w", err)
-	}
-	defer f.Close()
-	body, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("read expectations %s: %w", path, err)
-	}
-	return Read(path, body)
 }
 
 // Read parses the content of a file; path serves the messages. Every mistake is

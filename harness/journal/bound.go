@@ -13,12 +13,17 @@ const (
 	maxEntries = 256     // entries of an environment, groups of a process
 )
 
-// Bound makes s valid UTF-8 and at most about limit octets long. What is cut
-// comes from the middle, and a mark says how much it was: the beginning and the
-// end of a text tell most.
+// slack is how far a text may exceed its limit: by the mark, so that a text that
+// was bounded before is not cut again.
+const slack = 64
+
+// Bound makes valid UTF-8 of s and cuts it to limit octets and a mark when it is
+// longer than that by more than the mark. What is cut comes from the middle, and
+// the mark says how much it was: the beginning and the end of a text tell most.
 func Bound(s string, limit int) string {
-	if len(s) <= limit {
-		return strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= limit+slack {
+		return s
 	}
 	head, tail := limit*3/4, len(s)-limit/4
 	for head > 0 && !utf8.RuneStart(s[head]) {
@@ -28,5 +33,5 @@ func Bound(s string, limit int) string {
 		tail++
 	}
 	cut := fmt.Sprintf(" …[%d octets cut]… ", tail-head)
-	return strings.ToValidUTF8(s[:head]+cut+s[tail:], "\uFFFD")
+	return s[:head] + cut + s[tail:]
 }

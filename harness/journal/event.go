@@ -70,6 +70,9 @@ type Proc struct {
 	Groups  []int  `json:"groups,omitempty"`
 	Command string `json:"command,omitempty"`
 	Note    string `json:"note,omitempty"`
+
+	Started time.Time `json:"started,omitzero"` // when the kernel says that it began
+	Seen    time.Time `json:"seen,omitzero"`    // when it was last seen alive, when that was before the event
 }
 
 // Outcome is how a scenario ended, before levels and expectations are applied.

@@ -196,6 +196,9 @@ func TestBoundKeepsBothEndsAndSaysWhatIsMissing(t *testing.T) {
 		if !utf8.ValidString(out) || len(out) > 3*limit+60 {
 			t.Fatalf("%q bounded to %d octets: %q", s, limit, out)
 		}
+		if again := journal.Bound(out, limit); limit >= 8 && again != out {
+			t.Fatalf("%q bounded a second time is %q", out, again)
+		}
 		if utf8.ValidString(s) && len(s) <= limit && out != s {
 			t.Fatalf("%q fits and became %q", s, out)
 		}
@@ -215,7 +218,7 @@ func TestTheReaderGoesOnAfterWhatItCannotRead(t *testing.T) {
 		"a broken last line":      {good + "\n{\n", []string{"step", "line 2 of the journal"}, false},
 		"an unknown kind":         {`{"kind":"Step"}` + "\n", []string{`unknown kind "Step"`}, false},
 		"no object":               {"[]\nnull\n7\n", []string{"line 1", "line 2", "line 3"}, false},
-		"a forged malformed":      {`{"kind":"malformed"}` + "\n", []string{"unknown kind"}, false},
+		"a recorded malformed":    {`{"kind":"malformed","text":"line 3"}` + "\n", []string{"line 3"}, false},
 		"empty lines in between":  {"\n" + good + "\n\n" + good + "\n", []string{"step", "step"}, false},
 		"a line that is too long": {strings.Repeat("x", 17<<20) + "\n" + good + "\n", []string{"more than", "step"}, false},
 		"nothing":                 {"", nil, false},

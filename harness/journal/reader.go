@@ -11,14 +11,14 @@ import (
 
 // Malformed is the kind of the event that a Reader returns in the place of a
 // line that it cannot read. Its Text has the number of the line and the reason.
-// No writer writes it.
+// Who copies events from a sandbox records it like any other.
 const Malformed Kind = "malformed"
 
 // maxLine bounds a line, in octets: a run-start with 100,000 planned cases fits.
 const maxLine = 16 << 20
 
 var kinds = []Kind{
-	RunStart, SandboxStart, Control, CaseStart, Step, Frame, HTTP, Log, Process, CaseEnd, SandboxEnd, RunEnd,
+	RunStart, SandboxStart, Control, CaseStart, Step, Frame, HTTP, Log, Process, CaseEnd, SandboxEnd, RunEnd, Malformed,
 }
 
 // Reader reads the events of a journal one after the other, also while it is

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,6 +49,7 @@ func (b *builder) identity() {
 	if len(r.sandboxes) > 0 {
 		m.Environment = r.sandboxes[0].Environment
 	}
+	defer func() { m.Identity.Version = cmp.Or(m.Identity.Version, m.Environment["implementation"]) }()
 	if len(r.identities) == 0 {
 		b.problem(Ours, "", "the journal has no run-start: nobody knows what was planned")
 		m.Identity.Planned = slices.Clone(r.order)

@@ -108,8 +108,20 @@ func (m Model) Headline(profile catalogue.Profile) (sentence, tone string) {
 		return fmt.Sprintf("As expected: %s", count(expected, "known deviation")), "warn"
 	case m.Partial:
 		return "Holds, as far as selected", "pass"
+	case m.untested(profile):
+		return "Conforms, as far as tested", "pass"
 	}
 	return "Conforms", "pass"
+}
+
+// untested says whether requirements of the profile have no scenario yet.
+func (m Model) untested(profile catalogue.Profile) bool {
+	for _, p := range m.Profiles {
+		if (profile == Any || p.Name == profile) && p.Counts[Untested] > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func count(n int, what string) string {

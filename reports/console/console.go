@@ -5,6 +5,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -116,20 +117,11 @@ func (c *Console) header(environment map[string]string) {
 	}
 	c.named = true
 	where := c.who.Sandbox
-	var in []string
-	for _, name := range []string{"os", "sudo", "git"} {
-		if v := environment[name]; v != "" {
-			if name != "os" {
-				v = name + " " + v
-			}
-			in = append(in, v)
-		}
-	}
-	if len(in) > 0 {
-		where += " (" + strings.Join(in, ", ") + ")"
+	if place := human.Place(environment); place != "" {
+		where += " (" + place + ")"
 	}
 	c.print(strings.Join([]string{
-		"understudy " + c.who.Suite, visible.Short(strings.TrimSpace(c.who.Implementation+" "+c.who.Version), 100),
+		"understudy " + c.who.Suite, visible.Short(strings.TrimSpace(c.who.Implementation+" "+cmp.Or(c.who.Version, environment["implementation"])), 100),
 		strings.Join(c.who.Roles, ", "), visible.Short(where, 100),
 	}, " · "))
 }

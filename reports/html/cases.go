@@ -141,7 +141,9 @@ func (k *kase) transcript(c verdict.Case) {
 		case journal.Frame:
 			k.Wire.add(frameRow(e, at, maxWidth))
 		case journal.Log:
-			k.Log.add(row{At: at, Who: visible.Short(join(e.Channel, e.Run), 40), Text: visible.Short(e.Text, maxWidth)})
+			for line := range strings.SplitSeq(strings.TrimRight(e.Text, "\n"), "\n") {
+				k.Log.add(row{At: at, Who: visible.Short(join(e.Channel, e.Run), 40), Text: visible.Short(line, maxWidth)})
+			}
 		}
 	}
 	k.Sequence.bound(maxSequence)

@@ -109,7 +109,7 @@ func TestAThousandCasesStayBelowThreeMegabytes(t *testing.T) {
 }
 
 func TestALargeTranscriptIsLeftOutAloud(t *testing.T) {
-	page := write(t, demo.Noisy(400))
+	page := write(t, demo.Noisy(150))
 	if len(page) > 4_000_000 {
 		t.Errorf("%d octets", len(page))
 	}

@@ -19,6 +19,7 @@ type lane struct {
 	Height    int // rows of labels
 	Spans     []span
 	Ticks     []tick
+	alive     bool // the process had not ended when it was seen last
 }
 
 // span is the time in which a process was seen alive under one user.
@@ -61,7 +62,11 @@ func lanesOf(c verdict.Case) []lane {
 		d.tick(d.lane("stage", "stage", "the harness"), c.Started.Add(d.whole), "violated", true)
 	}
 	for i := range d.lanes {
-		d.lanes[i].layOut()
+		l := &d.lanes[i]
+		if n := len(l.Spans); n > 0 && l.alive {
+			l.Spans[n-1].Width = 100 - l.Spans[n-1].X
+		}
+		l.layOut()
 	}
 	slices.SortStableFunc(d.lanes, func(a, b lane) int { return cmp.Compare(rank(a), rank(b)) })
 	return d.lanes[:min(len(d.lanes), maxLanes)]
@@ -124,7 +129,7 @@ func (d *drawing) event(e journal.Event) {
 		if e.Dir == "<" {
 			arrow = "← "
 		}
-		d.tick(d.lane("channel "+e.Run, join("channel", e.Run), "frames"), e.Time, arrow+e.Text, false)
+		d.tick(d.lane("channel "+e.Run, join("channel", e.Run), "frames"), e.Time, arrow+label(e.Text), false)
 	case journal.Process:
 		if e.Proc != nil {
 			d.process(e)
@@ -142,7 +147,17 @@ func request(text string) string {
 	return words[0] + " " + path[strings.LastIndexByte(path, '/')+1:] + " " + words[2]
 }
 
-// process prolongs the life of a process, and begins a new span where its user changed.
+// label shortens `#3 SetXCom{key: "k"}` to `#3 SetXCom`.
+func label(message string) string {
+	if at := strings.IndexAny(message, "{("); at > 0 {
+		return message[:at]
+	}
+	return message
+}
+
+// process prolongs the life of a process, and begins a new span where its user
+// changed. A process that has ended was seen last when Seen says, or when an
+// earlier event says.
 func (d *drawing) process(e journal.Event) {
 	p := e.Proc
 	uid := p.UIDs[1]
@@ -156,28 +171,31 @@ func (d *drawing) process(e journal.Event) {
 	l := d.lane(fmt.Sprintf("pid %d", p.PID), cmp.Or(program(p.Command), "process"), "")
 	l.Who = visible.Short(fmt.Sprintf("%d uid %s, parent %d", p.PID, ids(p.UIDs), p.PPID), 48)
 	title := fmt.Sprintf("pid %d, uid %s", p.PID, ids(p.UIDs))
-	x := d.x(e.Time)
-	n := len(l.Spans)
-	if n > 0 {
-		l.Spans[n-1].Width = x - l.Spans[n-1].X
-	}
+	ended := p.State == "Z" || p.State == "X" || p.Note == "ended"
+	at, known := e.Time, true
 	switch {
-	case p.State == "Z" || p.State == "X":
-		l.ended()
-	case n == 0 || l.Spans[n-1].Title != title:
-		l.Spans = append(l.Spans, span{X: x, Width: 100 - x, Tone: tone, Title: title})
-	default:
-		l.Spans[n-1].Width = 100 - l.Spans[n-1].X
+	case ended && !p.Seen.IsZero():
+		at = p.Seen
+	case p.Note == "ended": // written at the end of the case about all that had ended before
+		known = false
 	}
-	if p.Note != "" {
-		d.tick(l, e.Time, p.Note, false)
+	x := d.x(at)
+	if n := len(l.Spans); n > 0 && known {
+		l.Spans[n-1].Width = max(l.Spans[n-1].Width, x-l.Spans[n-1].X)
 	}
-}
-
-// ended leaves the last span at the width that it has.
-func (l *lane) ended() {
-	if n := len(l.Spans); n > 0 {
-		l.Spans[n-1].Title += ", ended"
+	switch n := len(l.Spans); {
+	case n == 0:
+		from := x
+		if !p.Started.IsZero() {
+			from = min(x, d.x(p.Started))
+		}
+		l.Spans = append(l.Spans, span{X: from, Width: x - from, Tone: tone, Title: title})
+	case !ended && l.Spans[n-1].Title != title:
+		l.Spans = append(l.Spans, span{X: x, Tone: tone, Title: title})
+	}
+	l.alive = !ended
+	if p.Note != "" && known {
+		d.tick(l, at, p.Note, false)
 	}
 }
 

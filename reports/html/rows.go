@@ -44,15 +44,20 @@ func frameRow(e journal.Event, at string, width int) row {
 	if e.Dir == "<" {
 		out.Arrow, out.To = "←", "from the implementation"
 	}
-	octets := strings.ReplaceAll(visible.Line(e.Octets), " ", "")
-	octets = octets[:min(len(octets), width/2)]
-	head := min(len(octets), 8)
-	out.Length, out.Payload = pairs(octets[:head]), pairs(octets[head:])
-	if e.Size*2 > len(octets) && octets != "" {
+	payload := visible.Line(e.Octets)
+	if e.Size >= headerSize {
+		out.Length = pairs(fmt.Sprintf("%08x", e.Size-headerSize))
+	}
+	out.Payload = pairs(payload[:min(len(payload), width/2)])
+	if len(payload) > width/2 || (e.Size-headerSize)*2 > len(payload) {
 		out.Payload += " …"
 	}
 	return out
 }
+
+// headerSize is the length in front of every frame, in octets. The journal counts
+// it in the size of a frame and leaves it out of the octets.
+const headerSize = 4
 
 // pairs puts a blank between octets.
 func pairs(digits string) string {

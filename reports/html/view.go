@@ -122,17 +122,8 @@ func subtitle(m verdict.Model) string {
 		parts = append(parts, "as "+strings.Join(m.Identity.Roles, ", "))
 	}
 	where := m.Identity.Sandbox
-	var facts []string
-	for _, name := range []string{"os", "sudo", "git"} {
-		if fact := m.Environment[name]; fact != "" {
-			if name != "os" {
-				fact = name + " " + fact
-			}
-			facts = append(facts, fact)
-		}
-	}
-	if len(facts) > 0 {
-		where += " (" + strings.Join(facts, ", ") + ")"
+	if place := human.Place(m.Environment); place != "" {
+		where += " (" + place + ")"
 	}
 	if where != "" {
 		parts = append(parts, where)

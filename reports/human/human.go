@@ -3,6 +3,8 @@ package human
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 )
 
@@ -32,6 +34,23 @@ func Moment(t time.Time) string {
 		return "at an unknown time"
 	}
 	return t.UTC().Format("2 Jan 2006 15:04 UTC")
+}
+
+var version = regexp.MustCompile(`\d+(\.\w+)+`)
+
+// Place names the operating system and the versions of sudo and git from what a
+// sandbox says about itself: Debian GNU/Linux 13 (trixie), sudo 1.9.16p2, git 2.47.3.
+func Place(environment map[string]string) string {
+	var facts []string
+	if os := environment["os"]; os != "" {
+		facts = append(facts, os)
+	}
+	for _, tool := range []string{"sudo", "git"} {
+		if v := version.FindString(environment[tool]); v != "" {
+			facts = append(facts, tool+" "+v)
+		}
+	}
+	return strings.Join(facts, ", ")
 }
 
 // Count is a number with its noun: 1 case, 2 cases.

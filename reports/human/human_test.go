@@ -28,3 +28,18 @@ func TestMomentsAreInUTC(t *testing.T) {
 		t.Errorf("no moment is %q", got)
 	}
 }
+
+func TestAPlaceNamesVersionsOnly(t *testing.T) {
+	for _, tc := range []struct {
+		environment map[string]string
+		want        string
+	}{
+		{map[string]string{"os": "Debian 13", "sudo": "Sudo version 1.9.16p2", "git": "git version 2.47.3", "kernel": "6"}, "Debian 13, sudo 1.9.16p2, git 2.47.3"},
+		{map[string]string{"sudo": "(exit status 1)", "git": "2.39.5"}, "git 2.39.5"},
+		{nil, ""},
+	} {
+		if got := human.Place(tc.environment); got != tc.want {
+			t.Errorf("%v is %q, want %q", tc.environment, got, tc.want)
+		}
+	}
+}

@@ -53,9 +53,9 @@ func (w *writer) attempt(c plan.Case, n int, o *journal.Observation) {
 	say(31, journal.Event{Kind: journal.Process, Run: "alice", Proc: proc(14509, 14498, 61001, "S", "sudo -n -H -u alice -- /opt/runner resume", "")})
 	say(12, journal.Event{Kind: journal.Process, Run: "alice", Proc: proc(14512, 14509, 61002, "S", "/opt/runner resume "+Hostile, "")})
 	if c.Role != plan.Supervisor {
-		say(9, journal.Event{Kind: journal.Frame, Run: "alice", Dir: ">", Size: 1204, Octets: "000004b0930088a474797065ae5374617274757044657461696c73", Text: "[0, StartupDetails task=probe_alice]"})
-		say(6, journal.Event{Kind: journal.Frame, Run: "alice", Dir: "<", Size: 27, Octets: "00000017930081a474797065af526573656e644c6f6767696e674644", Text: "[0, ResendLoggingFD]"})
-		say(1, journal.Event{Kind: journal.Frame, Run: "alice", Dir: ">", Size: 21, Octets: "00000011930082a474797065a753656e74464473", Text: "[0, SentFDs] with one descriptor"})
+		say(9, journal.Event{Kind: journal.Frame, Run: "alice", Dir: ">", Size: 1204, Octets: "930088a474797065ae5374617274757044657461696c73", Text: "[0, StartupDetails task=probe_alice]"})
+		say(6, journal.Event{Kind: journal.Frame, Run: "alice", Dir: "<", Size: 27, Octets: "930081a474797065af526573656e644c6f6767696e674644", Text: "[0, ResendLoggingFD]"})
+		say(1, journal.Event{Kind: journal.Frame, Run: "alice", Dir: ">", Size: 21, Octets: "930082a474797065a753656e74464473", Text: "[0, SentFDs] with one descriptor"})
 	}
 	for i := range 6 {
 		say(4, journal.Event{Kind: journal.Log, Run: "alice", Channel: []string{"log", "stdout", "stderr"}[i%3], Text: fmt.Sprintf(`{"level":"info","event":"line %d of the task"}`, i)})
@@ -66,7 +66,7 @@ func (w *writer) attempt(c plan.Case, n int, o *journal.Observation) {
 	say(5000, journal.Event{Kind: journal.Step, Who: "implementation", Text: "SIGKILL to 14509, log says \"Task killed!\""})
 	say(2, journal.Event{Kind: journal.Process, Run: "alice", Proc: proc(14509, 14498, 61001, "X", "sudo -n -H -u alice -- /opt/runner resume", "gone")})
 	say(20, journal.Event{Kind: journal.Process, Run: "alice", Proc: proc(14512, 1, 61002, "S", "/opt/runner resume", "lives on, parent 1")})
-	say(2600, journal.Event{Kind: journal.Frame, Run: "alice", Dir: "<", Size: 130, Octets: "0000007e930588a474797065a753657458436f6d", Text: `[5, SetXCom key="late"]`})
+	say(2600, journal.Event{Kind: journal.Frame, Run: "alice", Dir: "<", Size: 130, Octets: "930588a474797065a753657458436f6d", Text: `[5, SetXCom key="late"]`})
 	say(1500, journal.Event{Kind: journal.HTTP, Run: "alice", Text: "PATCH /task-instances/0192/state 204", Body: `{"state":"success"}`})
 	say(700, journal.Event{Kind: journal.HTTP, Run: "alice", Text: "PATCH /task-instances/0192/state 409", Body: `{"state":"failed"}`})
 	if o == nil {
