@@ -19,13 +19,14 @@ type lane struct {
 	Height    int // rows of labels
 	Spans     []span
 	Ticks     []tick
+	pid       int
 	alive     bool // the process had not ended when it was seen last
 }
 
 // span is the time in which a process was seen alive under one user.
 type span struct {
 	X, Width float64
-	Tone     string // "own" for the user of the first process, "other" for any other
+	Tone     string // "own" for the real user of the first process, "other" for any other
 	Title    string
 }
 
@@ -54,7 +55,7 @@ func lanesOf(c verdict.Case) []lane {
 	if len(c.Transcript) == 0 {
 		return nil
 	}
-	d := &drawing{start: c.Started, whole: max(c.Duration, since(c.Started, c.Transcript[len(c.Transcript)-1].Time), time.Millisecond), at: map[string]int{}}
+	d := &drawing{start: c.Started, whole: max(c.Duration, since(c.Started, c.Transcript[len(c.Transcript)-1].Time), time.Millisecond), at: map[string]int{}, own: firstUser(c)}
 	for _, e := range c.Transcript {
 		d.event(e)
 	}
@@ -68,7 +69,7 @@ func lanesOf(c verdict.Case) []lane {
 		}
 		l.layOut()
 	}
-	slices.SortStableFunc(d.lanes, func(a, b lane) int { return cmp.Compare(rank(a), rank(b)) })
+	slices.SortStableFunc(d.lanes, func(a, b lane) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.pid, b.pid)) })
 	return d.lanes[:min(len(d.lanes), maxLanes)]
 }
 
@@ -79,10 +80,25 @@ func rank(l lane) int {
 		return 0
 	case l.Name == "Execution API":
 		return 1
-	case len(l.Spans) == 0:
+	case l.pid == 0:
 		return 2
 	}
 	return 3
+}
+
+// firstUser is the real uid of the process with the lowest id: the one that was
+// started first, by the account of the worker.
+func firstUser(c verdict.Case) int {
+	var first *journal.Proc
+	for _, e := range c.Of(journal.Process) {
+		if e.Proc != nil && (first == nil || e.Proc.PID < first.PID) {
+			first = e.Proc
+		}
+	}
+	if first == nil {
+		return -1
+	}
+	return first.UIDs[0]
 }
 
 type drawing struct {
@@ -90,7 +106,7 @@ type drawing struct {
 	whole time.Duration
 	lanes []lane
 	at    map[string]int
-	own   *int // uid of the first process
+	own   int // real uid of the first process
 }
 
 func (d *drawing) x(t time.Time) float64 {
@@ -160,15 +176,12 @@ func label(message string) string {
 // earlier event says.
 func (d *drawing) process(e journal.Event) {
 	p := e.Proc
-	uid := p.UIDs[1]
-	if d.own == nil {
-		d.own = &uid
-	}
 	tone := "other"
-	if uid == *d.own {
+	if p.UIDs[0] == d.own {
 		tone = "own"
 	}
 	l := d.lane(fmt.Sprintf("pid %d", p.PID), cmp.Or(program(p.Command), "process"), "")
+	l.pid = p.PID
 	l.Who = visible.Short(fmt.Sprintf("%d uid %s, parent %d", p.PID, ids(p.UIDs), p.PPID), 48)
 	title := fmt.Sprintf("pid %d, uid %s", p.PID, ids(p.UIDs))
 	ended := p.State == "Z" || p.State == "X" || p.Note == "ended"
