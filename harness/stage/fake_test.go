@@ -3,7 +3,6 @@ package stage
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/harness/stage/apart"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
@@ -36,52 +36,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	if os.Geteuid() != 0 {
-		os.Exit(m.Run()) // what needs root skips itself
-	}
-	switch os.Getenv(act) {
-	case "":
-		os.Exit(again("first", &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}))
-	case "first":
-		if err := showNamespace(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(again("second", nil))
-	}
-	os.Exit(m.Run())
-}
-
-// The tests run inside a pid namespace, since the stage ends every process of
-// the fixture users, and on this machine other sandboxes have such processes
-// too. They are not its first process: that one adopts orphans, and the stage
-// must not be a parent of its tasks' children.
-const act = "STAGE_TEST_ACT"
-
-// again runs the test binary with the same arguments.
-func again(next string, how *syscall.SysProcAttr) int {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = how
-	cmd.Env = append(os.Environ(), act+"="+next)
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		fmt.Fprintln(os.Stderr, "tests in a pid namespace:", err)
-		return 1
-	}
-	return cmd.ProcessState.ExitCode()
-}
-
-// showNamespace makes /proc show the pid namespace.
-func showNamespace() error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make / private: %w", err)
-	}
-	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-		return fmt.Errorf("mount proc: %w", err)
-	}
-	return nil
+	os.Exit(apart.Run(m.Run))
 }
 
 // fake is a runner of a hundred lines: no switch, and only the verbs below.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,7 +36,7 @@ func Run(ctx context.Context) (int, error) {
 	out := &events{out: os.NewFile(journalFD, "journal")}
 	pl := &player{
 		session: &stage.Session{Plan: p, Write: out.write, Root: casesRoot, Tidy: stage.RemoveFixtureFiles},
-		write:   out.write, unable: map[plan.Role]string{},
+		write:   out.write, unable: map[plan.Role]string{}, grace: cleanUpTime,
 	}
 	pl.prepare(ctx)
 	pl.playAll(work)
@@ -86,6 +87,7 @@ type player struct {
 	session *stage.Session
 	write   func(journal.Event)
 	unable  map[plan.Role]string // roles that cannot be played, and why
+	grace   time.Duration        // beyond the budget of a case
 	stopped string               // why no further case is played here
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-// cleanUpTime is what a case may take beyond its budget to clean up. A case that
-// needs more is given up, and the sandbox with it.
+// cleanUpTime is what a case may usually take beyond its budget to clean up. A
+// case that needs more is given up, and the sandbox with it.
 const cleanUpTime = 30 * time.Second
 
 // failed takes Ginkgo's word on the whole suite, which the journal says better.
@@ -23,10 +23,10 @@ func (failed) Fail() {}
 
 // playAll builds one Ginkgo spec a case, in the order of the plan, and runs them.
 func (pl *player) playAll(work []task) {
-	open := &opened{write: pl.write, attempt: pl.session.Plan.Attempt}
-	ginkgo.Describe("understudy", func() {
+	open := &opened{write: pl.write, attempt: pl.session.Plan.Attempt, grace: pl.grace}
+	ginkgo.Describe("understudy", ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
 		for _, t := range work {
-			ginkgo.It(t.kase.ID, labels(t.kase), ginkgo.SpecTimeout(pl.session.Budget(t.kase)+cleanUpTime), ginkgo.GracePeriod(time.Second),
+			ginkgo.It(t.kase.ID, labels(t.kase), ginkgo.SpecTimeout(pl.session.Budget(t.kase)+pl.grace), ginkgo.GracePeriod(time.Second),
 				func(ctx ginkgo.SpecContext) { pl.playOne(ctx, t, open) })
 		}
 		// What Ginkgo ended, and not the case itself, still gets its end.
@@ -79,6 +79,7 @@ func tell(o journal.Observation) {
 type opened struct {
 	write   func(journal.Event)
 	attempt int
+	grace   time.Duration
 
 	mu    sync.Mutex
 	kase  plan.Case
@@ -91,7 +92,7 @@ func (o *opened) begin(c plan.Case, budget time.Duration) {
 	o.kase, o.since = c, time.Now()
 	o.write(journal.Event{
 		Kind: journal.CaseStart, Case: c.ID, Role: string(c.Role), Attempt: o.attempt,
-		BudgetMS: (budget + cleanUpTime).Milliseconds(), Text: c.Says,
+		BudgetMS: (budget + o.grace).Milliseconds(), Text: c.Says,
 	})
 }
 

@@ -1,0 +1,81 @@
+package worker
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
+
+func good() stage.Spec {
+	return stage.Spec{
+		Slug: "a-slug", Says: "something holds", Verifies: []string{"IMP-004", "IMP-001"}, Area: "impersonation", Where: "here:1",
+		Roles: []plan.Role{plan.Worker, plan.Runner}, Needs: []string{"git-bundles"}, Budget: time.Minute, Run: func(*stage.Stage) {},
+	}
+}
+
+func known(id string) error {
+	if !strings.HasPrefix(id, "IMP-") {
+		return errors.New("no requirement " + id)
+	}
+	return nil
+}
+
+func TestTheIndexHasOneCaseARoleSortedByID(t *testing.T) {
+	other := good()
+	other.Verifies = []string{"IMP-002"}
+	got, err := index([]stage.Spec{good(), other}, known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kase := func(id string, role plan.Role, verifies ...string) plan.Case {
+		return plan.Case{
+			ID: id, Role: role, Area: "impersonation", Says: "something holds", Verifies: verifies,
+			Needs: []string{"git-bundles"}, BudgetMS: 60_000,
+		}
+	}
+	want := []plan.Case{
+		kase("IMP-002/runner/a-slug", plan.Runner, "IMP-002"),
+		kase("IMP-002/worker/a-slug", plan.Worker, "IMP-002"),
+		kase("IMP-004/runner/a-slug", plan.Runner, "IMP-004", "IMP-001"),
+		kase("IMP-004/worker/a-slug", plan.Worker, "IMP-004", "IMP-001"),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTheIndexRefusesFaultyScenarios(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*stage.Spec)
+		fault  string
+	}{
+		"slug":                {func(s *stage.Spec) { s.Slug = "A Slug" }, "lower case words"},
+		"sentence":            {func(s *stage.Spec) { s.Says = "" }, "does not say"},
+		"no requirement":      {func(s *stage.Spec) { s.Verifies = nil }, "verifies no requirement"},
+		"unknown requirement": {func(s *stage.Spec) { s.Verifies = []string{"XXX-001"} }, "no requirement XXX-001"},
+		"doubled requirement": {func(s *stage.Spec) { s.Verifies = []string{"IMP-001", "IMP-001"} }, "IMP-001 stands there twice"},
+		"no role":             {func(s *stage.Spec) { s.Roles = nil }, "no role"},
+		"unknown role":        {func(s *stage.Spec) { s.Roles = []plan.Role{"wroker"} }, `unknown role "wroker"`},
+		"doubled role":        {func(s *stage.Spec) { s.Roles = []plan.Role{plan.Runner, plan.Runner} }, "role runner stands there twice"},
+		"nothing to run":      {func(s *stage.Spec) { s.Run = nil }, "nothing to run"},
+		"budget":              {func(s *stage.Spec) { s.Budget = -1 }, "below 0"},
+	} {
+		spec := good()
+		test.change(&spec)
+		_, err := index([]stage.Spec{spec}, known)
+		if err == nil || !strings.Contains(err.Error(), test.fault) || !strings.Contains(err.Error(), "here:1") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	second := good()
+	second.Where = "there:2"
+	if _, err := index([]stage.Spec{good(), second}, known); err == nil || !strings.Contains(err.Error(), "there:2: case IMP-004/runner/a-slug is registered at here:1 already") {
+		t.Errorf("doubled case: %v", err)
+	}
+}

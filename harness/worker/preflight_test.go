@@ -1,0 +1,36 @@
+package worker
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPrivileges(t *testing.T) {
+	const all = "Name:\tx\nNoNewPrivs:\t0\nCapBnd:\t000001ffffffffff\n"
+	for name, test := range map[string]struct{ status, fault string }{
+		"everything":     {all, ""},
+		"docker":         {"NoNewPrivs:\t0\nCapBnd:\t00000000a80425fb\n", ""},
+		"no new":         {strings.Replace(all, "NoNewPrivs:\t0", "NoNewPrivs:\t1", 1), "no_new_privs is set"},
+		"nothing":        {"NoNewPrivs:\t0\nCapBnd:\t0000000000000000\n", "lacks the capability"},
+		"all but setuid": {"CapBnd:\t000001ffffffff7f\n", "lacks the capability SETUID"},
+		"no number":      {"CapBnd:\tmany\n", "read capability bounding set"},
+	} {
+		err := privileges(test.status)
+		if (err == nil) != (test.fault == "") || err != nil && !strings.Contains(err.Error(), test.fault) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestNamesOfTheEnvironment(t *testing.T) {
+	got := []string{
+		osName("NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\n"), osName("NAME=x\n"),
+		firstLine("\n Sudo version 1.9\nmore\n"), firstLine(""), lastLine("a\nb\n"), lastLine(""),
+	}
+	want := []string{"Debian GNU/Linux 13 (trixie)", "", "Sudo version 1.9", "", "b", ""}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,83 @@
+package worker
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
+
+// Ginkgo runs one suite a process, so one test has all ways in which a case can
+// end.
+func TestEveryCaseThatStartsEnds(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("the stage gives folders away: needs root")
+	}
+	var mu sync.Mutex
+	var events []journal.Event
+	write := func(e journal.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		events = append(events, e)
+	}
+	never := make(chan struct{})
+	t.Cleanup(func() { close(never) })
+	work := []task{}
+	add := func(slug string, role plan.Role, run func(*stage.Stage)) {
+		spec := stage.Spec{Slug: slug, Says: slug, Verifies: []string{"IMP-001"}, Roles: []plan.Role{role}, Budget: time.Second, Run: run}
+		work = append(work, task{spec, spec.Cases()[0]})
+	}
+	add("held", plan.Runner, func(s *stage.Stage) { s.Require("IMP-001").Equal("one", 1, 1) })
+	add("violated", plan.Runner, func(s *stage.Stage) { s.Require("IMP-001").Equal("one", 2, 1) })
+	add("panics", plan.Runner, func(*stage.Stage) { panic("oh") })
+	add("not-applicable", plan.Runner, func(s *stage.Stage) { s.NotApplicable("colour", "it has none") })
+	add("unable", plan.Worker, func(*stage.Stage) { t.Error("a case of a role that cannot be played was played") })
+	add("hangs", plan.Runner, func(*stage.Stage) { <-never })
+	add("after", plan.Runner, func(*stage.Stage) { t.Error("a case was played in a sandbox that is given up") })
+
+	pl := &player{
+		session: &stage.Session{
+			Plan: plan.Plan{Attempt: 3}, Write: write, Root: filepath.Join(t.TempDir(), "cases"), Tidy: func() error { return nil },
+		},
+		write: write, unable: map[plan.Role]string{plan.Worker: "no API"}, grace: time.Second,
+	}
+	pl.playAll(work)
+
+	mu.Lock()
+	defer mu.Unlock()
+	var got []string
+	for _, e := range events {
+		slug := e.Case[strings.LastIndexByte(e.Case, '/')+1:]
+		switch e.Kind {
+		case journal.CaseStart:
+			got = append(got, "start "+slug)
+			if e.Attempt != 3 || e.BudgetMS != 2000 {
+				t.Errorf("case-start of %s: attempt %d, budget %d ms", slug, e.Attempt, e.BudgetMS)
+			}
+		case journal.CaseEnd:
+			got = append(got, "end "+slug+" "+string(e.Observation.Outcome))
+		}
+	}
+	want := []string{
+		"start held", "end held held",
+		"start violated", "end violated violated",
+		"start panics", "end panics harness-error",
+		"start not-applicable", "end not-applicable not-applicable",
+		"start unable", "end unable could-not-run",
+		"start hangs", "end hangs harness-error",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if !strings.Contains(pl.stopped, "hangs did not come to its end") {
+		t.Errorf("stopped because of %q", pl.stopped)
+	}
+}
