@@ -3,6 +3,7 @@ package catalogue_test
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -78,8 +79,11 @@ func TestEveryCaseOfTheIndexVerifiesKnownRequirements(t *testing.T) {
 	}
 	for _, kase := range index {
 		for _, id := range kase.Verifies {
-			if _, err := c.Find(id); err != nil {
+			r, err := c.Find(id)
+			if err != nil {
 				t.Errorf("case %s: %v", kase.ID, err)
+			} else if !slices.Contains(r.Roles, kase.Role) {
+				t.Errorf("case %s: %s cannot be seen in role %s, says the catalogue", kase.ID, id, kase.Role)
 			}
 		}
 	}
