@@ -3,10 +3,9 @@ package stage
 import (
 	"encoding/hex"
 	"fmt"
-	"strings"
+	"slices"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 )
@@ -18,7 +17,7 @@ const (
 	maxOctets = 64        // leading octets of a frame
 	maxEvents = 500       // frames and requests of a case
 	maxLog    = 256 << 10 // octets of log of a case
-	minSecret = 3         // a shorter secret would tear every text apart
+	minSecret = 4         // octets; a shorter secret occurs in any text
 )
 
 // record writes the events of one case.
@@ -28,6 +27,8 @@ type record struct {
 	stamp   journal.Event // Case, Attempt, Role of every event
 
 	mu          sync.Mutex
+	redacts     *journal.Redactor
+	known       int // secrets that redacts knows
 	events, log int
 	leftEvents  int
 	leftLog     int
@@ -86,29 +87,26 @@ func (r *record) close() {
 
 // clean makes text fit for the journal: secrets replaced, valid UTF-8, bounded.
 func (r *record) clean(text string) string {
-	for _, secret := range r.secrets() {
-		if len(secret) >= minSecret {
-			text = strings.ReplaceAll(text, secret, "***")
-		}
-	}
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	if len(text) <= maxText {
-		return text
-	}
-	cut := maxText
-	for cut > 0 && !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return fmt.Sprintf("%s... (%d octets more)", text[:cut], len(text)-cut)
+	return journal.Bound(r.redactor().Text(text), maxText)
 }
 
-// octets shows the head of a frame in hexadecimal, unless a secret is in it.
+// octets shows the head of a frame in hexadecimal, secrets masked.
 func (r *record) octets(raw []byte) string {
-	head := raw[:min(len(raw), maxOctets)]
-	for _, secret := range r.secrets() {
-		if len(secret) >= minSecret && strings.Contains(string(raw[:min(len(raw), maxOctets+len(secret)-1)]), secret) {
-			return ""
+	return r.redactor().Octets(hex.EncodeToString(raw[:min(len(raw), maxOctets)]))
+}
+
+// redactor knows the secrets that there are now. Secrets only ever join, longest
+// first, so their number tells whether the last redactor is still good.
+func (r *record) redactor() *journal.Redactor {
+	secrets := slices.DeleteFunc(r.secrets(), func(secret string) bool { return len(secret) < minSecret })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.redacts == nil || r.known != len(secrets) {
+		redacts, err := journal.NewRedactor(secrets...)
+		if err != nil {
+			panic(fmt.Sprintf("stage: %v", err)) // the only fault is a short secret, and there is none
 		}
+		r.redacts, r.known = redacts, len(secrets)
 	}
-	return hex.EncodeToString(head)
+	return r.redacts
 }

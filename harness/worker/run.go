@@ -33,14 +33,14 @@ func Run(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	out := &events{out: os.NewFile(journalFD, "journal")}
+	write := recorder(os.NewFile(journalFD, "journal"))
 	pl := &player{
-		session: &stage.Session{Plan: p, Write: out.write, Root: casesRoot, Tidy: stage.RemoveFixtureFiles},
-		write:   out.write, unable: map[plan.Role]string{}, grace: cleanUpTime,
+		session: &stage.Session{Plan: p, Write: write, Root: casesRoot, Tidy: stage.RemoveFixtureFiles},
+		write:   write, unable: map[plan.Role]string{}, grace: cleanUpTime,
 	}
 	pl.prepare(ctx)
 	pl.playAll(work)
-	out.write(journal.Event{Kind: journal.SandboxEnd, Attempt: p.Attempt, Partial: pl.stopped != "", Text: pl.stopped})
+	write(journal.Event{Kind: journal.SandboxEnd, Attempt: p.Attempt, Partial: pl.stopped != "", Text: pl.stopped})
 	return 0, nil
 }
 
