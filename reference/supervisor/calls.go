@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinylib/msgp/msgp"
+
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
 
@@ -27,11 +29,16 @@ func (e *notHandled) Error() string { return "Unhandled request" }
 
 func (c caller) send(ctx context.Context, method string, path []string, query url.Values, body any) (answer, error) {
 	k := call{method: method, path: path, query: query, trace: c.trace}
-	if body != nil {
-		var err error
-		if k.body, err = json.Marshal(body); err != nil {
-			return answer{}, fmt.Errorf("encode request: %w", err)
-		}
+	var err error
+	switch b := body.(type) {
+	case nil:
+	case message.Raw: // json.Marshal would read all of it twice more
+		k.body, err = b.MarshalJSON()
+	default:
+		k.body, err = json.Marshal(body)
+	}
+	if err != nil {
+		return answer{}, fmt.Errorf("encode request: %w", err)
 	}
 	return c.client.do(ctx, k)
 }
@@ -220,11 +227,12 @@ func (c caller) xcom(ctx context.Context, body message.Body) (message.Body, erro
 			}
 		}
 		setTrue(q, "include_prior_dates", m.IncludePriorDates)
-		list, err := get[message.List[message.Raw]](ctx, c, q, at(name{m.DagID, m.RunID, m.TaskID, m.Key}, "slice")...)
+		a, err := c.send(ctx, http.MethodGet, at(name{m.DagID, m.RunID, m.TaskID, m.Key}, "slice"), q, nil)
 		if err != nil {
 			return nil, err
 		}
-		return &message.XComSequenceSliceResult{Root: *list}, nil
+		list, err := values(a.body)
+		return body2(&message.XComSequenceSliceResult{Root: list}, err)
 	case *message.SetXCom:
 		q := url.Values{}
 		setTrue(q, "dag_result", m.DagResult)
@@ -237,6 +245,29 @@ func (c caller) xcom(ctx context.Context, body message.Body) (message.Body, erro
 		return c.empty(ctx, http.MethodDelete, q, nil, at(name{m.DagID, m.RunID, m.TaskID, m.Key})...)
 	}
 	return nil, &notHandled{body.MessageType()}
+}
+
+// values reads a JSON array without looking at its elements more than once: an
+// XCom can be large.
+func values(body []byte) (message.List[message.Raw], error) {
+	var all message.Raw
+	if err := all.UnmarshalJSON(body); err != nil {
+		return nil, fmt.Errorf("read the server's answer: %w", err)
+	}
+	count, rest, err := msgp.ReadArrayHeaderBytes(all)
+	if err != nil {
+		return nil, fmt.Errorf("read the server's answer: %w", err)
+	}
+	list := make(message.List[message.Raw], 0, count) // all of it is there: it was just written
+	for range count {
+		after, err := msgp.Skip(rest)
+		if err != nil {
+			return nil, fmt.Errorf("read the server's answer: %w", err)
+		}
+		list = append(list, message.Raw(rest[:len(rest)-len(after)]))
+		rest = after
+	}
+	return list, nil
 }
 
 // setIndex sets a parameter that the server does not take below 0.

@@ -83,7 +83,7 @@ func (k *killer) inGroup(all []process, group int) []process {
 func (k *killer) kill(ctx context.Context) error {
 	deadline := time.Now().Add(killBound)
 	var failure error
-	for {
+	for !k.family.gone() {
 		alive, err := k.family.alive()
 		if err != nil {
 			return err
@@ -93,7 +93,7 @@ func (k *killer) kill(ctx context.Context) error {
 				return err
 			}
 			// The task process is waited for elsewhere; its zombie may be there still.
-			if k.family.gone() || k.onlyMain() {
+			if k.onlyMain() {
 				return nil
 			}
 		}
@@ -105,6 +105,7 @@ func (k *killer) kill(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
 }
 
 // onlyMain reports whether the only child left is the task process as a zombie.
