@@ -32,8 +32,7 @@ type Backend struct {
 	options Options
 	engine  client.APIClient
 	image   string
-	scratch string // folder that holds content
-	content string // tar with all that is in /understudy
+	content *os.File // tar with all that is in /understudy
 	facts   map[string]string
 
 	mu      sync.Mutex
@@ -116,10 +115,7 @@ func (b *Backend) Prepare(ctx context.Context, progress sandbox.Progress) (err e
 	}
 	b.image = name
 	b.facts["image"], b.facts["image-id"], b.facts["base"] = name, id, on.String()
-	if b.scratch, err = os.MkdirTemp("", "understudy-docker-"); err != nil {
-		return fmt.Errorf("docker: make a folder for what sandboxes get: %w", err)
-	}
-	b.content, err = content(b.scratch, b.options.Commands, b.options.Manifest.Dir)
+	b.content, err = content(b.options.Commands, b.options.Manifest.Dir)
 	return err
 }
 
@@ -172,11 +168,10 @@ func (b *Backend) Start(ctx context.Context, planLine []byte) (sandbox.Process, 
 // launch fills a container that was created, attaches to it, and starts it.
 func (b *Backend) launch(ctx context.Context, created testcontainers.Container) (*process, error) {
 	id := created.GetContainerID()
-	files, err := os.Open(b.content)
+	files, err := whole(b.content)
 	if err != nil {
-		return nil, fmt.Errorf("open what sandboxes get: %w", err)
+		return nil, fmt.Errorf("read what sandboxes get: %w", err)
 	}
-	defer files.Close()
 	if _, err := b.engine.CopyToContainer(ctx, id, client.CopyToContainerOptions{DestinationPath: "/", Content: files}); err != nil {
 		return nil, fmt.Errorf("copy helper commands and manifest folder: %w", err)
 	}
@@ -254,11 +249,13 @@ func (b *Backend) Close() error {
 		failed = append(failed, p.Kill())
 		p.Wait()
 	}
-	if b.scratch != "" {
-		failed = append(failed, os.RemoveAll(b.scratch))
+	if b.content != nil {
+		failed = append(failed, discard(b.content))
+		b.content = nil
 	}
 	if b.engine != nil {
 		failed = append(failed, b.engine.Close())
+		b.engine = nil
 	}
 	return errors.Join(failed...)
 }

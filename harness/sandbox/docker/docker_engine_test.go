@@ -45,7 +45,11 @@ func TestMain(m *testing.M) {
 		fmt.Println("these tests use a Docker engine: set UNDERSTUDY_ENGINE=1")
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if dir, err := helperCommands(); err == nil {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
 }
 
 // helperCommands are built once for all tests.
