@@ -183,7 +183,7 @@ func (s *Stage) templates(r *Run, worker Account) *strings.Replacer {
 	pairs := []string{
 		"{bin}", s.session.Plan.Bin, "{implementation}", s.session.Plan.Implementation,
 		"{workload}", s.workloadPath(r), "{user}", worker.Name, "{home}", worker.Home,
-		"{log_dir}", s.Path("logs"), "{bundle_root}", s.Path("bundles"), "{config}", s.ConfigPath(),
+		"{log_dir}", s.Path("logs"), "{bundle_root}", s.Path("dags"), "{config}", s.ConfigPath(),
 	}
 	if s.role == plan.Worker {
 		pairs = append(pairs, "{api_url}", s.api.url())

@@ -13,6 +13,10 @@ import (
 // path of every process that the stage starts for the implementation.
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// noAPI is the server of a runner, which has no business with it: nothing
+// listens there.
+const noAPI = "http://127.0.0.1:9/execution/"
+
 // settings are what every case sets, and then what the task sets.
 func (s *Stage) settings(task Task) map[string]string {
 	bundles, _ := json.Marshal([]any{map[string]any{ // plain data always encodes
@@ -25,6 +29,7 @@ func (s *Stage) settings(task Task) map[string]string {
 		"logging.base_log_folder":               s.Path("logs"),
 		"core.load_examples":                    "False",
 		"workers.min_heartbeat_interval":        "1",
+		"core.execution_api_server_url":         noAPI,
 	}
 	if s.role == plan.Worker {
 		all["core.execution_api_server_url"] = s.api.url()

@@ -24,6 +24,7 @@ func TestTheEnvironmentIsWholeAndNothingElse(t *testing.T) {
 	want := []string{
 		"AIRFLOW_HOME=/case/home",
 		"AIRFLOW__CORE__DEFAULT_IMPERSONATION=bob",
+		"AIRFLOW__CORE__EXECUTION_API_SERVER_URL=http://127.0.0.1:9/execution/",
 		"AIRFLOW__CORE__LOAD_EXAMPLES=False",
 		`AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=[{"classpath":"airflow.dag_processing.bundles.local.LocalDagBundle","kwargs":{"path":"/case/dags"},"name":"dags"}]`,
 		"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH=/case/bundles",
