@@ -16,58 +16,75 @@ import (
 // sandboxKinds are the words of --sandbox.
 var sandboxKinds = []string{"auto", "docker", "namespace"}
 
-// backendConfig is what both kinds of backend need.
+// kind is a kind of sandbox. possible answers quickly whether this machine offers it; make
+// takes the folder of the helper commands.
+type kind struct {
+	name     string
+	possible func(context.Context) error
+	make     func(bin string) sandbox.Backend
+}
+
+// backendConfig is what both kinds need to know.
 type backendConfig struct {
-	runID, bin, cache string
-	manifest          implementation.Manifest
-	buildLog          io.Writer // gets what "docker build" prints
+	runID, cache string
+	manifest     implementation.Manifest
+	buildLog     io.Writer // gets what "docker build" prints
 }
 
-// candidate is a kind of sandbox that may be possible here.
-type candidate struct {
-	sandbox.Backend
-	possible func(context.Context) error // answers quickly
+// kinds lists the kinds of sandbox that a word of --sandbox stands for, the preferred one first.
+func kinds(word string, c backendConfig) ([]kind, error) {
+	inDocker := func(bin string) *docker.Backend {
+		return docker.New(docker.Options{RunID: c.runID, Commands: bin, Manifest: c.manifest, Log: c.buildLog})
+	}
+	all := []kind{
+		{"docker", inDocker("").Obtainable, func(bin string) sandbox.Backend { return inDocker(bin) }},
+		{"namespace", func(context.Context) error { return namespace.Available() }, func(bin string) sandbox.Backend {
+			return namespace.New(namespace.Config{Bin: bin, Manifest: c.manifest, Cache: c.cache})
+		}},
+	}
+	if word == "auto" {
+		return all, nil
+	}
+	for _, k := range all {
+		if k.name == word {
+			return []kind{k}, nil
+		}
+	}
+	return nil, usage("--sandbox %s: use %s", word, strings.Join(sandboxKinds, ", "))
 }
 
-// candidates lists the backends that a kind stands for, the preferred one first.
-func candidates(kind string, c backendConfig) ([]candidate, error) {
-	inDocker := docker.New(docker.Options{RunID: c.runID, Commands: c.bin, Manifest: c.manifest, Log: c.buildLog})
-	inNamespace := namespace.New(namespace.Config{Bin: c.bin, Manifest: c.manifest, Cache: c.cache})
-	all := map[string]candidate{
-		"docker":    {inDocker, inDocker.Obtainable},
-		"namespace": {inNamespace, func(context.Context) error { return namespace.Available() }},
-	}
-	if kind == "auto" {
-		return []candidate{all["docker"], all["namespace"]}, nil
-	}
-	if one, known := all[kind]; known {
-		return []candidate{one}, nil
-	}
-	return nil, usage("--sandbox %s: use %s", kind, strings.Join(sandboxKinds, ", "))
-}
-
-// prepare returns the first of the candidates that is possible, prepared. When there is none, the error
-// lists what was tried, and how to get each.
-func prepare(ctx context.Context, all []candidate, progress sandbox.Progress) (sandbox.Backend, error) {
+// openBackend returns the first of the kinds that can be had, prepared. provide is called once a kind
+// seems possible, since compiling may take minutes. When none can be had, the error lists what was tried and how to get each.
+func openBackend(ctx context.Context, all []kind, provide func() (bin string, err error), progress sandbox.Progress) (sandbox.Backend, error) {
 	var tried []error
-	for i, c := range all {
-		err := c.possible(ctx)
+	var bin string
+	for i, k := range all {
+		b, err := func() (sandbox.Backend, error) {
+			if err := k.possible(ctx); err != nil {
+				return nil, err
+			}
+			if bin == "" {
+				var err error
+				if bin, err = provide(); err != nil {
+					return nil, err
+				}
+			}
+			b := k.make(bin)
+			if err := b.Prepare(ctx, progress); err != nil {
+				return nil, errors.Join(err, b.Close())
+			}
+			return b, nil
+		}()
 		if err == nil {
-			err = c.Prepare(ctx, progress)
+			return b, nil
 		}
-		if err == nil {
-			return c.Backend, nil
-		}
-		err = errors.Join(err, c.Close())
-		// An image or layer that cannot be had leaves the next kind of sandbox, if there is one.
-		last := i == len(all)-1
-		missing := errors.Is(err, sandbox.ErrUnavailable)
-		unmade := errors.Is(err, sandbox.ErrProvision) || errors.Is(err, docker.ErrBuild)
-		if ctx.Err() != nil || !missing && !unmade {
+		// What cannot be had or made leaves the next kind, if there is one.
+		elsewhere := errors.Is(err, sandbox.ErrUnavailable) || errors.Is(err, sandbox.ErrProvision) || errors.Is(err, docker.ErrBuild)
+		if ctx.Err() != nil || !elsewhere {
 			return nil, err
 		}
-		if !last {
-			progress(fmt.Sprintf("no %s sandbox: %s", c.Name(), firstLine(err.Error())))
+		if i < len(all)-1 && !errors.Is(err, sandbox.ErrUnavailable) {
+			progress(fmt.Sprintf("no %s sandbox: %s", k.name, firstLine(err.Error())))
 		}
 		tried = append(tried, err)
 	}

@@ -116,18 +116,12 @@ func (f runFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	id := runID()
-	config := backendConfig{runID: id, cache: p.cache, manifest: p.manifest}
-	if _, err := candidates(f.sandbox, config); err != nil {
-		return err // before the helper commands are compiled
-	}
 	ctx, stop := interruptible(cmd.Context())
 	defer stop()
+	id := runID()
 	progress := func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), "· "+text) }
-	if config.bin, err = commands.Provide(ctx, p.cache, progress); err != nil {
-		return interruptedOr(ctx, err)
-	}
-	backend, err := f.open(ctx, config, progress)
+	provide := func() (string, error) { return commands.Provide(ctx, p.cache, progress) }
+	backend, err := f.open(ctx, p, id, provide, progress)
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
@@ -135,19 +129,19 @@ func (f runFlags) run(cmd *cobra.Command) error {
 	return f.play(ctx, cmd, p, backend, f.identity(p, id, backend))
 }
 
-// open prepares a sandbox of the wanted kind. What "docker build" prints goes to a file in the cache, which a failure names.
-func (f runFlags) open(ctx context.Context, config backendConfig, progress sandbox.Progress) (sandbox.Backend, error) {
-	log, err := os.Create(filepath.Join(config.cache, "docker-build.log"))
+// open prepares sandboxes of the wanted kind; provide returns the folder of the helper commands, when they are needed.
+// What "docker build" prints goes to a file in the cache, which a failure names.
+func (f runFlags) open(ctx context.Context, p planned, id string, provide func() (string, error), progress sandbox.Progress) (sandbox.Backend, error) {
+	log, err := os.Create(filepath.Join(p.cache, "docker-build.log"))
 	if err != nil {
 		return nil, fmt.Errorf("open the log of image builds: %w", err)
 	}
 	defer log.Close()
-	config.buildLog = log
-	backends, err := candidates(f.sandbox, config)
+	wanted, err := kinds(f.sandbox, backendConfig{runID: id, cache: p.cache, manifest: p.manifest, buildLog: log})
 	if err != nil {
 		return nil, err
 	}
-	backend, err := prepare(ctx, backends, progress)
+	backend, err := openBackend(ctx, wanted, provide, progress)
 	if errors.Is(err, docker.ErrBuild) {
 		err = fmt.Errorf("%w\nwhole log: %s", err, log.Name())
 	}

@@ -134,7 +134,11 @@ func Build(ctx context.Context, checkout, dest, overlay string, progress sandbox
 	}
 	var compiled atomic.Int64
 	stop := tick(func() {
-		progress(fmt.Sprintf("compiling the helper commands: %d packages so far (the first time takes minutes)", compiled.Load()))
+		text := "building the helper commands"
+		if n := compiled.Load(); n > 0 {
+			text = fmt.Sprintf("%s: %d packages compiled (the first time takes minutes)", text, n)
+		}
+		progress(text)
 	})
 	messages := read(stderr, &compiled)
 	err = cmd.Wait()
