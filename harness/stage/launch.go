@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/world"
 )
@@ -233,9 +234,29 @@ func (r *Run) begin(cmd *exec.Cmd, ends ...*os.File) error {
 		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok {
 			r.status = status
 		}
-		close(r.ended)
+		r.finish()
 	}()
 	return nil
+}
+
+// finish notes the end of the process and tells everybody who waits for it. How
+// it ended is known by now.
+func (r *Run) finish() {
+	r.stage.record.put(journal.Event{Kind: journal.Step, Run: r.label, Who: "implementation", Text: r.outcome(true)})
+	close(r.ended)
+}
+
+// outcome says how the process ended, if it has.
+func (r *Run) outcome(ended bool) string {
+	switch {
+	case !ended:
+		return fmt.Sprintf("process %d still lives", r.root.PID)
+	case r.unknown:
+		return fmt.Sprintf("process %d ended", r.root.PID)
+	case r.status.Signaled():
+		return fmt.Sprintf("process %d was ended by %s", r.root.PID, signalName(r.status.Signal()))
+	}
+	return fmt.Sprintf("process %d ended with exit code %d", r.root.PID, r.status.ExitStatus())
 }
 
 // lookPath finds a command in the path that the implementation gets, not in the

@@ -95,6 +95,9 @@ func TestAProcessIsReadAsTheKernelShowsIt(t *testing.T) {
 			t.Errorf("groups: %s", diff)
 		}
 	}
+	if age := time.Since(p.started()); age < 0 || age > 10*time.Second {
+		t.Errorf("it began %v ago", age)
+	}
 	if mask, err := p.Umask(); err != nil || mask != 0o027 {
 		t.Errorf("umask %o, %v", mask, err)
 	}
@@ -145,7 +148,8 @@ func TestAProcessThatEndedIsNotAlive(t *testing.T) {
 }
 
 func TestTheWatchSeesDescendantsAndOrphans(t *testing.T) {
-	w, err := newWatch(map[int]string{os.Getuid(): "me"})
+	noticed := map[string]int{}
+	w, err := newWatch(map[int]string{os.Getuid(): "me"}, func(_ *Run, p Process) { noticed[p.Command]++ })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,6 +180,11 @@ func TestTheWatchSeesDescendantsAndOrphans(t *testing.T) {
 			t.Error("a helper of the stage counts as a process of the run")
 		}
 	}
+	w.mu.Lock()
+	if noticed["sleep 61"] == 0 {
+		t.Errorf("noticed: %v", noticed)
+	}
+	w.mu.Unlock()
 	if len(w.of(r)) > 0 && w.of(r)[0].PID != first.PID {
 		t.Errorf("the oldest process is %v", w.of(r)[0])
 	}

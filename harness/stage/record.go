@@ -15,7 +15,7 @@ import (
 const (
 	maxText   = 4 << 10   // octets of any text
 	maxOctets = 64        // leading octets of a frame
-	maxEvents = 500       // frames and requests of a case
+	maxEvents = 500       // frames and requests of a case; sights of processes
 	maxLog    = 256 << 10 // octets of log of a case
 	minSecret = 4         // octets; a shorter secret occurs in any text
 )
@@ -26,12 +26,12 @@ type record struct {
 	secrets func() []string
 	stamp   journal.Event // Case, Attempt, Role of every event
 
-	mu          sync.Mutex
-	redacts     *journal.Redactor
-	known       int // secrets that redacts knows
-	events, log int
-	leftEvents  int
-	leftLog     int
+	mu      sync.Mutex
+	redacts *journal.Redactor
+	known   int // secrets that redacts knows
+
+	events, processes, log             int // so far
+	leftEvents, leftProcesses, leftLog int // of them not written
 }
 
 func (r *record) put(e journal.Event) {
@@ -61,6 +61,25 @@ func (r *record) exchange(e journal.Event) {
 	}
 }
 
+// process writes what was seen of one process, unless the case had too many; r
+// may be nil.
+func (r *record) process(run *Run, p *journal.Proc) {
+	e := journal.Event{Kind: journal.Process, Proc: p}
+	if run != nil {
+		e.Run = run.label
+	}
+	r.mu.Lock()
+	r.processes++
+	keep := r.processes <= maxEvents
+	if !keep {
+		r.leftProcesses++
+	}
+	r.mu.Unlock()
+	if keep {
+		r.put(e)
+	}
+}
+
 // lines writes whole lines of a channel, unless the case had too much log.
 func (r *record) lines(run, channel, text string) {
 	r.mu.Lock()
@@ -78,10 +97,10 @@ func (r *record) lines(run, channel, text string) {
 // close says once what was left out.
 func (r *record) close() {
 	r.mu.Lock()
-	events, log := r.leftEvents, r.leftLog
+	events, processes, log := r.leftEvents, r.leftProcesses, r.leftLog
 	r.mu.Unlock()
-	if events+log > 0 {
-		r.step("stage", fmt.Sprintf("left out of the journal: %d frames and requests, %d octets of log", events, log))
+	if events+processes+log > 0 {
+		r.step("stage", fmt.Sprintf("left out of the journal: %d frames and requests, %d sights of processes, %d octets of log", events, processes, log))
 	}
 }
 

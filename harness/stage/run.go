@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/world"
 )
@@ -116,10 +115,10 @@ func (r *Run) At(name string) Process {
 		s.violated(s.first(), "no process stands at the barrier", awaited+", holding its FIFO open", err.Error())
 	}
 	s.watch.poll()
-	s.record.put(journal.Event{Kind: journal.Process, Run: r.label, Proc: holder.event("at barrier " + name)})
+	s.record.process(r, holder.event("at barrier "+name))
 	for _, p := range s.watch.of(r) {
 		if p.PID != holder.PID && p.Alive() {
-			s.record.put(journal.Event{Kind: journal.Process, Run: r.label, Proc: p.event("alive while the task is at barrier " + name)})
+			s.record.process(r, p.event("alive while the task is at barrier "+name))
 		}
 	}
 	return holder
@@ -291,16 +290,7 @@ func (r *Run) Processes() []Process {
 // saw says in a few lines where the run stands: for a violation's "actual".
 func (r *Run) saw() string {
 	var text strings.Builder
-	switch {
-	case !r.Ended():
-		fmt.Fprintf(&text, "process %d still lives", r.root.PID)
-	case r.unknown:
-		fmt.Fprintf(&text, "process %d has ended", r.root.PID)
-	case r.status.Signaled():
-		fmt.Fprintf(&text, "process %d was ended by %s", r.root.PID, signalName(r.status.Signal()))
-	default:
-		fmt.Fprintf(&text, "exit code %d", r.status.ExitStatus())
-	}
+	text.WriteString(r.outcome(r.Ended()))
 	var states []string
 	for _, t := range r.terminals() {
 		states = append(states, t.Type+"("+t.State+")")

@@ -333,5 +333,5 @@ func (r *Run) followStandIn(pidfd int, told *os.File) {
 		}
 	}
 	_ = r.parent.Wait() // that it was killed is no error
-	close(r.ended)
+	r.finish()
 }

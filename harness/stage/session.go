@@ -129,7 +129,7 @@ func (s *Stage) furnish() error {
 	if s.mounted, err = mounts(); err != nil {
 		return err
 	}
-	s.watch, err = newWatch(fixtureUIDs())
+	s.watch, err = newWatch(fixtureUIDs(), func(r *Run, p Process) { s.record.process(r, p.event("")) })
 	return err
 }
 
@@ -200,16 +200,13 @@ func waitFor(done <-chan struct{}, otherwise string) error {
 // journalProcesses writes what is known of every process of the case.
 func (s *Stage) journalProcesses(runs []*Run) {
 	for _, r := range append(runs, nil) {
-		label := ""
-		if r != nil {
-			label = r.label
-		}
 		for _, p := range s.watch.of(r) {
-			note := "ended"
+			event := p.event("ended")
+			event.Seen = s.watch.lastSeen(p)
 			if p.Alive() {
-				note = "left over: alive at the end of the scenario"
+				event = p.event("left over: alive at the end of the scenario")
 			}
-			s.record.put(journal.Event{Kind: journal.Process, Run: label, Proc: p.event(note)})
+			s.record.process(r, event)
 		}
 	}
 }

@@ -203,8 +203,15 @@ func TestAtABarrierTheProcessIsThatOfTheWorkerAccount(t *testing.T) {
 		check.Equal("alive afterwards", p.Alive(), false)
 	}})
 	th.require(t, o, journal.Held)
-	if at := th.kinds(journal.Process); len(at) == 0 || at[0].Proc.Note != "at barrier here" {
-		t.Errorf("processes are journalled as %+v", at)
+	var notes []string
+	for _, e := range th.kinds(journal.Process) {
+		notes = append(notes, e.Proc.Note)
+		if e.Run != "plain" || e.Proc.Started.IsZero() || (e.Proc.Note == "ended") == e.Proc.Seen.IsZero() {
+			t.Errorf("a process is journalled as %+v", e.Proc)
+		}
+	}
+	if diff := cmp.Diff([]string{"", "at barrier here", "at barrier there", "ended"}, notes); diff != "" {
+		t.Errorf("notes: %s", diff)
 	}
 }
 
@@ -239,7 +246,7 @@ func TestViolationsSayWhatWasExpectedAndSeen(t *testing.T) {
 	}{
 		"success that fails": {
 			func(s *Stage) { s.Start(Task{Name: "my run", Verbs: Verbs(Exit(3))}).Succeeds() },
-			"my run succeeds", "exit code 3; terminal messages: none",
+			"my run succeeds", "ended with exit code 3; terminal messages: none",
 		},
 		"failure that succeeds": {
 			func(s *Stage) { s.Start(Task{}).Fails() },

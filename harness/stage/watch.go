@@ -18,9 +18,10 @@ const watchEvery = 20 * time.Millisecond
 // the process that was started, and processes of a fixture user that appeared
 // during the case and have lost their parents.
 type watch struct {
-	self   Process           // the stage
-	uids   map[int]string    // fixture users by uid
-	before map[identity]bool // what ran before the case
+	notice func(run *Run, p Process) // called for each new process and each change of its uids
+	self   Process                   // the stage
+	uids   map[int]string            // fixture users by uid
+	before map[identity]bool         // what ran before the case
 
 	mu   sync.Mutex
 	runs []*Run
@@ -32,13 +33,14 @@ type watch struct {
 
 // sighting is what is known of one process.
 type sighting struct {
-	process Process // as it was seen last
-	run     *Run    // nil: of the case, but of no run in particular
-	standIn bool    // parent of a runner: the stage's own
+	process Process // as it was seen alive last
+	at      time.Time
+	run     *Run // nil: of the case, but of no run in particular
+	standIn bool // parent of a runner: the stage's own
 }
 
 // newWatch starts to watch. What runs already does not belong to the case.
-func newWatch(uids map[int]string) (*watch, error) {
+func newWatch(uids map[int]string, notice func(*Run, Process)) (*watch, error) {
 	all, err := processes()
 	if err != nil {
 		return nil, err
@@ -47,7 +49,7 @@ func newWatch(uids map[int]string) (*watch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at the stage itself: %w", err)
 	}
-	w := &watch{self: self, uids: uids, before: map[identity]bool{}, seen: map[identity]*sighting{}, stop: make(chan struct{}), stopped: make(chan struct{})}
+	w := &watch{notice: notice, self: self, uids: uids, before: map[identity]bool{}, seen: map[identity]*sighting{}, stop: make(chan struct{}), stopped: make(chan struct{})}
 	for _, p := range all {
 		w.before[p.identity()] = true
 	}
@@ -80,7 +82,8 @@ func (w *watch) add(r *Run, root Process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.runs = append(w.runs, r)
-	w.seen[root.identity()] = &sighting{process: root, run: r}
+	w.seen[root.identity()] = &sighting{process: root, at: time.Now(), run: r}
+	w.notice(r, root)
 }
 
 // addParent knows the stand-in parent of a runner, which belongs to no run.
@@ -114,16 +117,26 @@ func byStart(list []Process) []Process {
 func (w *watch) sight(p Process, all map[int]Process) {
 	id := p.identity()
 	if old := w.seen[id]; old != nil {
-		if !p.zombie() { // a zombie has lost its command line and groups
-			old.process = p
-		}
-		if old.run == nil && !old.standIn { // it was seen before its run was known
-			old.run, _ = w.owner(p, all)
-		}
+		w.sightAgain(old, p, all)
 		return
 	}
 	if run, ours := w.owner(p, all); ours {
-		w.seen[id] = &sighting{process: p, run: run}
+		w.seen[id] = &sighting{process: p, at: time.Now(), run: run}
+		w.notice(run, p)
+	}
+}
+
+func (w *watch) sightAgain(old *sighting, p Process, all map[int]Process) {
+	if p.zombie() {
+		return // it has lost its command line and groups
+	}
+	changed := old.process.UIDs != p.UIDs
+	old.process, old.at = p, time.Now()
+	if old.run == nil && !old.standIn { // it was seen before its run was known
+		old.run, _ = w.owner(p, all)
+	}
+	if changed {
+		w.notice(old.run, p)
 	}
 }
 
@@ -168,6 +181,16 @@ func (w *watch) of(r *Run) []Process {
 		}
 	}
 	return byStart(found)
+}
+
+// lastSeen is when the process was seen alive last.
+func (w *watch) lastSeen(p Process) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s := w.seen[p.identity()]; s != nil {
+		return s.at.UTC()
+	}
+	return time.Time{}
 }
 
 // knows reports whether the process was ever seen to belong to the case.
