@@ -67,7 +67,7 @@ var _ = stage.Scenario(stage.Spec{
 		}
 		for _, run := range runs {
 			run.End()
-			s.Require("LIFE-009").Empty("states sent of a task that the server stopped", run.States()...)
+			s.Require("LIFE-009").Empty("state calls for a task that the server stopped", run.StateCalls()...)
 		}
 	},
 })
