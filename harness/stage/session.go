@@ -173,10 +173,7 @@ func (s *Stage) cleanUp() (dirty []string) {
 	for _, undo := range s.undo {
 		errs = append(errs, undo())
 	}
-	if s.mounted != nil {
-		errs = append(errs, s.mountsLeft())
-	}
-	errs = append(errs, os.RemoveAll(s.dir), s.session.Tidy())
+	errs = append(errs, s.removeFolder(), s.session.Tidy())
 	for _, err := range errs {
 		if err != nil {
 			dirty = append(dirty, err.Error())
@@ -226,15 +223,16 @@ func mounts() (map[string]bool, error) {
 	return points, nil
 }
 
-// mountsLeft names the mounts that the case made and did not undo.
-func (s *Stage) mountsLeft() error {
+// removeFolder removes the folder of the case, unless mounts are left: what is
+// mounted may not be the case's to remove.
+func (s *Stage) removeFolder() error {
 	now, err := mounts()
 	if err != nil {
 		return err
 	}
 	maps.DeleteFunc(now, func(point string, _ bool) bool { return s.mounted[point] })
-	if len(now) > 0 {
+	if s.mounted != nil && len(now) > 0 {
 		return fmt.Errorf("mounts are left: %s", strings.Join(slices.Sorted(maps.Keys(now)), ", "))
 	}
-	return nil
+	return os.RemoveAll(s.dir)
 }
