@@ -85,12 +85,6 @@ func (s *Stage) Sudoers(text string) {
 	}
 }
 
-// Hide takes a file out of the way for the time of the case.
-func (s *Stage) Hide(path string) {
-	s.restore(path)
-	s.must(os.Remove(path))
-}
-
 // restore remembers a file, so that clean-up puts it back as it was.
 func (s *Stage) restore(path string) {
 	info, err := os.Lstat(path)

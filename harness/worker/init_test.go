@@ -43,12 +43,11 @@ func TestMain(m *testing.M) {
 }
 
 type started struct {
-	cmd            *exec.Cmd
-	stdin          io.WriteCloser
-	journal        *bufio.Reader
-	stderr         strings.Builder
-	ended          chan error
-	diagnosticsEnd chan struct{}
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	journal *bufio.Reader
+	stderr  strings.Builder
+	ended   chan error
 }
 
 // startInit starts init as first process of a pid namespace, as in a sandbox.
