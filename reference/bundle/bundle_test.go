@@ -131,6 +131,12 @@ func TestStorageOfOthersIsRefused(t *testing.T) {
 		"writable by all": {func(root string) error {
 			return errors.Join(os.Mkdir(root, 0o755), os.Chmod(root, 0o777))
 		}, "can be written by everybody"},
+		"foreign parent": {func(root string) error {
+			return os.Chown(filepath.Dir(root), 54321, 0)
+		}, "above the bundle storage, belongs to uid 54321"},
+		"parent writable by all": {func(root string) error {
+			return os.Chmod(filepath.Dir(root), 0o777)
+		}, "above the bundle storage, can be written by everybody"},
 		"link in it": {func(root string) error {
 			return errors.Join(os.Mkdir(root, 0o755), os.Symlink("/tmp", filepath.Join(root, "dags")))
 		}, "not a directory"},

@@ -20,8 +20,8 @@ const lockPoll = 20 * time.Millisecond
 type store struct{ dir string }
 
 // openStore makes and checks the directories of a bundle. Each belongs to this
-// process's user or to root, and none can be written by everybody: whoever can
-// write there can put code into tasks of other users.
+// process's user or to root, as do those above, and none can be written by
+// everybody: whoever can write there can put code into tasks of other users.
 func openStore(root, name string) (*store, error) {
 	if !filepath.IsAbs(root) {
 		return nil, fmt.Errorf("bundle storage %q is not an absolute path", root)
@@ -33,6 +33,11 @@ func openStore(root, name string) (*store, error) {
 	s := &store{filepath.Join(root, encoded)}
 	if err := makeParents(root); err != nil {
 		return nil, err
+	}
+	for _, parent := range elements(filepath.Dir(root)) {
+		if err := checkParent(parent); err != nil {
+			return nil, err
+		}
 	}
 	for _, d := range []struct {
 		path string
@@ -85,6 +90,23 @@ func mkdir(path string, mode fs.FileMode) error {
 	}
 	if err != nil {
 		return fmt.Errorf("make bundle storage: %w", err)
+	}
+	return nil
+}
+
+// checkParent refuses a directory in which somebody else could put another
+// storage in the place of this one. A symbolic link counts as what it leads to.
+func checkParent(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("look above bundle storage: %w", err)
+	}
+	if owner := info.Sys().(*syscall.Stat_t).Uid; owner != 0 && int(owner) != os.Geteuid() {
+		return fmt.Errorf("%s, above the bundle storage, belongs to uid %d, not to root or this supervisor's uid %d: "+
+			"choose another directory as [dag_processor] dag_bundle_storage_path", path, owner, os.Geteuid())
+	}
+	if info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		return fmt.Errorf("%s, above the bundle storage, can be written by everybody (mode %04o): remove that permission", path, info.Mode().Perm())
 	}
 	return nil
 }

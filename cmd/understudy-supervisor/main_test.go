@@ -1,0 +1,43 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestArguments(t *testing.T) {
+	dir := t.TempDir()
+	runner := filepath.Join(dir, "runner")
+	if err := os.WriteFile(runner, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args           []string
+		code           int
+		stdout, stderr string
+	}{
+		{nil, 2, "", "run --workload FILE"},
+		{[]string{"--help"}, 0, "export AIRFLOW__CORE__EXECUTION_API_SERVER_URL", ""},
+		{[]string{"run", "--help"}, 0, "understudy-supervisor run --workload task.json", ""},
+		{[]string{"version"}, 0, "understudy-supervisor ", ""},
+		{[]string{"serve"}, 2, "", `unknown command "serve"`},
+		{[]string{"run"}, 2, "", "--workload FILE is missing"},
+		{[]string{"run", "--speed", "9"}, 2, "", "-speed"},
+		{[]string{"run", "--workload", "w", "x"}, 2, "", `unexpected argument "x"`},
+		{[]string{"run", "--workload", "w", "--runner", dir + "/none"}, 2, "", "name it by --runner PATH"},
+		{[]string{"run", "--workload", "w", "--runner", runner}, 2, "", "is no executable file"},
+		{[]string{"run", "--workload", "w", "--runner", dir}, 2, "", "is no executable file"},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(c.args, &stdout, &stderr)
+		if code != c.code || !strings.Contains(stdout.String(), c.stdout) || !strings.Contains(stderr.String(), c.stderr) {
+			t.Errorf("%q: code %d\n%s%s", c.args, code, &stdout, &stderr)
+		}
+		if c.code == 2 && !strings.Contains(stderr.String(), "--help") || c.code == 0 && stderr.Len() > 0 {
+			t.Errorf("%q: %s", c.args, &stderr)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package bundle
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+func TestFailingUpstreamIsTriedTwiceForAll(t *testing.T) {
+	u := newUpstream(t)
+	id := u.commit("refs/heads/main", file{name: "a", text: strings.Repeat("content ", 1000)})
+	for name, fail := range map[string]func(bool){
+		"refused":   func(on bool) { u.refuse.Store(on) },
+		"half sent": func(on bool) { u.cut.Store(map[bool]int64{true: 400}[on]) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := preparer(t)
+			fail(true)
+			texts := map[string]int{}
+			var mu sync.Mutex
+			var all sync.WaitGroup
+			ready := make(chan struct{})
+			// The lock is held until everybody has asked.
+			s, err := openStore(p.Root, "dags")
+			if err != nil {
+				t.Fatal(err)
+			}
+			unlock, err := s.lock(t.Context(), time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 8 {
+				all.Add(1)
+				go func() {
+					defer all.Done()
+					ready <- struct{}{}
+					_, err := p.Prepare(t.Context(), u.definition(), id)
+					mu.Lock()
+					defer mu.Unlock()
+					texts[fmt.Sprint(err)]++
+				}()
+			}
+			for range 8 {
+				<-ready
+			}
+			time.Sleep(50 * time.Millisecond) // lets them reach the lock; were one late, it would only connect once more
+			unlock()
+			all.Wait()
+			if len(texts) != 1 || !strings.Contains(fmt.Sprint(texts), "fetch all branches and tags of "+u.url) {
+				t.Errorf("errors: %v", texts)
+			}
+			if n := u.seen(); n != 2 {
+				t.Errorf("%d connections, want 2", n)
+			}
+			fail(false)
+			if _, err := p.Prepare(t.Context(), u.definition(), id); err != nil {
+				t.Errorf("after the failure: %v", err)
+			}
+			u.seen()
+		})
+	}
+}
+
+func TestSilentUpstreamEndsWithTheTimeout(t *testing.T) {
+	u := newUpstream(t)
+	u.commit("refs/heads/main", file{name: "a", text: "A"})
+	u.cut.Store(1) // then nothing: the proxy closes only when both sides are done
+	p := preparer(t)
+	p.Timeout = 300 * time.Millisecond
+	start := time.Now()
+	if _, err := p.Prepare(t.Context(), u.definition(), ""); err == nil {
+		t.Error("prepared from a silent server")
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("took %v", d)
+	}
+}
+
+func TestInterruptedOrDamagedStateIsRepaired(t *testing.T) {
+	u := newUpstream(t)
+	first := u.commit("refs/heads/main", file{name: "a", text: "1"}, file{name: "d", sub: []file{{name: "f", text: "F"}}})
+	mirror := func(p *Preparer) string { return filepath.Join(p.Root, "dags", "mirror.git") }
+	for name, hurt := range map[string]func(t *testing.T, p *Preparer){
+		"mirror half made": func(t *testing.T, p *Preparer) {
+			must(t, os.RemoveAll(mirror(p)))
+			must(t, os.Mkdir(mirror(p), 0o700))
+		},
+		"staging left behind": func(t *testing.T, p *Preparer) {
+			dir := filepath.Join(p.Root, "dags", "staging", "x", "y")
+			must(t, os.MkdirAll(dir, 0o700))
+			must(t, os.WriteFile(filepath.Join(dir, "f"), nil, 0o444))
+			must(t, os.Chmod(dir, 0o555))
+		},
+		"objects gone": func(t *testing.T, p *Preparer) {
+			must(t, os.RemoveAll(filepath.Join(mirror(p), "objects")))
+		},
+		"pack overwritten": func(t *testing.T, p *Preparer) {
+			packs, err := filepath.Glob(filepath.Join(mirror(p), "objects", "pack", "*.pack"))
+			if err != nil || len(packs) == 0 {
+				t.Fatal(packs, err)
+			}
+			for _, pack := range packs {
+				info, err := os.Stat(pack)
+				must(t, err)
+				must(t, os.Chmod(pack, 0o600))
+				must(t, os.WriteFile(pack, bytes.Repeat([]byte{0x55}, int(info.Size())), 0o600))
+			}
+		},
+		"index truncated": func(t *testing.T, p *Preparer) {
+			indexes, err := filepath.Glob(filepath.Join(mirror(p), "objects", "pack", "*.idx"))
+			if err != nil || len(indexes) == 0 {
+				t.Fatal(indexes, err)
+			}
+			must(t, os.Chmod(indexes[0], 0o600))
+			must(t, os.Truncate(indexes[0], 10))
+		},
+		"reference garbled": func(t *testing.T, p *Preparer) {
+			must(t, os.WriteFile(filepath.Join(mirror(p), "refs", "heads", "main"), []byte("garbage\n"), 0o600))
+		},
+		"record garbled": func(t *testing.T, p *Preparer) {
+			must(t, os.WriteFile(filepath.Join(p.Root, "dags", "fetched.json"), []byte("{"), 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := preparer(t)
+			if _, err := p.Prepare(t.Context(), u.definition(), ""); err != nil {
+				t.Fatal(err)
+			}
+			hurt(t, p)
+			second := u.commit("refs/heads/main", file{name: "a", text: name})
+			for _, id := range []string{second, ""} {
+				tree, err := p.Prepare(t.Context(), u.definition(), id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := listing(t, tree.Path); !strings.Contains(got, "a "+name+"\n") {
+					t.Errorf("tree:\n%s", got)
+				}
+			}
+			must(t, u.repo.Storer.SetReference(plumbing.NewHashReference("refs/heads/main", plumbing.NewHash(first))))
+			u.seen()
+		})
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
