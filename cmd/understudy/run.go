@@ -63,7 +63,7 @@ cache.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.implementation, "implementation", images.Reference, "manifest, its folder, or the name of a built-in implementation")
 	flags.StringVar(&f.sandbox, "sandbox", "auto", "auto, docker or namespace")
-	flags.IntVar(&f.procs, "procs", defaultProcs(), "sandboxes at the same time")
+	flags.IntVar(&f.procs, "procs", 0, "sandboxes at the same time; 0 is one a CPU, at most 4")
 	flags.IntVar(&f.repeat, "repeat", 1, "play every case so many times; verdicts that differ are flaky")
 	flags.StringVar(&f.expect, "expect", "", "list of known deviations in place of the manifest's")
 	flags.BoolVar(&f.keepEvidence, "keep-evidence", false, "keep the diagnostics of every sandbox in --out, not only of those that failed")
@@ -72,7 +72,13 @@ cache.`,
 	return cmd
 }
 
-func defaultProcs() int { return max(1, min(4, runtime.NumCPU())) }
+// procs resolves --procs.
+func procs(wanted int) int {
+	if wanted == 0 {
+		return max(1, min(4, runtime.NumCPU()))
+	}
+	return wanted
+}
 
 // planned is everything that is settled before a sandbox starts.
 type planned struct {
@@ -86,8 +92,8 @@ type planned struct {
 }
 
 func (f runFlags) plan() (p planned, err error) {
-	if f.procs < 1 || f.repeat < 1 {
-		return p, usage("--procs and --repeat must be at least 1")
+	if f.procs < 0 || f.repeat < 1 {
+		return p, usage("--procs must be at least 0, and --repeat at least 1")
 	}
 	if p.cache, err = cacheFolder(); err != nil {
 		return p, err
@@ -171,7 +177,7 @@ func (f runFlags) play(ctx context.Context, cmd *cobra.Command, p planned, backe
 	defer record.close()
 	screen := newConsole(cmd.OutOrStdout(), p.suite, p.known)
 	played := run.Run(ctx, run.Options{
-		Backend: backend, Manifest: p.manifest, Cases: p.cases, Procs: f.procs, Repeat: f.repeat,
+		Backend: backend, Manifest: p.manifest, Cases: p.cases, Procs: procs(f.procs), Repeat: f.repeat,
 		KeepEvidence: f.keepEvidence, Identity: who, Journal: record.journal, Watch: screen.Event,
 		Diagnose: func(number int, text string, abnormal bool) {
 			if abnormal || f.keepEvidence {

@@ -50,7 +50,7 @@ longer applies, or a case ended otherwise.`,
 		},
 	}
 	cmd.Flags().StringVar(&f.sandbox, "sandbox", "namespace", "auto, docker or namespace")
-	cmd.Flags().IntVar(&f.procs, "procs", defaultProcs(), "sandboxes at the same time")
+	cmd.Flags().IntVar(&f.procs, "procs", procs(0), "sandboxes at the same time")
 	cmd.Flags().StringVar(&f.out, "out", "report/selftest", "folder for the reports")
 	complete(cmd, "sandbox", sandboxKinds)
 	return cmd
