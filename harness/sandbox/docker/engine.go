@@ -37,8 +37,8 @@ var configure = sync.OnceValue(func() error {
 
 // Available returns nil when an engine answers within two seconds, otherwise an
 // error that wraps sandbox.ErrUnavailable and says what to do. Which engine is
-// asked is decided by DOCKER_HOST, the default socket and ~/.testcontainers.properties;
-// testcontainers remembers the first answer, also that there is none.
+// asked is decided by DOCKER_HOST, else by the default socket and ~/.testcontainers.properties.
+// This process remembers the first answer, also that there is none.
 func Available(ctx context.Context) error {
 	engine, err := connect(ctx)
 	if err != nil {
@@ -62,11 +62,17 @@ func connect(ctx context.Context) (client.APIClient, error) {
 		engine.Close()
 		return nil, noEngine(err)
 	}
+	// Where that one does not answer, testcontainers silently takes the next it finds.
+	if wanted := os.Getenv("DOCKER_HOST"); wanted != "" && engine.DaemonHost() != wanted {
+		other := engine.DaemonHost()
+		engine.Close()
+		return nil, noEngine(fmt.Errorf("DOCKER_HOST is %s, and only %s answers", wanted, other))
+	}
 	return engine, nil
 }
 
 func noEngine(err error) error {
-	return fmt.Errorf("docker: no engine answers: %w: start Docker, or point DOCKER_HOST at one that runs: %w", err, sandbox.ErrUnavailable)
+	return fmt.Errorf("docker: no engine answers: %w: start one, or point DOCKER_HOST at one that runs: %w", err, sandbox.ErrUnavailable)
 }
 
 // describe asks the engine what it is, and refuses one that cannot run the helper commands.

@@ -108,6 +108,8 @@ func (p *process) Wait() error {
 		case err := <-p.gone.Error:
 			if cause := context.Cause(p.gaveUp); cause != nil {
 				err = cause
+			} else { // whether it still runs is not known: it must not
+				err = errors.Join(err, remove(context.Background(), p.engine, p.id))
 			}
 			p.result = fmt.Errorf("docker: wait for container %.12s: %w", p.id, err)
 		}
