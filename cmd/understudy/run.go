@@ -27,7 +27,7 @@ import (
 )
 
 // errInterrupted is the cause of a context that a signal cancelled.
-var errInterrupted = errors.New("interrupted; press Ctrl-C again to leave at once")
+var errInterrupted = errors.New("interrupted")
 
 type runFlags struct {
 	selection
@@ -122,7 +122,7 @@ func (f runFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := interruptible(cmd.Context())
+	ctx, stop := interruptible(cmd)
 	defer stop()
 	id := runID()
 	progress := func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), "· "+text) }
@@ -195,14 +195,15 @@ func (f runFlags) play(ctx context.Context, cmd *cobra.Command, p planned, backe
 
 // interruptible returns a context that the first SIGINT or SIGTERM cancels; the
 // second has its usual effect, and the sandboxes end with this process.
-func interruptible(parent context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(parent)
+func interruptible(cmd *cobra.Command) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(cmd.Context())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
 		select {
 		case <-signals:
 			signal.Stop(signals)
+			fmt.Fprintln(cmd.ErrOrStderr(), "· interrupted: ending what runs; once more leaves at once")
 			cancel(errInterrupted)
 		case <-ctx.Done():
 		}

@@ -65,7 +65,7 @@ func (f selftestFlags) run(cmd *cobra.Command, names []string) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := interruptible(cmd.Context())
+	ctx, stop := interruptible(cmd)
 	defer stop()
 	code := verdict.ExitConforms
 	for _, m := range mutants {
