@@ -135,22 +135,24 @@ func (s *stage) logFailure(err error) {
 }
 
 // report sends the one terminal message and returns the exit code: 0 if it was
-// delivered. An answer, the end of the channel and silence for terminal_timeout
-// all mean that it was; an answer may take a while or never come (LANG-006).
+// delivered. An answer means that, and so does silence for terminal_timeout: an
+// answer may take a while or never come (LANG-006).
 //
-// An error as answer means that the state did not reach the server. A success
-// that did not is repeated by the supervisor, which therefore gets exit code 0.
+// An error as answer means that the state did not reach the server, and the end
+// of the channel that perhaps it did not. Of a success the supervisor knows then
+// and repeats it, so the exit code is 0; of anything else exit code 1 is what it
+// has to go by (LIFE-016).
 func (s *stage) report(terminal message.Body) int {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), s.settings.terminalTimeout, errNoAnswer)
 	defer cancel()
 	_, err := s.channel.Ask(ctx, terminal)
-	if err == nil || errors.Is(err, errNoAnswer) || errors.Is(err, errClosed) {
+	if err == nil || errors.Is(err, errNoAnswer) {
 		return 0
 	}
 	state, _ := message.TerminalState(terminal)
 	s.refuse(fmt.Errorf("report the end of the task as %s: %w", state, err))
 	var remote *message.RemoteError
-	if errors.As(err, &remote) && state == message.StateSuccess {
+	if state == message.StateSuccess && (errors.As(err, &remote) || errors.Is(err, errClosed)) {
 		return 0
 	}
 	return 1

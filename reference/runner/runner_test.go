@@ -97,6 +97,8 @@ func TestTerminalMessageAndItsAnswer(t *testing.T) {
 		"success, refused": {`[]`, "SucceedTask", refusal, 0},
 		"failed, silence":  {`[{"do":"fail","message":"m"}]`, "TaskState", noAnswer, 0},
 		"failed, refused":  {`[{"do":"fail","message":"m"}]`, "TaskState", refusal, 1},
+		"success, end":     {`[]`, "SucceedTask", hangUp, 0},
+		"failed, end":      {`[{"do":"fail","message":"m"}]`, "TaskState", hangUp, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -270,6 +272,17 @@ func TestSuccessEndsWhatIsLeft(t *testing.T) {
 	}
 }
 
+// TestFamilyThatGrowsIsEnded ends a shell that starts processes as fast as it can.
+func TestFamilyThatGrowsIsEnded(t *testing.T) {
+	mark := marked(t)
+	a := start(t, script{verbs: fmt.Sprintf(`[{"do":"spawn","daemonise":true,"argv":["sh","-c",
+		"i=0; while [ $i -lt 2000 ]; do setsid sleep $0 & i=$((i+1)); done; wait",%q]},{"do":"sleep","seconds":0.2}]`, mark)})
+	a.ends(0, resend, "SucceedTask")
+	if left := alive(t, mark); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
 func TestSIGTERMStopsTheTaskOnce(t *testing.T) {
 	for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGINT} {
 		a := start(t, script{verbs: `[{"do":"push_xcom","key":"at_gate","value":1},{"do":"sleep","seconds":600},{"do":"push_xcom","key":"late","value":1}]`})
@@ -388,7 +401,28 @@ func TestUnreadableBundleIsExplained(t *testing.T) {
 	}{
 		"directory": {func(dir string) error { return os.Chmod(dir, 0o711) }, []string{"no read permission"}},
 		"parent":    {func(dir string) error { return os.Chmod(dir, 0o744) }, []string{"no search permission"}},
-		"Dag file":  {func(dir string) error { return os.Chmod(filepath.Join(dir, "probe.yaml"), 0o600) }, []string{"no read permission", "probe.yaml"}},
+		"behind a link": {func(dir string) error {
+			if err := os.Mkdir(dir+"/closed", 0o700); err != nil {
+				return err
+			}
+			if err := os.Rename(dir+"/probe.yaml", dir+"/closed/probe.yaml"); err != nil {
+				return err
+			}
+			return os.Symlink("closed/probe.yaml", dir+"/probe.yaml")
+		}, []string{"no read permission", "probe.yaml"}},
+		"linked directory": {func(dir string) error {
+			if err := os.MkdirAll(dir+"/closed/open", 0o755); err != nil {
+				return err
+			}
+			if err := os.WriteFile(dir+"/closed/open/probe.yaml", []byte(dagFile), 0o644); err != nil {
+				return err
+			}
+			if err := os.Symlink("closed/open", dir+"/bundle"); err != nil {
+				return err
+			}
+			return os.Chmod(dir+"/closed", 0o700)
+		}, []string{"no search permission on", "/closed"}},
+		"Dag file": {func(dir string) error { return os.Chmod(filepath.Join(dir, "probe.yaml"), 0o600) }, []string{"no read permission", "probe.yaml"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := openDir(t)
@@ -398,8 +432,12 @@ func TestUnreadableBundleIsExplained(t *testing.T) {
 			if err := test.spoil(dir); err != nil {
 				t.Fatal(err)
 			}
+			bundle := dir
+			if _, err := os.Lstat(dir + "/bundle"); err == nil {
+				bundle += "/bundle"
+			}
 			a := start(t, script{task: "probe_nobody", verbs: `[{"do":"push_xcom","key":"ran","value":1}]`, env: []string{
-				fmt.Sprintf(`AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=[{"name":"dags","classpath":"LocalDagBundle","kwargs":{"path":%q}}]`, dir)}})
+				fmt.Sprintf(`AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=[{"name":"dags","classpath":"LocalDagBundle","kwargs":{"path":%q}}]`, bundle)}})
 			a.ends(1, resend, resend)
 			a.says("stderr", &a.stderr, append(test.says, dir, "nobody")...)
 			a.says("log", &a.log, append(test.says, dir, "nobody")...)

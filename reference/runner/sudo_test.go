@@ -95,7 +95,7 @@ func TestSudoSwitches(t *testing.T) {
 	}
 	var parallelism string
 	a.result("parallelism", &parallelism)
-	if parallelism != "77" || a.stdout.String() != "real stdout\n" || a.stderr.String() != "real stderr\n" {
+	if parallelism != "77" || a.stdout.String() != "real stdout\n" || !strings.HasSuffix(a.stderr.String(), "real stderr\n") {
 		t.Errorf("parallelism %q, stdout %q, stderr %q", parallelism, &a.stdout, &a.stderr)
 	}
 	var files []struct{ Target string }

@@ -70,12 +70,15 @@ type script struct {
 
 	noLog      bool                                 // answer ResendLoggingFD without descriptor
 	byteByByte bool                                 // startup frame
-	answer     func(message.Body) *message.Response // nil result: the usual answer; an empty type: none
+	answer     func(message.Body) *message.Response // nil: the usual answer
 	argv       func(runner string) []string
 }
 
-// noAnswer is returned by script.answer to stay silent.
-var noAnswer = &message.Response{ID: -1}
+// What script.answer can return besides answers.
+var (
+	noAnswer = &message.Response{ID: -1} // stay silent
+	hangUp   = &message.Response{ID: -2} // close the channel
+)
 
 // attempt is a running runner and all that came from it.
 type attempt struct {
@@ -231,9 +234,14 @@ func (a *attempt) serve(s script, startup []byte) {
 func (a *attempt) reply(s script, request message.Request) {
 	response := &message.Response{}
 	if s.answer != nil {
-		if given := s.answer(request.Body); given == noAnswer {
+		switch given := s.answer(request.Body); given {
+		case nil:
+		case noAnswer:
 			return
-		} else if given != nil {
+		case hangUp:
+			a.hangUp()
+			return
+		default:
 			response = given
 		}
 	}
