@@ -46,6 +46,9 @@
 //
 // A sudo policy with log_output replaces fd 1, which carries the hand-over; the
 // second stage then fails naming that setting, as it does for log_input and fd 0.
+// Exec makes a process dumpable, and it takes about a millisecond until the
+// runner has undone that; no startup data has arrived by then, but a debugger
+// that a hostile process of the same user attached meanwhile stays attached.
 // Pluggable authentication sets no limits when root switches without sudo.
 // Processes that a task started as yet another user, through a sudo rule of its
 // own, cannot be signalled by it; they are named in the log.
