@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -96,50 +95,4 @@ func ids(index []Case) []string {
 		all = append(append(all, c.ID), c.Verifies...)
 	}
 	return all
-}
-
-// Nearest lists up to three of the known words that resemble what was written, best first.
-func Nearest(written string, known []string) []string {
-	type candidate struct {
-		word     string
-		distance int
-	}
-	var found []candidate
-	written = strings.ToLower(written)
-	if len(written) > 100 {
-		return nil
-	}
-	for _, word := range known {
-		d := distance(written, strings.ToLower(word))
-		if d <= max(2, len(written)/4) && !slices.ContainsFunc(found, func(c candidate) bool { return c.word == word }) {
-			found = append(found, candidate{word, d})
-		}
-	}
-	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
-	var words []string
-	for _, c := range found[:min(3, len(found))] {
-		words = append(words, c.word)
-	}
-	return words
-}
-
-// distance is the number of octets to insert, delete or replace (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
