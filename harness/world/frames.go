@@ -123,7 +123,8 @@ func (w *World) frame(task string, body message.Body, forced *Problem) (message.
 		}
 		return &message.VariableResult{Key: b.Key, Value: &value}, nil
 	case *message.GetVariableKeys:
-		return w.variableKeys(b), nil
+		keys, total := w.VariableKeys(message.Or(b.Prefix, ""), message.Or(b.Limit, 1000), b.Offset)
+		return &message.VariableKeysResult{Keys: keys, TotalEntries: total}, nil
 	case *message.PutVariable:
 		w.SetVariable(b.Key, message.Or(b.Value, ""))
 		return nil, nil
@@ -155,19 +156,17 @@ func (w *World) getConnection(b *message.GetConnection) (message.Body, *Problem)
 	return result, nil
 }
 
-func (w *World) variableKeys(b *message.GetVariableKeys) *message.VariableKeysResult {
-	prefix := message.Or(b.Prefix, "")
-	var keys []string
+// VariableKeys returns the keys that begin with prefix, sorted, from an offset
+// and at most limit of them, and how many there are in all.
+func (w *World) VariableKeys(prefix string, limit, offset int) (keys []string, total int) {
+	keys = []string{}
 	for _, key := range w.Variables() {
 		if strings.HasPrefix(key, prefix) {
 			keys = append(keys, key)
 		}
 	}
-	result := &message.VariableKeysResult{TotalEntries: len(keys)}
-	from := min(max(0, b.Offset), len(keys))
-	to := min(from+max(0, message.Or(b.Limit, 1000)), len(keys))
-	result.Keys = keys[from:to]
-	return result
+	from := min(max(0, offset), len(keys))
+	return keys[from:min(from+max(0, limit), len(keys))], len(keys)
 }
 
 // xcomFrame does what concerns XComs.

@@ -42,8 +42,6 @@ func isTime(v any) bool {
 	return err == nil
 }
 
-func isTimeOrNull(v any) bool { return v == nil || isTime(v) }
-
 func is(values ...string) check {
 	return func(v any) bool {
 		for _, value := range values {
@@ -130,13 +128,13 @@ var states = map[string]shape{
 		"state": isText, "end_date": isTime, "task_outlets": optional(isList), "outlet_events": optional(isList),
 		"rendered_map_index": optional(isTextOrNull),
 	},
-	"failed": terminalShape, "skipped": terminalShape, "removed": terminalShape,
+	"failed": terminalShape, "skipped": terminalShape, "removed": terminalShape, "upstream_failed": terminalShape,
 	"up_for_retry": {
 		"state": isText, "end_date": isTime, "rendered_map_index": optional(isTextOrNull),
 		"retry_delay_seconds": optional(isNumberOrNull), "retry_reason": optional(isTextOrNull),
 	},
 	"up_for_reschedule": {
-		"state": isText, "end_date": isTime, "reschedule_date": isTime, "rendered_map_index": optional(isTextOrNull),
+		"state": isText, "end_date": isTime, "reschedule_date": isTime,
 	},
 	"deferred": {
 		"state": isText, "classpath": isText, "trigger_kwargs": optional(isObjectOrText), "trigger_timeout": optional(isTextOrNull),
@@ -149,7 +147,7 @@ var states = map[string]shape{
 }
 
 var terminalShape = shape{
-	"state": isText, "end_date": optional(isTimeOrNull), "rendered_map_index": optional(isTextOrNull), "retry_reason": optional(isTextOrNull),
+	"state": isText, "end_date": isTime, "rendered_map_index": optional(isTextOrNull), "retry_reason": optional(isTextOrNull),
 }
 
 func state(q *request) answer {

@@ -3,13 +3,16 @@ package executionapi
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/world"
 )
 
-// routes are tried in order; "*" stands for one segment.
+// routes are tried in order; "*" stands for one segment, "**" for one or more,
+// since keys of variables and XComs may hold slashes.
 var routes = []struct {
 	method string
 	parts  []string
@@ -23,37 +26,48 @@ var routes = []struct {
 	{"PATCH", []string{"task-instances", "*", "skip-downstream"}, done(http.StatusNoContent)},
 	{"GET", []string{"task-instances", "*", "validate-inlets-and-outlets"}, inactiveAssets},
 	{"GET", []string{"connections", "*"}, connection},
-	{"GET", []string{"variables", "*"}, getVariable},
-	{"PUT", []string{"variables", "*"}, putVariable},
-	{"DELETE", []string{"variables", "*"}, deleteVariable},
-	{"GET", []string{"xcoms", "*", "*", "*", "*", "slice"}, xcomSlice},
-	{"GET", []string{"xcoms", "*", "*", "*", "*", "item", "*"}, xcomItem},
-	{"GET", []string{"xcoms", "*", "*", "*", "*"}, getXCom},
-	{"HEAD", []string{"xcoms", "*", "*", "*", "*"}, countXCom},
-	{"POST", []string{"xcoms", "*", "*", "*", "*"}, setXCom},
-	{"DELETE", []string{"xcoms", "*", "*", "*", "*"}, deleteXCom},
+	{"GET", []string{"variables", "keys"}, variableKeys},
+	{"GET", []string{"variables", "**"}, getVariable},
+	{"PUT", []string{"variables", "**"}, putVariable},
+	{"DELETE", []string{"variables", "**"}, deleteVariable},
+	{"GET", []string{"xcoms", "*", "*", "*", "**", "slice"}, xcomSlice},
+	{"GET", []string{"xcoms", "*", "*", "*", "**", "item", "*"}, xcomItem},
+	{"GET", []string{"xcoms", "*", "*", "*", "**"}, getXCom},
+	{"HEAD", []string{"xcoms", "*", "*", "*", "**"}, countXCom},
+	{"POST", []string{"xcoms", "*", "*", "*", "**"}, setXCom},
+	{"DELETE", []string{"xcoms", "*", "*", "*", "**"}, deleteXCom},
 	{"GET", []string{"dag-runs", "*", "*", "state"}, dagRunState},
 }
 
+// find returns who answers a request, and joins the segments of its key.
 func find(q *request) (func(*request) answer, bool) {
 	for _, r := range routes {
-		if r.method == q.method && fits(r.parts, q.parts) {
+		if parts, ok := fits(r.parts, q.parts); ok && r.method == q.method {
+			q.parts = parts
 			return r.handle, true
 		}
 	}
 	return nil, false
 }
 
-func fits(pattern, parts []string) bool {
-	if len(pattern) != len(parts) {
-		return false
-	}
-	for i, p := range pattern {
-		if p != "*" && p != parts[i] {
-			return false
+// fits returns the parts of a path that the pattern matches, one for each of its
+// segments.
+func fits(pattern, parts []string) ([]string, bool) {
+	if more := len(parts) - len(pattern); more > 0 {
+		if at := slices.Index(pattern, "**"); at >= 0 {
+			key := strings.Join(parts[at:at+more+1], "/")
+			parts = slices.Concat(parts[:at], []string{key}, parts[at+more+1:])
 		}
 	}
-	return true
+	if len(pattern) != len(parts) {
+		return nil, false
+	}
+	for i, p := range pattern {
+		if p != "*" && p != "**" && p != parts[i] {
+			return nil, false
+		}
+	}
+	return parts, true
 }
 
 func done(status int) func(*request) answer {
@@ -140,6 +154,21 @@ func connection(q *request) answer {
 	})
 }
 
+func variableKeys(q *request) answer {
+	bounds := [2]int{1000, 0}
+	for i, name := range []string{"limit", "offset"} {
+		n, given, problem := q.queryInt(name)
+		if problem != nil {
+			return refuse(problem)
+		}
+		if given {
+			bounds[i] = n
+		}
+	}
+	keys, total := q.world.VariableKeys(q.query.Get("prefix"), bounds[0], bounds[1])
+	return say(http.StatusOK, map[string]any{"keys": keys, "total_entries": total})
+}
+
 func getVariable(q *request) answer {
 	value, ok := q.world.Variable(q.parts[1])
 	if !ok {
@@ -149,7 +178,7 @@ func getVariable(q *request) answer {
 }
 
 func putVariable(q *request) answer {
-	fields, problem := q.object(shape{"val": isTextOrNull, "description": optional(isTextOrNull), "team_name": optional(isTextOrNull)})
+	fields, problem := q.object(shape{"val": isTextOrNull, "description": optional(isTextOrNull)})
 	if problem != nil {
 		return refuse(problem)
 	}
@@ -209,9 +238,11 @@ func setXCom(q *request) answer {
 	if problem != nil {
 		return refuse(problem)
 	}
-	value, problem := q.value()
-	if problem != nil {
-		return refuse(problem)
+	var value any // a client may send null as no body at all
+	if len(q.body) > 0 {
+		if value, problem = q.value(); problem != nil {
+			return refuse(problem)
+		}
 	}
 	q.world.SetXCom(key, value)
 	return say(http.StatusCreated, map[string]any{"message": "XCom successfully set"})
