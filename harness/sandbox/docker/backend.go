@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
@@ -18,6 +19,9 @@ import (
 )
 
 const hostname = "understudy"
+
+// createLimit is how long the engine may take to create a container of an image that it has.
+const createLimit = time.Minute
 
 // Options are what a Backend needs to know.
 type Options struct {
@@ -95,7 +99,7 @@ func (b *Backend) find(ctx context.Context, engine client.APIClient) (name strin
 	return name, on, id, err
 }
 
-// Prepare builds the image unless the engine has it, and packs what each sandbox gets. A build that fails
+// Prepare removes what dead runs left, builds the image unless the engine has it, and packs what each sandbox gets. A build that fails
 // wraps ErrBuild; an engine or a docker command that is missing wraps sandbox.ErrUnavailable.
 func (b *Backend) Prepare(ctx context.Context, progress sandbox.Progress) (err error) {
 	if b.engine, err = connect(ctx); err != nil {
@@ -103,6 +107,12 @@ func (b *Backend) Prepare(ctx context.Context, progress sandbox.Progress) (err e
 	}
 	if b.facts, err = describe(ctx, b.engine); err != nil {
 		return err
+	}
+	// What dead runs left takes no part in this one, so that it does not fail either when they stay.
+	if removed, err := sweep(ctx, b.engine, false); err != nil {
+		progress("containers of earlier runs stay: " + err.Error())
+	} else if len(removed) > 0 {
+		progress(fmt.Sprintf("removed %d containers that earlier runs left", len(removed)))
 	}
 	name, on, id, err := b.find(ctx, b.engine)
 	if err != nil {
@@ -146,13 +156,14 @@ func (b *Backend) build(ctx context.Context, name string, on base, progress sand
 
 // Start creates a container, starts it and hands it the plan. What it has created it removes when that fails.
 func (b *Backend) Start(ctx context.Context, planLine []byte) (sandbox.Process, error) {
-	created, err := testcontainers.GenericContainer(ctx, b.request())
+	created, err := b.create(ctx)
 	if err != nil {
 		if created != nil {
 			err = errors.Join(err, remove(ctx, b.engine, created.GetContainerID()))
 		}
 		return nil, fmt.Errorf("docker: create a container of %s: %w", b.image, err)
 	}
+	// launch fails at once when ctx was cancelled meanwhile.
 	p, err := b.launch(ctx, created)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("docker: start a container of %s: %w", b.image, err), remove(ctx, b.engine, created.GetContainerID()))
@@ -163,6 +174,13 @@ func (b *Backend) Start(ctx context.Context, planLine []byte) (sandbox.Process, 
 		return nil, fmt.Errorf("docker: hand the plan to the sandbox: %w: %s", err, p.Diagnostics())
 	}
 	return p, nil
+}
+
+// create is not interrupted by ctx: nobody would know the id of what the engine creates all the same.
+func (b *Backend) create(ctx context.Context) (testcontainers.Container, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createLimit)
+	defer cancel()
+	return testcontainers.GenericContainer(ctx, b.request())
 }
 
 // launch fills a container that was created, attaches to it, and starts it.

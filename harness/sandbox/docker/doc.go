@@ -1,7 +1,7 @@
 // Package docker runs sandboxes as containers of a Docker engine, by
 // testcontainers-go. Only the outer command links it.
 //
-//	Prepare  image understudy/SLUG:HASH, built by "docker build" from the manifest's
+//	Prepare  sweep; image understudy/SLUG:HASH, built by "docker build" from the manifest's
 //	         Dockerfile unless it is there; a tar with helper commands and manifest folder
 //	Start    create -> copy the tar -> wait for removal -> attach -> start -> plan on stdin
 //	          |                                            |

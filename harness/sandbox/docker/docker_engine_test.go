@@ -391,6 +391,23 @@ func TestSweepRemovesOnlyWhatDeadRunsLeft(t *testing.T) {
 	}
 }
 
+func TestInterruptedStartLeavesNoContainer(t *testing.T) {
+	b := prepared(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.Start(ctx, planLine(t, b)); !errors.Is(err, context.Canceled) {
+		t.Errorf("Start: %v, want context canceled", err)
+	}
+	left, err := b.engine.ContainerList(t.Context(), client.ContainerListOptions{
+		All: true, Filters: make(client.Filters).Add("label", runLabel+"="+b.options.RunID)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left.Items) > 0 {
+		t.Errorf("%d containers are left", len(left.Items))
+	}
+}
+
 func TestImageIsBuiltOnceAndFailuresShowTheirLastWords(t *testing.T) {
 	bin, err := helperCommands()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -71,8 +72,10 @@ func connect(ctx context.Context) (client.APIClient, error) {
 	return engine, nil
 }
 
+// noEngine says on one line why there is none: testcontainers joins what it tried by line breaks.
 func noEngine(err error) error {
-	return fmt.Errorf("docker: no engine answers: %w: start one, or point DOCKER_HOST at one that runs: %w", err, sandbox.ErrUnavailable)
+	return fmt.Errorf("docker: no engine answers: %s: start one, get access to it (group docker), or point DOCKER_HOST at one that runs: %w",
+		strings.ReplaceAll(err.Error(), "\n", "; "), sandbox.ErrUnavailable)
 }
 
 // describe asks the engine what it is, and refuses one that cannot run the helper commands.
