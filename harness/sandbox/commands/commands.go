@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -156,7 +157,7 @@ func Build(ctx context.Context, checkout, dest, overlay string, progress sandbox
 const messagesLimit = 60
 
 // read counts the names of packages, which -v prints, and returns every other line.
-func read(stderr interface{ Read([]byte) (int, error) }, compiled *atomic.Int64) string {
+func read(stderr io.Reader, compiled *atomic.Int64) string {
 	var kept []string
 	lines := bufio.NewScanner(stderr)
 	lines.Buffer(nil, 1<<20)

@@ -14,9 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Unpack makes below dir, an empty directory, what Pack wrote. It needs root.
+// Unpack makes below dir, an empty directory, what Pack wrote. It needs root. An entry
+// that would land outside, by its name or through a symbolic link of the layer, is an error.
 func Unpack(r io.Reader, dir string) error {
 	in := tar.NewReader(r)
+	inside := links{}
 	for {
 		header, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -25,13 +27,39 @@ func Unpack(r io.Reader, dir string) error {
 		if err != nil {
 			return fmt.Errorf("unpack layer: %w", err)
 		}
-		if !filepath.IsLocal(header.Name) {
-			return fmt.Errorf("unpack layer: entry %q leads out of the layer", header.Name)
+		if err := inside.admit(header); err != nil {
+			return fmt.Errorf("unpack layer: %w", err)
 		}
 		if err := unpackEntry(in, header, dir); err != nil {
 			return fmt.Errorf("unpack %s of the layer: %w", header.Name, err)
 		}
 	}
+}
+
+// links are the symbolic links that the layer made so far. No entry may pass through one.
+type links map[string]bool
+
+// admit makes the names of an entry clean and refuses those that lead out.
+func (l links) admit(header *tar.Header) error {
+	names := []*string{&header.Name}
+	if header.Typeflag == tar.TypeLink {
+		names = append(names, &header.Linkname)
+	}
+	for _, name := range names {
+		if !filepath.IsLocal(*name) {
+			return fmt.Errorf("%q of entry %q leads out of the layer", *name, header.Name)
+		}
+		*name = filepath.Clean(*name)
+		for parent := filepath.Dir(*name); parent != "."; parent = filepath.Dir(parent) {
+			if l[parent] {
+				return fmt.Errorf("%q of entry %q passes through the symbolic link %q", *name, header.Name, parent)
+			}
+		}
+	}
+	if header.Typeflag == tar.TypeSymlink || header.Typeflag == tar.TypeLink && l[header.Linkname] {
+		l[header.Name] = true
+	}
+	return nil
 }
 
 func unpackEntry(in io.Reader, header *tar.Header, dir string) error {
@@ -46,9 +74,6 @@ func unpackEntry(in io.Reader, header *tar.Header, dir string) error {
 			return err
 		}
 	case tar.TypeLink:
-		if !filepath.IsLocal(header.Linkname) {
-			return fmt.Errorf("link to %q leads out of the layer", header.Linkname)
-		}
 		return os.Link(filepath.Join(dir, header.Linkname), path)
 	case tar.TypeSymlink:
 		if err := os.Symlink(header.Linkname, path); err != nil {
