@@ -1,7 +1,11 @@
+//go:build sudo
+
+// The tests of this file need sudo and the accounts airflow and alice, and change
+// the sudo policy of the machine. The tier "sudo" of ci/test gives them a container.
+
 package runner
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,28 +28,15 @@ const (
 	target = "alice"
 )
 
-// withSudo skips a test where sudo, its policy or the accounts are missing, as
-// they are outside a sandbox.
-func withSudo(t *testing.T) (from, to impersonate.Account) {
+// accounts returns the accounts airflow and alice.
+func accounts(t *testing.T) (from, to impersonate.Account) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, to start runners as " + worker)
-	}
-	sudo, err := exec.LookPath("sudo")
-	if err != nil {
-		t.Skip("no sudo on this machine; a sandbox has one")
-	}
-	ctx := context.Background()
-	if from, err = impersonate.Lookup(ctx, worker); err == nil {
-		to, err = impersonate.Lookup(ctx, target)
+	from, err := impersonate.Lookup(t.Context(), worker)
+	if err == nil {
+		to, err = impersonate.Lookup(t.Context(), target)
 	}
 	if err != nil {
-		t.Skipf("accounts %s and %s are needed: %v", worker, target, err)
-	}
-	try := exec.Command(sudo, "-n", "-u", target, "true")
-	try.SysProcAttr = &syscall.SysProcAttr{Credential: impersonate.Credential(from)}
-	if text, err := try.CombinedOutput(); err != nil {
-		t.Skipf("%s may not switch to %s: %v, %s", worker, target, err, text)
+		t.Fatal(err)
 	}
 	return from, to
 }
@@ -69,7 +60,7 @@ func startAs(t *testing.T, from impersonate.Account, s script) *attempt {
 }
 
 func TestSudoSwitches(t *testing.T) {
-	from, to := withSudo(t)
+	from, to := accounts(t)
 	ballast := strings.Repeat("0123456789abcdef", 20<<20/16)
 	a := startAs(t, from, script{
 		env: []string{"AIRFLOW__CORE__FERNET_KEY=secret", "KRB5CCNAME=/tmp/x", "PYTHONPATH=/lib", "LOGNAME=alice", "AIRFLOW__CORE__PARALLELISM=77"},
@@ -111,7 +102,7 @@ func TestSudoSwitches(t *testing.T) {
 // TestSudoIsFollowed sends signals to sudo, the process that the supervisor has,
 // with the rights of the worker.
 func TestSudoIsFollowed(t *testing.T) {
-	from, _ := withSudo(t)
+	from, _ := accounts(t)
 	verbs := func(mark string) string {
 		return `[` + familyVerbs(mark) + `,{"do":"push_xcom","key":"at_gate","value":1},{"do":"sleep","seconds":600}]`
 	}
@@ -163,13 +154,9 @@ func kill(t *testing.T, as impersonate.Account, pid int) {
 	}
 }
 
-// TestSudoPolicies writes sudoers files of its own, so it needs a sandbox of its
-// own: UNDERSTUDY_TEST_POLICIES=1.
+// TestSudoPolicies writes sudoers files of its own.
 func TestSudoPolicies(t *testing.T) {
-	if os.Getenv("UNDERSTUDY_TEST_POLICIES") == "" {
-		t.Skip("changes the sudo policy of the machine; UNDERSTUDY_TEST_POLICIES=1 in a sandbox permits it")
-	}
-	from, _ := withSudo(t)
+	from, _ := accounts(t)
 	const file = "/etc/sudoers.d/zz-understudy-test"
 	t.Cleanup(func() { os.Remove(file) })
 	for name, test := range map[string]struct {

@@ -24,8 +24,13 @@ import (
 // command is the runner, built by TestMain where every user can execute it.
 var command string
 
+// TestMain builds the runner, or takes the one that UNDERSTUDY_RUNNER names
+// where there is no Go to build it with, as in the container of the tier "sudo".
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		if command = os.Getenv("UNDERSTUDY_RUNNER"); command != "" {
+			return m.Run()
+		}
 		dir, err := os.MkdirTemp("", "understudy-runner-test")
 		if err == nil {
 			err = os.Chmod(dir, 0o755)
