@@ -8,6 +8,8 @@ import (
 	"io/fs"
 )
 
+//go:generate sh -c "go run ../cmd/understudy-worker index >index.new && mv index.new index.json"
+
 //go:embed catalogue/*.yaml index.json mutants
 var files embed.FS
 
