@@ -126,6 +126,7 @@ func TestEntryThatLeadsOutIsRefused(t *testing.T) {
 		"absolute":          {{Name: "/etc/evil", Typeflag: tar.TypeReg}},
 		"hard link":         {{Name: "link", Linkname: "../../etc/passwd", Typeflag: tar.TypeLink}},
 		"symbolic link":     {away, {Name: "away/evil", Typeflag: tar.TypeReg}},
+		"folder over link":  {away, {Name: "away", Typeflag: tar.TypeDir, Mode: 0o777}},
 		"not clean":         {away, {Name: "./away/./evil", Typeflag: tar.TypeReg}},
 		"linked link":       {away, {Name: "more", Linkname: "away", Typeflag: tar.TypeLink}, {Name: "more/evil", Typeflag: tar.TypeReg}},
 		"hard link through": {away, {Name: "file", Linkname: "away/evil", Typeflag: tar.TypeLink}},

@@ -66,7 +66,7 @@ func unpackEntry(in io.Reader, header *tar.Header, dir string) error {
 	path := filepath.Join(dir, header.Name)
 	switch header.Typeflag {
 	case tar.TypeDir:
-		if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		if err := makeFolder(path); err != nil {
 			return err
 		}
 	case tar.TypeReg:
@@ -89,6 +89,17 @@ func unpackEntry(in io.Reader, header *tar.Header, dir string) error {
 		return fmt.Errorf("entry of unknown type %q", header.Typeflag)
 	}
 	return attributes(path, header)
+}
+
+// makeFolder makes a folder; one that is there already is taken, a link to one is not.
+func makeFolder(path string) error {
+	err := os.Mkdir(path, 0o700)
+	if errors.Is(err, os.ErrExist) {
+		if info, statErr := os.Lstat(path); statErr == nil && info.IsDir() {
+			return nil
+		}
+	}
+	return err
 }
 
 func writeFile(path string, content io.Reader) error {
