@@ -169,7 +169,7 @@ func (s *stage) findTask() (probe.DagTask, error) {
 	}
 	err = checkFile(file, s.user)
 	if errors.Is(err, fs.ErrNotExist) {
-		return probe.DagTask{}, fmt.Errorf("Dag file %s: %w", file, errMissing)
+		return probe.DagTask{}, fmt.Errorf("look for Dag file %s: %w", file, errMissing)
 	}
 	if err != nil {
 		return probe.DagTask{}, fmt.Errorf("bundle %q: %w", name, err)
