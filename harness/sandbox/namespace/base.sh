@@ -8,4 +8,4 @@ if ! command -v mmdebstrap >/dev/null; then
 	apt-get -q install -y --no-install-recommends mmdebstrap debian-archive-keyring >&2
 fi
 echo "[2/2] downloading and unpacking Debian $1" >&2
-mmdebstrap --mode=root --variant=minbase "$1" "$2" </dev/null >&2
+mmdebstrap --mode=root --variant=minbase --format=tar "$1" "$2" </dev/null >&2
