@@ -46,9 +46,9 @@ var _ = stage.Scenario(stage.Spec{
 	Run: func(s *stage.Stage) {
 		_, child := environments(s, "IMP-011", stage.Task{})
 		alice := s.Account("alice")
-		for name, value := range map[string]string{"HOME": alice.Home, "USER": alice.Name, "LOGNAME": alice.Name, "SHELL": alice.Shell} {
-			s.Require("IMP-011").Equal(name+" of the child", child[name], value)
-		}
+		s.Require("IMP-011").Equal("HOME, USER, LOGNAME and SHELL of the child",
+			[]string{child["HOME"], child["USER"], child["LOGNAME"], child["SHELL"]},
+			[]string{alice.Home, alice.Name, alice.Name, alice.Shell})
 	},
 })
 

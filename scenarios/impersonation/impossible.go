@@ -73,13 +73,13 @@ var _ = stage.Scenario(stage.Spec{
 	Roles:    both,
 	Run: func(s *stage.Stage) {
 		runsAs("IMP-027", stage.Task{Settings: map[string]string{"core.default_impersonation": "alice"}}, "alice")(s)
-		for name, pattern := range map[string]string{"#61002": `#61002`, "-ualice": `-ualice`, "alice\nroot": `(?s)alice.{1,4}root`} {
+		for _, c := range []struct{ name, pattern string }{{"#61002", `#61002`}, {"-ualice", `-ualice`}, {"alice\nroot", `(?s)alice.{1,4}root`}} {
 			run := s.Start(stage.Task{
-				Settings: map[string]string{"core.default_impersonation": name}, Verbs: stage.Verbs(stage.PushXCom("ran", s.Nonce())),
+				Settings: map[string]string{"core.default_impersonation": c.name}, Verbs: stage.Verbs(stage.PushXCom("ran", s.Nonce())),
 			})
 			e := run.Fails()
 			s.Require("IMP-027").NoUserCode(run)
-			s.Require("IMP-027").Matches("log of the task", e.Log, pattern)
+			s.Require("IMP-027").Matches("log of the task", e.Log, c.pattern)
 		}
 	},
 })

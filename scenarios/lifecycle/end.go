@@ -27,14 +27,22 @@ var _ = stage.Scenario(stage.Spec{
 	Verifies: []string{"LIFE-013", "LIFE-023"},
 	Roles:    worker,
 	Run: func(s *stage.Stage) {
-		for retry, state := range map[bool]string{false: "failed", true: "up_for_retry"} {
-			for word, end := range map[string]stage.Verb{"7": stage.Exit(7), "KILL": stage.SignalSelf("SIGKILL")} {
-				run := s.Start(stage.Task{As: "alice", ShouldRetry: retry, Verbs: stage.Verbs(stage.PushXCom("began", true), end)})
-				e := run.End()
-				s.Require("LIFE-013").True("control: the task began", run.Pushed("began"), "an XCom", "none")
-				s.Require("LIFE-013").Equal(fmt.Sprintf("states reported, should_retry %v", retry), run.States(), []string{state})
-				s.Require("LIFE-023").LineWith("task log", e.Channel, `(?i)exit|signal|killed|ended`, stage.Name(word)+`|SIG`+word)
-			}
+		for _, c := range []struct {
+			end   stage.Verb
+			word  string
+			retry bool
+			state string
+		}{
+			{stage.Exit(7), "7", false, "failed"},
+			{stage.SignalSelf("SIGKILL"), "KILL", false, "failed"},
+			{stage.Exit(7), "7", true, "up_for_retry"},
+			{stage.SignalSelf("SIGKILL"), "KILL", true, "up_for_retry"},
+		} {
+			run := s.Start(stage.Task{As: "alice", ShouldRetry: c.retry, Verbs: stage.Verbs(stage.PushXCom("began", true), c.end)})
+			e := run.End()
+			s.Require("LIFE-013").True("control: the task began", run.Pushed("began"), "an XCom", "none")
+			s.Require("LIFE-023").LineWith("task log", e.Channel, `(?i)exit|signal|killed|ended`, stage.Name(c.word)+`|SIG`+c.word)
+			s.Require("LIFE-013").Equal(fmt.Sprintf("states reported, should_retry %v", c.retry), run.States(), []string{c.state})
 		}
 	},
 })

@@ -15,7 +15,7 @@ const (
 
 var _ = stage.Scenario(stage.Spec{
 	Slug:     "large-frame-between-logs",
-	Says:     "alice's tasks send and receive 20 MB between bursts of log lines on all channels: every octet and every line arrives",
+	Says:     "alice's task sends and bob's receives 20 MB between bursts of log lines on all channels: every octet and every line arrives",
 	Verifies: []string{"WIRE-017"},
 	Roles:    []plan.Role{plan.Runner, plan.Worker},
 	Budget:   120 * time.Second,
@@ -32,9 +32,9 @@ var _ = stage.Scenario(stage.Spec{
 		push.Succeeds()
 		complete(s, push, before, after)
 
-		pull := s.Start(stage.Task{As: "alice", Verbs: logged(stage.CheckPayload("probe_alice", "large", largeOctets).With("run_id", push.RunID()).Save("seen"))})
-		s.Require("WIRE-017").RunsAs(pull, "here", "alice")
-		s.Require("WIRE-017").Equal("XCom as alice received it", pull.Result("seen"), map[string]any{"equal": true, "length": largeOctets})
+		pull := s.Start(stage.Task{As: "bob", Verbs: logged(stage.CheckPayload("probe_alice", "large", largeOctets).Save("seen"))})
+		s.Require("WIRE-017").RunsAs(pull, "here", "bob")
+		s.Require("WIRE-017").Equal("XCom as bob received it", pull.Result("seen"), map[string]any{"equal": true, "length": largeOctets})
 		pull.Release("here")
 		pull.Succeeds()
 		complete(s, pull, before, after)
