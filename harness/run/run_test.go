@@ -111,6 +111,9 @@ func played(t *testing.T, o Options, play script, interrupt time.Duration) (line
 		switch e.Kind {
 		case journal.CaseEnd:
 			lines = append(lines, fmt.Sprintf("%d %s %s", e.Sandbox, e.Case, e.Observation.Outcome))
+			if e.Observation.Outcome == journal.HarnessError && !strings.Contains(e.Observation.Says, e.Case) {
+				t.Errorf("a harness error that does not name %s: %s", e.Case, e.Observation.Says)
+			}
 		case journal.RunEnd:
 			lines = append(lines, fmt.Sprintf("end partial=%v", e.Partial))
 		}

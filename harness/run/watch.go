@@ -23,7 +23,8 @@ type watched struct {
 	open     journal.Event   // case-start of the case that runs
 	since    time.Time       // when that was read: the clock inside may be another
 	finished bool            // the exit record came
-	cause    string          // why it was ended from outside, or did not start
+	cause    string          // why it was ended from outside, did not start, or died
+	died     bool            // by itself, before its exit record or with an error
 }
 
 // watch copies events until the sandbox has ended, and ends it when it must.
@@ -68,7 +69,10 @@ func (w *watched) watch(ctx context.Context) error {
 		return failed
 	}
 	if w.cause == "" && abnormal {
-		w.cause = died(err)
+		w.died, w.cause = true, "it ended without its exit record"
+		if err != nil {
+			w.cause = err.Error()
+		}
 	}
 	return w.close(ctx)
 }
@@ -135,24 +139,17 @@ func (w *watched) kill(cause string) {
 	}
 }
 
-func died(err error) string {
-	if err == nil {
-		return "the worker ended without its exit record"
-	}
-	return "the worker died: " + err.Error()
-}
-
 // close writes the end of the case that was open.
 func (w *watched) close(ctx context.Context) error {
 	if w.open.Case == "" {
 		return nil
 	}
-	seen := journal.Observation{Outcome: journal.HarnessError, Says: "worker died during " + w.open.Case + ": " + w.why()}
+	seen := journal.Observation{Outcome: journal.HarnessError, Says: w.why()}
 	switch {
 	case ctx.Err() != nil:
 		seen = journal.Observation{Outcome: journal.CouldNotRun, Says: "the run was interrupted"}
-	case !strings.HasPrefix(w.cause, "the worker"):
-		seen.Says = w.why()
+	case w.died:
+		seen.Says = "worker died during " + w.open.Case + ": " + seen.Says
 	}
 	return w.record(journal.Event{
 		Kind: journal.CaseEnd, Sandbox: w.number, Attempt: w.open.Attempt, Case: w.open.Case, Role: w.open.Role,
