@@ -43,7 +43,8 @@ var _ = stage.Scenario(stage.Spec{
 		alice := s.Start(stage.Task{As: "alice", Verbs: verbs})
 		e := alice.Fails()
 		s.Require("IMP-006").NoUserCode(alice)
-		s.Require("IMP-006").Matches("log of the task of alice", e.Log, `(?i)password is required|not allowed|not permitted`)
+		s.Require("IMP-006").Matches("user in the log of the task", e.Log, stage.Name("alice"))
+		s.Require("IMP-006").Matches("cause in the log of the task", e.Log, `(?i)password is required|not allowed|not permitted`)
 	},
 })
 
