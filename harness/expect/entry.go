@@ -30,8 +30,11 @@ type Entry struct {
 	Reason      string          `yaml:"reason" json:"reason"`
 	Issue       string          `yaml:"issue,omitempty" json:"issue,omitempty"`
 	Cause       Cause           `yaml:"cause" json:"cause"`
-	Until       string          `yaml:"until,omitempty" json:"until,omitempty"` // the last day, UTC, on which the entry holds: 2026-12-31
-	Line        int             `yaml:"-" json:"line,omitempty"`                // in the file
+	// Intermittent says that the deviation depends on timing: the entry is not stale
+	// when a case holds.
+	Intermittent bool   `yaml:"intermittent,omitempty" json:"intermittent,omitempty"`
+	Until        string `yaml:"until,omitempty" json:"until,omitempty"` // the last day, UTC, on which the entry holds: 2026-12-31
+	Line         int    `yaml:"-" json:"line,omitempty"`                // in the file
 
 	actual *regexp.Regexp
 	until  time.Time

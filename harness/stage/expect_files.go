@@ -17,15 +17,24 @@ func (s *Stage) Digest(path string) any {
 	return map[string]any{"size": len(text), "sha256": hex.EncodeToString(sum[:])}
 }
 
-// Find returns all paths below dir whose last part is name. A directory that
-// does not exist holds none.
+// Find returns all files below dir whose last part is name, FindDirs all
+// directories. A directory that does not exist holds none.
 func (s *Stage) Find(dir, name string) []string {
+	return s.find(dir, func(entry fs.DirEntry) bool { return !entry.IsDir() && entry.Name() == name })
+}
+
+// FindDirs is described with Find.
+func (s *Stage) FindDirs(dir, name string) []string {
+	return s.find(dir, func(entry fs.DirEntry) bool { return entry.IsDir() && entry.Name() == name })
+}
+
+func (s *Stage) find(dir string, wanted func(fs.DirEntry) bool) []string {
 	var found []string
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // removed while it was walked
 		}
-		if err == nil && entry.Name() == name {
+		if err == nil && wanted(entry) {
 			found = append(found, path)
 		}
 		return err

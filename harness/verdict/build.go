@@ -127,13 +127,15 @@ func (b *builder) judge(kase plan.Case) Case {
 		return out
 	}
 	var verdicts []Verdict
+	intermittent := false
 	for _, rec := range records {
 		o := observationOf(rec)
 		j := Of(b.catalogue, kase, o, b.known)
 		verdicts = append(verdicts, j.Verdict)
+		intermittent = j.Intermittent
 		out.Attempts = append(out.Attempts, Attempt{Number: rec.attempt, Verdict: j.Verdict, Observation: o, Duration: rec.duration()})
 	}
-	verdict, decides := together(verdicts)
+	verdict, decides := together(verdicts, intermittent)
 	rec := records[decides]
 	out.Started, out.Duration, out.Sandbox, out.Transcript = rec.start.Time.UTC(), rec.duration(), rec.start.Sandbox, rec.transcript()
 	b.decide(&out, out.Attempts[decides].Observation)
@@ -144,18 +146,20 @@ func (b *builder) judge(kase plan.Case) Case {
 }
 
 // together is the verdict of several attempts, and which of them decides. What
-// could not be seen every time is no flakiness of the implementation.
-func together(verdicts []Verdict) (Verdict, int) {
+// could not be seen every time is no flakiness of the implementation, and
+// attempts that differ as an intermittent entry says are none either.
+func together(verdicts []Verdict, intermittent bool) (Verdict, int) {
 	for _, grave := range []Verdict{HarnessError, CouldNotRun} {
 		if i := slices.Index(verdicts, grave); i >= 0 {
 			return grave, i
 		}
 	}
 	decides := slices.Index(verdicts, gravest(verdicts...))
-	if slices.ContainsFunc(verdicts, func(v Verdict) bool { return v != verdicts[0] }) {
+	asListed := intermittent && !slices.ContainsFunc(verdicts, func(v Verdict) bool { return !contains([]Verdict{Pass, ExpectedFail, ExpectedWarn}, v) })
+	if !asListed && slices.ContainsFunc(verdicts, func(v Verdict) bool { return v != verdicts[0] }) {
 		return Flaky, decides
 	}
-	return verdicts[0], decides
+	return verdicts[decides], decides
 }
 
 // decide fills the verdict of a case from the observation that counts.

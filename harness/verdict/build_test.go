@@ -197,6 +197,38 @@ func TestAttemptsThatDifferAreFlaky(t *testing.T) {
 	}
 }
 
+// A deviation that depends on timing may hold, may happen, may do both in
+// attempts that follow each other; what it may not do is happen otherwise.
+func TestAnIntermittentDeviationMayHold(t *testing.T) {
+	id := index[1].ID
+	known := "- {case: " + id + ", actual: lost, reason: a race, cause: implementation, intermittent: true}\n"
+	for _, tc := range []struct {
+		actual []string // "" is held
+		want   verdict.Verdict
+		exit   int
+	}{
+		{[]string{""}, verdict.Pass, 0},
+		{[]string{"lost 3"}, verdict.ExpectedFail, 0},
+		{[]string{"", "lost 3"}, verdict.ExpectedFail, 0},
+		{[]string{"", "doubled"}, verdict.Flaky, 1},
+		{[]string{"doubled"}, verdict.Fail, 1},
+	} {
+		s := begin(id)
+		for i, actual := range tc.actual {
+			o := &journal.Observation{Outcome: journal.Held}
+			if actual != "" {
+				o = &journal.Observation{Outcome: journal.Violated, Actual: actual}
+			}
+			s.add(journal.Event{Kind: journal.CaseStart, Case: id, Attempt: i + 1})
+			s.add(journal.Event{Kind: journal.CaseEnd, Case: id, Attempt: i + 1, Observation: o})
+		}
+		m := build(t, s.end(), known)
+		if got, exit := m.Cases[0].Verdict, verdict.Exit(m, verdict.Any); got != tc.want || exit != tc.exit {
+			t.Errorf("%q: %s and exit %d, want %s and %d; %v", tc.actual, got, exit, tc.want, tc.exit, m.Problems)
+		}
+	}
+}
+
 func TestJoinedJournalsCountTheLatestRunOfACase(t *testing.T) {
 	first := begin(index[0].ID, index[1].ID).saw(index[0].ID, journal.Violated).started(index[1].ID).end()
 	second := begin(index[1].ID, index[2].ID).saw(index[1].ID, journal.Held).saw(index[2].ID, journal.Held).end()

@@ -57,6 +57,8 @@ func (b *builder) usage(e *expect.Entry) {
 			switch {
 			case e.Explains(a.Observation):
 				used = true
+			case a.Observation.Outcome == journal.Held && e.Intermittent:
+				used = true
 			case a.Observation.Outcome == journal.Held:
 				used = true // said below, with the case
 				b.stale(e, kase.ID, "is listed and did not happen: the case holds")

@@ -61,7 +61,8 @@ func gravest(verdicts ...Verdict) Verdict {
 }
 
 // Judge is f(level, observation, expectation). Explained says whether an entry of
-// the list describes the observation; listed, whether any entry covers the case.
+// the list describes the observation; listed, whether an entry that is not
+// intermittent covers the case.
 func Judge(level catalogue.Level, outcome journal.Outcome, listed, explained bool) Verdict {
 	switch outcome {
 	case journal.Held:
@@ -100,10 +101,11 @@ func Judge(level catalogue.Level, outcome journal.Outcome, listed, explained boo
 
 // Judgement is the verdict on one end of a case and what led to it.
 type Judgement struct {
-	Verdict     Verdict
-	Requirement *catalogue.Requirement // the one that decides: the violated one, else the first of the case; nil when unknown
-	Entries     []*expect.Entry        // those that explain the observation
-	Problem     string                 // why it is a harness error although the scenario did not say so
+	Verdict      Verdict
+	Requirement  *catalogue.Requirement // the one that decides: the violated one, else the first of the case; nil when unknown
+	Entries      []*expect.Entry        // those that explain the observation
+	Intermittent bool                   // entries cover the case, and all of them are intermittent
+	Problem      string                 // why it is a harness error although the scenario did not say so
 }
 
 // Of judges one observation of a case.
@@ -121,14 +123,18 @@ func Of(c *catalogue.Catalogue, kase plan.Case, o journal.Observation, known *ex
 	}
 	covering := known.Covering(kase)
 	var explaining []*expect.Entry
+	listed, intermittent := false, len(covering) > 0
 	for _, e := range covering {
+		listed = listed || !e.Intermittent
+		intermittent = intermittent && e.Intermittent
 		if e.Explains(o) {
 			explaining = append(explaining, e)
 		}
 	}
 	return Judgement{
-		Verdict:     Judge(r.Level, o.Outcome, len(covering) > 0, len(explaining) > 0),
-		Requirement: r,
-		Entries:     explaining,
+		Verdict:      Judge(r.Level, o.Outcome, listed, len(explaining) > 0),
+		Requirement:  r,
+		Entries:      explaining,
+		Intermittent: intermittent,
 	}
 }

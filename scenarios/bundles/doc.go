@@ -51,7 +51,7 @@ func newUpstream(s *stage.Stage) *upstream {
 
 // tree is the one prepared directory of the version.
 func (u *upstream) tree(s *stage.Stage, requirement string) string {
-	found := s.Find(s.Path("bundles"), u.version)
+	found := s.FindDirs(s.Path("bundles"), u.version)
 	s.Require(requirement).Equal("directories of the version below the bundle storage", len(found), 1)
 	return found[0]
 }
