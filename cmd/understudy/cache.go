@@ -10,8 +10,8 @@ import (
 	"github.com/understudy-conformance/understudy/images"
 )
 
-// cacheFolders are the parts of the cache that this command makes, and clean removes.
-var cacheFolders = []string{"bin", "images", "layers", "roots"}
+// cacheParts are the parts of the cache that this command makes, and clean --cache removes.
+var cacheParts = []string{"bin", "images", "layers", "roots", "base-*", "docker-build.log"}
 
 // cacheFolder is where helper commands, layers and roots are kept between runs.
 func cacheFolder() (string, error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/docker"
+	"github.com/understudy-conformance/understudy/harness/sandbox/layer"
 )
 
 func cleanCommand() *cobra.Command {
@@ -46,31 +47,37 @@ func cleanCache(cmd *cobra.Command, whole bool) error {
 	if err != nil {
 		return err
 	}
-	var doomed []string
-	for _, name := range cacheFolders {
-		path := filepath.Join(dir, name)
-		if whole {
-			doomed = append(doomed, path)
-			continue
-		}
-		halves, err := filepath.Glob(filepath.Join(path, "*partial*"))
-		if err != nil {
-			return fmt.Errorf("list %s: %w", path, err)
-		}
-		doomed = append(doomed, halves...)
-	}
 	var problems []error
 	gone := 0
-	for _, path := range doomed {
-		if _, err := os.Lstat(path); err != nil {
-			continue
-		}
-		if err := os.RemoveAll(path); err != nil {
-			problems = append(problems, usage("remove %s: %w: was it made by root?", path, err))
-			continue
-		}
-		gone++
+	for _, part := range []string{".", "layers", "roots"} {
+		removed, err := layer.Sweep(filepath.Join(dir, part))
+		gone += removed
+		problems = append(problems, err)
+	}
+	if whole {
+		removed, err := removeCached(dir)
+		gone += removed
+		problems = append(problems, err)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "removed from the cache in %s: %d\n", dir, gone)
 	return errors.Join(problems...)
+}
+
+// removeCached removes what this command keeps in dir, and nothing else: others use the folder too.
+func removeCached(dir string) (removed int, err error) {
+	var problems []error
+	for _, pattern := range cacheParts {
+		paths, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return removed, fmt.Errorf("list %s: %w", dir, err)
+		}
+		for _, path := range paths {
+			if err := os.RemoveAll(path); err != nil {
+				problems = append(problems, usage("remove %s: %w: was it made by root?", path, err))
+				continue
+			}
+			removed++
+		}
+	}
+	return removed, errors.Join(problems...)
 }

@@ -32,8 +32,10 @@ type stageless struct {
 
 func (*stageless) Name() string                                    { return "test" }
 func (*stageless) Prepare(context.Context, sandbox.Progress) error { return nil }
-func (*stageless) Environment() map[string]string                  { return nil }
-func (*stageless) Close() error                                    { return nil }
+func (*stageless) Environment() map[string]string {
+	return map[string]string{"image": "sha256:1", "kernel": "outside"}
+}
+func (*stageless) Close() error { return nil }
 
 func (s *stageless) Start(_ context.Context, line []byte) (sandbox.Process, error) {
 	s.mu.Lock()
@@ -245,6 +247,27 @@ func TestRepeatsAndProcsPlayEveryCaseEachTime(t *testing.T) {
 	want := map[string]int{"a": 2, "b": 2, "c": 2, "d": 2, "a1": 1, "b1": 1, "c1": 1, "d1": 1, "a2": 1, "b2": 1, "c2": 1, "d2": 1}
 	if diff := cmp.Diff(want, count); diff != "" {
 		t.Errorf("cases played (-want +got):\n%s", diff)
+	}
+}
+
+func TestSandboxIsDescribedFromBothSides(t *testing.T) {
+	var record bytes.Buffer
+	backend := &stageless{play: func(_ context.Context, _ int, _ plan.Plan, out *journal.Writer) error {
+		out.Write(journal.Event{Kind: journal.SandboxStart, Environment: map[string]string{"kernel": "6", "sudo": "1.9"}})
+		hold(out, "a")
+		leave(out)
+		return nil
+	}}
+	if err := Run(t.Context(), Options{Backend: backend, Cases: cases("a"), Journal: journal.NewWriter(&record, nil), Watch: func(journal.Event) {}, Limits: DefaultLimits(1)}); err != nil {
+		t.Fatal(err)
+	}
+	events, err := journal.ReadAll(&record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"image": "sha256:1", "kernel": "6", "sudo": "1.9"}
+	if diff := cmp.Diff(want, events[1].Environment); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"time"
 
@@ -97,6 +98,8 @@ func (w *watched) read(events chan<- journal.Event) {
 func (w *watched) take(e journal.Event) error {
 	e.Sandbox = w.number
 	switch e.Kind {
+	case journal.SandboxStart:
+		e.Environment = w.environment(e.Environment)
 	case journal.CaseStart:
 		w.open, w.since, w.begun[e.Case] = e, time.Now(), true
 	case journal.CaseEnd:
@@ -105,6 +108,16 @@ func (w *watched) take(e journal.Event) error {
 		w.finished = true
 	}
 	return w.record(e)
+}
+
+// environment adds to what the worker sees from inside what only the backend knows: image, engine, layer.
+func (w *watched) environment(inside map[string]string) map[string]string {
+	all := maps.Clone(w.Backend.Environment())
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, inside)
+	return all
 }
 
 // patience is how long the sandbox may take from now on, or, with a case open, from the start of that case.

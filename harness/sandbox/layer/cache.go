@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -53,13 +54,19 @@ type Entry struct {
 	lock string
 }
 
+// Names beside an entry.
+const (
+	unfinished = ".partial"
+	lockSuffix = ".lock"
+)
+
 // At returns the entry of that name below dir ("layers", "roots"), which is made when missing.
 func At(dir, name string) (Entry, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Entry{}, fmt.Errorf("make cache folder: %w", err)
 	}
 	path := filepath.Join(dir, name)
-	return Entry{Path: path, Log: path + ".log", lock: path + ".lock"}, nil
+	return Entry{Path: path, Log: path + ".log", lock: path + lockSuffix}, nil
 }
 
 // Make calls build unless the entry is there. Two processes that want the same
@@ -88,7 +95,7 @@ func (e Entry) Make(ctx context.Context, waiting func(), build func(partial stri
 		return fmt.Errorf("open log: %w", err)
 	}
 	defer log.Close()
-	partial := e.Path + ".partial"
+	partial := e.Path + unfinished
 	if err := os.RemoveAll(partial); err != nil {
 		return fmt.Errorf("remove what an earlier run left: %w", err)
 	}
@@ -99,6 +106,30 @@ func (e Entry) Make(ctx context.Context, waiting func(), build func(partial stri
 		return fmt.Errorf("put %s in its place: %w", e.Path, err)
 	}
 	return nil
+}
+
+// Sweep removes what Make left half done in dir when its process was killed, and
+// returns how many entries that were. What another process is making now stays.
+func Sweep(dir string) (removed int, err error) {
+	halves, err := filepath.Glob(filepath.Join(dir, "*"+unfinished))
+	if err != nil {
+		return 0, fmt.Errorf("list %s: %w", dir, err)
+	}
+	var problems []error
+	for _, path := range halves {
+		lock := flock.New(strings.TrimSuffix(path, unfinished) + lockSuffix)
+		if free, err := lock.TryLock(); err != nil || !free {
+			problems = append(problems, err)
+			continue
+		}
+		if err := os.RemoveAll(path); err != nil {
+			problems = append(problems, fmt.Errorf("remove unfinished entry: %w", err))
+		} else {
+			removed++
+		}
+		problems = append(problems, lock.Unlock())
+	}
+	return removed, errors.Join(problems...)
 }
 
 func (e Entry) ready() bool {

@@ -223,6 +223,25 @@ func TestFailedEntryLeavesOnlyItsLog(t *testing.T) {
 	must(t, entry.Make(t.Context(), func() {}, func(partial string, _ io.Writer) error { return os.WriteFile(partial, nil, 0o600) }))
 }
 
+func TestSweepRemovesWhatNobodyMakes(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(dir, "dead.tar.partial"), 0o700), os.WriteFile(filepath.Join(dir, "whole.tar"), nil, 0o600))
+	entry, err := At(dir, "alive.tar")
+	must(t, err)
+	must(t, entry.Make(t.Context(), func() {}, func(partial string, _ io.Writer) error {
+		must(t, os.WriteFile(partial, nil, 0o600))
+		if removed, err := Sweep(dir); removed != 1 || err != nil {
+			t.Errorf("removed %d, %v", removed, err)
+		}
+		return nil
+	}))
+	for name, want := range map[string]bool{"dead.tar.partial": false, "whole.tar": true, "alive.tar": true} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestWaitingForAnotherProcessCanBeInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	entry, err := At(dir, "layer.tar")
