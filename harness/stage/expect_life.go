@@ -60,7 +60,7 @@ func (r *Run) EndsWithin(limit time.Duration) bool {
 func (r *Run) AtOrEnded(barrier string) bool {
 	s := r.stage
 	awaited := fmt.Sprintf("%s to reach barrier %s, or to end", r.label, barrier)
-	return s.until(s.scaled(patience), awaited, func() bool { return r.Pushed("at_" + barrier) }, r.over, r.saw)
+	return s.until(s.scaled(s.patience()), awaited, func() bool { return r.Pushed("at_" + barrier) }, r.over, r.saw)
 }
 
 // Beats waits until the server has answered so many heartbeats of the task and
@@ -68,7 +68,7 @@ func (r *Run) AtOrEnded(barrier string) bool {
 func (r *Run) Beats(atLeast int) []world.Heartbeat {
 	s := r.stage
 	awaited := fmt.Sprintf("%d heartbeats of %s", atLeast, r.label)
-	if !s.until(s.scaled(patience), awaited, func() bool { return len(r.TI().Heartbeats) >= atLeast }, r.over, r.saw) {
+	if !s.until(s.scaled(s.patience()), awaited, func() bool { return len(r.TI().Heartbeats) >= atLeast }, r.over, r.saw) {
 		s.violated(s.first(), "the task ended before it had sent so many heartbeats", awaited, r.saw())
 	}
 	return r.TI().Heartbeats

@@ -107,7 +107,7 @@ func (r *Run) At(name string) Process {
 	}
 	awaited := fmt.Sprintf("%s to reach barrier %s", r.label, name)
 	key := r.XCom("at_" + name)
-	if !s.until(s.scaled(patience), awaited, func() bool { return r.Pushed(key.Key) }, r.over, r.saw) {
+	if !s.until(s.scaled(s.patience()), awaited, func() bool { return r.Pushed(key.Key) }, r.over, r.saw) {
 		s.violated(s.first(), "the task ended before it came to the barrier", awaited, r.saw())
 	}
 	holder, err := b.holder()
@@ -173,7 +173,7 @@ func (r *Run) Ended() bool {
 
 // End waits until the process that was started has ended and its channels are
 // read to their end, and returns what is known then.
-func (r *Run) End() End { return r.EndWithin(patience) }
+func (r *Run) End() End { return r.EndWithin(r.stage.patience()) }
 
 // EndWithin is End with another limit, to which the slowness of the
 // implementation is applied.

@@ -21,6 +21,7 @@ type Spec struct {
 	Roles    []plan.Role   // roles in which it makes sense
 	Needs    []string      // capabilities without which it is not applicable
 	Budget   time.Duration // time of the whole case before the slowness of the implementation is applied
+	Patience time.Duration // time of one wait for the implementation, before the slowness is applied; default DefaultPatience
 	Alters   bool          // it changes what all cases share and cannot put it back: the sandbox ends after it
 	Run      func(*Stage)
 

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -14,9 +15,9 @@ import (
 	"github.com/understudy-conformance/understudy/harness/world"
 )
 
-// patience is how long the stage waits for one thing the implementation should
-// do, before the slowness of the implementation is applied.
-const patience = 20 * time.Second
+// DefaultPatience is how long the stage waits for one thing the implementation
+// should do when the Spec names no other time.
+const DefaultPatience = 20 * time.Second
 
 // Stage is one case while it runs. Its methods other than those of World are
 // for the goroutine of Spec.Run.
@@ -75,6 +76,9 @@ func (s *Stage) ConfigPath() string { return s.Path("home", "airflow.cfg") }
 
 // Has reports whether the implementation declares a capability.
 func (s *Stage) Has(capability string) bool { return s.session.has(capability) }
+
+// patience is the time of one wait, before the slowness of the implementation.
+func (s *Stage) patience() time.Duration { return cmp.Or(s.spec.Patience, DefaultPatience) }
 
 // scaled returns a time stretched by the slowness of the implementation.
 func (s *Stage) scaled(d time.Duration) time.Duration {

@@ -17,6 +17,7 @@ var _ = stage.Scenario(stage.Spec{
 	Roles:    []plan.Role{plan.Worker},
 	Needs:    []string{"git-bundles"},
 	Budget:   180 * time.Second,
+	Patience: 60 * time.Second, // all eight start at once
 	Run: func(s *stage.Stage) {
 		u := newUpstream(s)
 		var runs []*stage.Run
