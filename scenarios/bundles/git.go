@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/onsi/gomega"
+
 	"github.com/understudy-conformance/understudy/fixtures/gitrepo"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/stage"
@@ -48,7 +50,7 @@ var _ = stage.Scenario(stage.Spec{
 	Run: func(s *stage.Stage) {
 		u := newUpstream(s)
 		s.Start(stage.Task{Settings: u.settings, BundleVersion: u.version}).Succeeds()
-		s.Require("BND-023").True("control: the version came from the upstream", u.server.Connections() > 0, "a connection", "none")
+		s.Require("BND-023").That("control: connections to the upstream repository", u.server.Connections(), gomega.BeNumerically(">", 0))
 		dir := u.tree(s, "BND-023")
 		s.Must(u.server.Close())
 

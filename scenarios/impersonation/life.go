@@ -3,6 +3,8 @@ package impersonation
 import (
 	"time"
 
+	"github.com/onsi/gomega"
+
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
@@ -82,7 +84,7 @@ var _ = stage.Scenario(stage.Spec{
 		}
 		for _, beat := range ti.Heartbeats {
 			s.Require("IMP-018").Equal("host and pid of a heartbeat", []any{beat.Hostname, beat.PID}, []any{ti.Starts[0].Hostname, ti.Starts[0].PID})
-			s.Require("LIFE-008").True("a heartbeat", beat.At.Before(ti.Reports[0].At), "before the terminal state", "after it")
+			s.Require("LIFE-008").That("a heartbeat, before the terminal state", beat.At, gomega.BeTemporally("<", ti.Reports[0].At))
 		}
 	},
 })
