@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/onsi/gomega/types"
 
 	"github.com/understudy-conformance/understudy/harness/world"
 )
@@ -65,6 +66,17 @@ func shown(v any) string {
 func (c Check) True(what string, holds bool, expected, actual string) {
 	if !holds {
 		c.fails(what, expected, actual)
+	}
+	c.held(what)
+}
+
+// That requires what a Gomega matcher says of the actual value. A matcher that
+// cannot be applied to it is a harness error.
+func (c Check) That(what string, actual any, matcher types.GomegaMatcher) {
+	holds, err := matcher.Match(actual)
+	c.stage.must(err)
+	if !holds {
+		c.fails(what, matcher.FailureMessage(actual), shown(actual))
 	}
 	c.held(what)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/onsi/gomega"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/world"
@@ -38,6 +39,8 @@ func TestChecks(t *testing.T) {
 		"nothing and empty text":           {func(c Check) { c.Equal("n", nil, "") }, `""`, "null"},
 		"true":                             {func(c Check) { c.True("n", true, "e", "a") }, "", ""},
 		"not true":                         {func(c Check) { c.True("n", false, "e", "a") }, "e", "a"},
+		"a matcher that holds":             {func(c Check) { c.That("n", 3, gomega.BeNumerically(">", 2)) }, "", ""},
+		"a matcher that does not":          {func(c Check) { c.That("n", 3, gomega.BeNumerically(">", 4)) }, "Expected\n    <int>: 3\nto be >\n    <int>: 4", "3"},
 		"contains":                         {func(c Check) { c.Contains("n", "abc", "b") }, "", ""},
 		"does not contain":                 {func(c Check) { c.Contains("n", "abc", "x") }, `a text with "x"`, "abc"},
 		"contains in nothing":              {func(c Check) { c.Contains("n", "", "x") }, `a text with "x"`, "(nothing)"},
