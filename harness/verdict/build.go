@@ -72,6 +72,9 @@ func (b *builder) identity() {
 	if r.closed < max(1, len(r.identities)) {
 		b.problem(Incomplete, "", "the run was interrupted: its end is not in the journal")
 	}
+	if r.cut && len(r.identities) < 2 { // of joined journals another one may hold the rest; a gap shows as a case that never ran
+		b.problem(Incomplete, "", "the run ended early%s", prefixed(": ", r.cutWhy))
+	}
 	for _, s := range r.sandboxes {
 		if !s.Ended {
 			b.problem(Incomplete, "", "sandbox %d ended without its exit record", s.Number)

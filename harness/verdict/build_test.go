@@ -72,6 +72,12 @@ func (s *story) end() []journal.Event {
 	return s.add(journal.Event{Kind: journal.RunEnd}).events
 }
 
+// endEarly is end for a run that was interrupted.
+func (s *story) endEarly() []journal.Event {
+	s.add(journal.Event{Kind: journal.SandboxEnd, Sandbox: 1})
+	return s.add(journal.Event{Kind: journal.RunEnd, Partial: true, Text: "interrupted by SIGINT"}).events
+}
+
 func build(t *testing.T, events []journal.Event, known string) verdict.Model {
 	t.Helper()
 	return verdict.Build(load(t), index, events, list(t, known), now)
@@ -131,7 +137,7 @@ func TestExitCodeIsTheGravestFinding(t *testing.T) {
 		{"could not run", begin(index[0].ID).saw(index[0].ID, journal.CouldNotRun).end(), "", 3, 3, 2},
 		{"could not run as listed, the rest holds", begin(ids(2)...).saw(index[0].ID, journal.CouldNotRun).saw(index[1].ID, journal.Held).end(), entry("IMP-001/runner", "  outcome: could-not-run\n  actual: seen"), 0, 0, 2},
 		{"an entry for nothing", all(journal.Held).end(), entry("IMP-099", uid), 1, 1, 1},
-		{"an entry that has expired", all(journal.Held).saw(index[2].ID, journal.Violated).end(), entry("IMP-002", uid+"\n  until: 2026-11-20"), 1, 1, 1},
+		{"an entry that has expired", begin(ids(3)...).saw(index[0].ID, journal.Held).saw(index[1].ID, journal.Held).saw(index[2].ID, journal.Violated).end(), entry("IMP-002", uid+"\n  until: 2026-11-20"), 1, 1, 1},
 		{"an entry about a case that was not planned", begin(index[0].ID).saw(index[0].ID, journal.Held).end(), entry("IMP-002", uid), 0, 0, 2},
 		{"two entries for the same", begin(index[2].ID).saw(index[2].ID, journal.Violated).end(), entry("IMP-002", uid) + entry("IMP-002", uid), 1, 2, 1},
 		{"two entries explain the same", begin(index[2].ID).saw(index[2].ID, journal.Violated).end(), entry("IMP-002", uid) + entry("IMP-*", uid), 1, 2, 1},
@@ -146,6 +152,8 @@ func TestExitCodeIsTheGravestFinding(t *testing.T) {
 		{"no beginning of the run", begin(index[0].ID).saw(index[0].ID, journal.Held).end()[1:], "", 4, 4, 4},
 		{"a line that cannot be read", append(begin(index[0].ID).saw(index[0].ID, journal.Held).end(), journal.Event{Kind: journal.Malformed, Text: "line 7"}), "", 4, 4, 4},
 		{"an empty journal", nil, "", 4, 4, 4},
+		{"a case that was violated is played again", begin(index[0].ID).saw(index[0].ID, journal.Violated).saw(index[0].ID, journal.Held).end(), "", 4, 4, 2},
+		{"all cases were seen once when the run was ended", begin(index[0].ID).saw(index[0].ID, journal.Held).endEarly(), "", 3, 3, 2},
 		{"a case that was not planned", begin(index[0].ID).saw(index[0].ID, journal.Held).saw(index[1].ID, journal.Held).end(), "", 4, 4, 4},
 		{"a case outside the index", begin("IMP-001/runner/gone").saw("IMP-001/runner/gone", journal.Held).end(), "", 4, 4, 2},
 		{"nothing applies to a whole run", all(journal.NotApplicable).end(), "", 3, 3, 3},
@@ -309,9 +317,7 @@ func TestPartialRunsSaySo(t *testing.T) {
 	if m := build(t, s.saw(index[0].ID, journal.Held).end(), ""); !m.Partial || !strings.Contains(m.PartialWhy[0], "IMP-001/runner") {
 		t.Errorf("partial is %v %v", m.Partial, m.PartialWhy)
 	}
-	s = begin(index[0].ID).saw(index[0].ID, journal.Held)
-	s.add(journal.Event{Kind: journal.SandboxEnd, Sandbox: 1}).add(journal.Event{Kind: journal.RunEnd, Partial: true, Text: "interrupted by SIGINT"})
-	if m := build(t, s.events, ""); !m.Partial || !strings.Contains(strings.Join(m.PartialWhy, "; "), "SIGINT") {
+	if m := build(t, begin(index[0].ID).saw(index[0].ID, journal.Held).endEarly(), ""); !m.Partial || !strings.Contains(strings.Join(m.PartialWhy, "; "), "SIGINT") {
 		t.Errorf("partial is %v %v", m.Partial, m.PartialWhy)
 	}
 }

@@ -29,6 +29,7 @@ type run struct {
 // record is one attempt of one case.
 type record struct {
 	attempt int
+	journal int // which of the joined journals it is from
 	start   journal.Event
 	end     *journal.Event
 	events  []journal.Event
@@ -91,15 +92,19 @@ func (r *run) sandboxEnd(e journal.Event) {
 	r.problem(Ours, "", fmt.Sprintf("sandbox %d ended and had not started", e.Sandbox))
 }
 
-// caseStart begins an attempt. One that is there already is replaced: journals
-// that were joined hold the later run of a case behind the earlier one.
+// caseStart begins an attempt. One from another journal is replaced: journals that
+// were joined hold the later run of a case behind the earlier one. Within one
+// journal nothing is played twice, or the second time would hide the first.
 func (r *run) caseStart(e journal.Event) {
-	fresh := &record{attempt: e.Attempt, start: e}
+	fresh := &record{attempt: e.Attempt, journal: len(r.identities), start: e}
 	records, seen := r.cases[e.Case]
 	if !seen {
 		r.order = append(r.order, e.Case)
 	}
 	if i := slices.IndexFunc(records, func(old *record) bool { return old.attempt == e.Attempt }); i >= 0 {
+		if records[i].journal == fresh.journal {
+			r.problem(Ours, e.Case, "the case began twice in one journal")
+		}
 		records[i] = fresh
 		return
 	}
