@@ -26,8 +26,8 @@ var _ = stage.Scenario(stage.Spec{
 	Roles:    worker,
 	Run: func(s *stage.Stage) {
 		for _, end := range abnormal {
-			s.Require("LIFE-013").Equal("states reported of a task without retries", endsBy(s, end, false).States(), []string{"failed"})
-			s.Require("LIFE-013").Equal("states reported of a task with retries", endsBy(s, end, true).States(), []string{"up_for_retry"})
+			s.Require("LIFE-013").Equal("states reported, should_retry false", endsBy(s, end, false).States(), []string{"failed"})
+			s.Require("LIFE-013").Equal("states reported, should_retry true", endsBy(s, end, true).States(), []string{"up_for_retry"})
 		}
 	},
 })
