@@ -39,7 +39,7 @@ lists must be violated, and all others must hold. Needs a checkout and Go.
 
 Reports of each mutant lie in --out/NAME. Exit 0: every colour is as listed;
 1: a mutant was missed, or a case turned red that is not listed; 4: an edit no
-longer applies, or a case ended otherwise.`,
+longer applies, a case ended otherwise, or the run has a fault of its own.`,
 		Example: `  understudy selftest
   understudy selftest skip-the-switch --out /tmp/mutants`,
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -160,6 +160,9 @@ func judge(out io.Writer, m mutant.Mutant, model verdict.Model) int {
 		default:
 			other = append(other, fmt.Sprintf("%s: %s: %s", c.ID, c.Verdict, c.Observation.Says))
 		}
+	}
+	for _, p := range model.Problems {
+		other = append(other, p.Text)
 	}
 	missed, surprising := m.Judge(violated)
 	for _, id := range missed {
