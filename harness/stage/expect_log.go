@@ -81,14 +81,21 @@ func (c Check) NoWrapped(what string, records []map[string]any) {
 	c.Empty(what, wrapped...)
 }
 
-// NoRepeated requires that no record with a time stamp occurs twice.
+// NoRepeated requires that no record with a time stamp occurs twice. At least one
+// must be there: without time stamps nobody can tell the same from an equal one.
 func (c Check) NoRepeated(what, channel string) {
 	seen, repeated := map[string]bool{}, []string{}
 	for line := range strings.Lines(channel) {
-		if strings.Contains(line, `"timestamp"`) && seen[line] {
+		if !strings.Contains(line, `"timestamp"`) {
+			continue
+		}
+		if seen[line] {
 			repeated = append(repeated, line)
 		}
 		seen[line] = true
+	}
+	if len(seen) == 0 {
+		c.fails("control: no record has a time stamp", `a line with "timestamp"`, end(channel))
 	}
 	c.Empty(what, repeated...)
 }

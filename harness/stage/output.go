@@ -33,6 +33,13 @@ func (o *output) String() string {
 	return o.kept.String()
 }
 
+// cut is how many octets at the end were not kept.
+func (o *output) cut() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.lost
+}
+
 // collect reads r to its end, keeps everything in o, and hands whole lines to
 // the journal: several at a time where they come at once.
 func (o *output) collect(r io.Reader, lines func(text string)) {

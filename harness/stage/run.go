@@ -2,6 +2,7 @@ package stage
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -191,6 +192,11 @@ func (r *Run) EndWithin(limit time.Duration) End {
 	case <-s.ctx.Done():
 		open = true
 	}
+	for _, o := range []*output{&r.stdout, &r.stderr, &r.logs} {
+		if lost := o.cut(); lost > 0 {
+			s.broken("%s wrote %d octets more on one channel than the %d that are kept: no check of its output can be trusted", r.label, lost, maxKept)
+		}
+	}
 	return r.end(open)
 }
 
@@ -225,11 +231,13 @@ func (r *Run) channel() string {
 	if r.taskLog == "" {
 		return r.logs.String()
 	}
-	raw, err := os.ReadFile(r.taskLog)
+	file, err := os.Open(r.taskLog)
 	if err != nil {
 		return "" // not written yet, or never
 	}
-	return string(raw[:min(len(raw), maxKept)])
+	defer file.Close()
+	raw, _ := io.ReadAll(io.LimitReader(file, maxKept)) // what could be read is what there is
+	return string(raw)
 }
 
 func join(parts ...string) string {

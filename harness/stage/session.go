@@ -176,8 +176,9 @@ func (s *Stage) cleanUp() (dirty []string) {
 	errs = append(errs, s.removeFolder(), s.session.Tidy())
 	for _, err := range errs {
 		if err != nil {
-			dirty = append(dirty, err.Error())
-			s.record.step("stage", "clean-up: "+err.Error())
+			text := s.text(err.Error()) // names arguments of processes, and leaves this case
+			dirty = append(dirty, text)
+			s.record.step("stage", "clean-up: "+text)
 		}
 	}
 	return dirty

@@ -480,3 +480,29 @@ func TestFilesOfAScenarioAreTakenBack(t *testing.T) {
 		t.Error("the folder belongs to alice still")
 	}
 }
+
+func TestWhatACaseLeavesIsNamedWithoutItsSecrets(t *testing.T) {
+	th := newTheatre(t)
+	var secret string
+	th.Tidy = func() error { return fmt.Errorf("left: sleep %s", secret) }
+	ended := th.Play(t.Context(), Spec{Run: func(s *Stage) { secret = s.Secret() }}, plan.Case{ID: "case", Role: plan.Runner, BudgetMS: 10_000})
+	if diff := cmp.Diff([]string{"left: sleep ***"}, ended.Dirty); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if strings.Contains(th.transcript(), secret) {
+		t.Error("the journal shows the secret")
+	}
+}
+
+// A text of which the end is missing could hold what a check says is not there.
+func TestOutputThatIsNotKeptCannotBeJudged(t *testing.T) {
+	th := newTheatre(t)
+	o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+		run := s.Start(Task{})
+		run.stderr.add(make([]byte, maxKept+1))
+		run.Succeeds()
+	}})
+	if o.Outcome != journal.HarnessError || !strings.Contains(o.Says, "octets more on one channel") {
+		t.Errorf("%+v", o)
+	}
+}

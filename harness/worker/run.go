@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -138,10 +139,21 @@ func (pl *player) control(ctx context.Context, role plan.Role) journal.Observati
 		Slug: "control", Says: "a plain task of the worker account succeeds",
 		Run: func(s *stage.Stage) { s.Start(stage.Task{}).Succeeds() },
 	}
-	ended := pl.session.Play(ctx, spec, plan.Case{Role: role, BudgetMS: controlBudgetMS})
+	return controlled(pl.session.Play(ctx, spec, plan.Case{Role: role, BudgetMS: controlBudgetMS}))
+}
+
+// controlled is what a control says that ended like that: it held and left nothing
+// behind, or the cases of its role cannot run.
+func controlled(ended stage.Ended) journal.Observation {
 	seen := ended.Observation
-	if seen.Outcome == journal.Held {
+	switch {
+	case seen.Outcome == journal.Held && len(ended.Dirty) == 0:
 		return seen
+	case seen.Outcome == journal.Held:
+		return journal.Observation{
+			Outcome: journal.CouldNotRun,
+			Says:    "a plain task of the worker account leaves the sandbox other than it was: " + strings.Join(ended.Dirty, "; "),
+		}
 	}
 	seen.Outcome = journal.CouldNotRun
 	seen.Says = "a plain task of the worker account does not succeed: " + seen.Says

@@ -81,3 +81,20 @@ func TestEveryCaseThatStartsEnds(t *testing.T) {
 		t.Errorf("stopped because of %q", pl.stopped)
 	}
 }
+
+func TestAControlHoldsOnlyWhenItIsCleanedUp(t *testing.T) {
+	held := journal.Observation{Outcome: journal.Held}
+	for name, tc := range map[string]struct {
+		ended stage.Ended
+		want  journal.Observation
+	}{
+		"held":   {stage.Ended{Observation: held}, held},
+		"left":   {stage.Ended{Observation: held, Dirty: []string{"a mount", "a file"}}, journal.Observation{Outcome: journal.CouldNotRun, Says: "a plain task of the worker account leaves the sandbox other than it was: a mount; a file"}},
+		"failed": {stage.Ended{Observation: journal.Observation{Outcome: journal.Violated, Says: "no end", Actual: "alive"}}, journal.Observation{Outcome: journal.CouldNotRun, Says: "a plain task of the worker account does not succeed: no end: alive", Actual: "alive"}},
+		"broken": {stage.Ended{Observation: journal.Observation{Outcome: journal.HarnessError, Says: "no folder"}}, journal.Observation{Outcome: journal.CouldNotRun, Says: "a plain task of the worker account does not succeed: no folder"}},
+	} {
+		if diff := cmp.Diff(tc.want, controlled(tc.ended)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
