@@ -57,6 +57,10 @@ var _ = stage.Scenario(stage.Spec{
 	Verifies: []string{"LIFE-009"},
 	Roles:    worker,
 	Run: func(s *stage.Stage) {
+		control := s.Start(stage.Task{})
+		control.Succeeds()
+		s.Require("LIFE-009").True("control: state calls of a task that succeeds are seen", len(control.StateCalls()) > 0, "a state call", "none")
+
 		var runs []*stage.Run
 		for _, status := range []int{404, 409, 410} {
 			run := s.Start(stage.Task{Verbs: stage.Verbs(stage.IgnoreSIGTERM(), stage.WaitFor("here"))})
