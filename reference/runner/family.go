@@ -1,15 +1,15 @@
 package runner
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/reference/descent"
 )
 
 // family is this process and all that descends from it. As subreaper it becomes
@@ -59,14 +59,14 @@ func reap() (left bool) {
 
 // end kills all descendants, again and again until none is left, so that none
 // can start others meanwhile. After bound it returns the pids of those that could
-// not be ended. It is to be called once.
-func (f *family) end(bound time.Duration) []int {
+// not be ended, or why they cannot be told. It is to be called once.
+func (f *family) end(bound time.Duration) ([]int, error) {
 	close(f.stop)
 	<-f.stopped
 	deadline := time.NewTimer(bound)
 	defer deadline.Stop()
 	for reap() {
-		alive := descendants(os.Getpid())
+		alive, _ := living() // what cannot be listed now is looked for again
 		for _, pid := range alive {
 			unix.Kill(pid, unix.SIGKILL)
 		}
@@ -78,57 +78,21 @@ func (f *family) end(bound time.Duration) []int {
 		case <-again.C:
 		case <-deadline.C:
 			reap()
-			return descendants(os.Getpid())
+			return living()
 		}
 		again.Stop()
 	}
-	return nil
+	return nil, nil
 }
 
-// descendants lists the living processes below a process, from the parents that
-// /proc names. Zombies are not alive.
-func descendants(root int) []int {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
-	children := map[int][]int{}
-	alive := map[int]bool{}
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		parent, state, ok := parentOf(pid)
-		if !ok {
-			continue
-		}
-		children[parent] = append(children[parent], pid)
-		alive[pid] = state != 'Z' && state != 'X'
-	}
-	var found []int
-	for queue := []int{root}; len(queue) > 0; queue = queue[1:] {
-		for _, pid := range children[queue[0]] {
-			queue = append(queue, pid)
-			if alive[pid] {
-				found = append(found, pid)
-			}
+// living lists the descendants of this process that have not ended.
+func living() ([]int, error) {
+	all, err := descent.Of(os.Getpid())
+	var pids []int
+	for _, p := range all {
+		if !p.Zombie {
+			pids = append(pids, p.PID)
 		}
 	}
-	return found
-}
-
-// parentOf reads state and parent from "pid (name) state ppid ..."; the name may
-// hold anything, parentheses and blanks included.
-func parentOf(pid int) (parent int, state byte, ok bool) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, 0, false
-	}
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	if len(fields) < 2 {
-		return 0, 0, false
-	}
-	parent, err = strconv.Atoi(string(fields[1]))
-	return parent, fields[0][0], err == nil
+	return pids, err
 }

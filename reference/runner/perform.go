@@ -69,7 +69,11 @@ func (s *stage) abandon(err error, cancel context.CancelCauseFunc, ended <-chan 
 }
 
 func (s *stage) endFamily(f *family) {
-	if left := f.end(s.settings.killStep); len(left) > 0 {
+	left, err := f.end(s.settings.killStep)
+	if err != nil {
+		s.log.Error("whether the task left processes cannot be seen", "error", err)
+	}
+	if len(left) > 0 {
 		s.log.Error("processes that the task started could not be ended", "pids", left)
 	}
 }

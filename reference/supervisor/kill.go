@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/reference/descent"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
@@ -72,9 +73,9 @@ func (k *killer) terminate(ctx context.Context, group int) {
 	}
 }
 
-func (k *killer) inGroup(all []process, group int) []process {
-	return slices.DeleteFunc(slices.Clone(all), func(p process) bool {
-		id, err := syscall.Getpgid(p.pid)
+func (k *killer) inGroup(all []descent.Process, group int) []descent.Process {
+	return slices.DeleteFunc(slices.Clone(all), func(p descent.Process) bool {
+		id, err := syscall.Getpgid(p.PID)
 		return err != nil || id != group
 	})
 }
@@ -111,16 +112,16 @@ func (k *killer) kill(ctx context.Context) error {
 // onlyMain reports whether the only child left is the task process as a zombie.
 func (k *killer) onlyMain() bool {
 	all, err := k.family.scan()
-	return err == nil && !slices.ContainsFunc(all, func(p process) bool { return p.pid != k.family.main || !p.zombie })
+	return err == nil && !slices.ContainsFunc(all, func(p descent.Process) bool { return p.PID != k.family.main || !p.Zombie })
 }
 
 // round sends SIGKILL to each process once. Those of other users go first: sudo
 // ends with its command, but not the other way round.
-func (k *killer) round(ctx context.Context, alive []process) error {
-	var foreign []process
-	var own []process
+func (k *killer) round(ctx context.Context, alive []descent.Process) error {
+	var foreign []descent.Process
+	var own []descent.Process
 	for _, p := range alive {
-		if err := syscall.Kill(p.pid, 0); errors.Is(err, syscall.EPERM) {
+		if err := syscall.Kill(p.PID, 0); errors.Is(err, syscall.EPERM) {
 			foreign = append(foreign, p)
 		} else {
 			own = append(own, p)
@@ -128,16 +129,16 @@ func (k *killer) round(ctx context.Context, alive []process) error {
 	}
 	err := k.carry(ctx, "KILL", foreign)
 	for _, p := range own {
-		_ = syscall.Kill(p.pid, syscall.SIGKILL)
+		_ = syscall.Kill(p.PID, syscall.SIGKILL)
 	}
 	return err
 }
 
 // carry sends a signal to processes of other users, one command for each user.
-func (k *killer) carry(ctx context.Context, signal string, processes []process) error {
+func (k *killer) carry(ctx context.Context, signal string, processes []descent.Process) error {
 	byUser := map[int][]string{}
 	for _, p := range processes {
-		byUser[p.uid] = append(byUser[p.uid], strconv.Itoa(p.pid))
+		byUser[p.UID] = append(byUser[p.UID], strconv.Itoa(p.PID))
 	}
 	var failures []error
 	for uid, pids := range byUser {
@@ -207,10 +208,10 @@ func killers(runner string) []string {
 	return list
 }
 
-func describe(processes []process) string {
+func describe(processes []descent.Process) string {
 	var parts []string
 	for _, p := range processes {
-		parts = append(parts, fmt.Sprintf("%d (%s, uid %d)", p.pid, p.name, p.uid))
+		parts = append(parts, fmt.Sprintf("%d (%s, uid %d)", p.PID, p.Name, p.UID))
 	}
 	return strings.Join(parts, ", ")
 }

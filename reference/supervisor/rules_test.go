@@ -169,27 +169,6 @@ func TestEnvironmentOfATask(t *testing.T) {
 	}
 }
 
-func TestParseStat(t *testing.T) {
-	for in, want := range map[string]struct {
-		p      process
-		parent int
-		ok     bool
-	}{
-		"5 (sh) S 4 5 5 0":         {process{name: "sh"}, 4, true},
-		"5 (a) Z 1) (b) Z 9 5 5 0": {process{name: "a) Z 1) (b", zombie: true}, 9, true},
-		"5 (x\n) R 7 5":            {process{name: "x\n"}, 7, true},
-		"":                         {process{}, 0, false},
-		"5 (sh":                    {process{}, 0, false},
-		"5 (sh) S":                 {process{}, 0, false},
-		")(":                       {process{}, 0, false},
-	} {
-		p, parent, ok := parseStat([]byte(in))
-		if ok != want.ok || ok && (p != want.p || parent != want.parent) {
-			t.Errorf("%q: %+v, %d, %v", in, p, parent, ok)
-		}
-	}
-}
-
 func TestTerminalIsOne(t *testing.T) {
 	end := message.At(time.Now())
 	tm := newTerminal()

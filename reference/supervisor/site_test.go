@@ -8,12 +8,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/understudy-conformance/understudy/reference/descent"
 )
 
 // The tests in this file run the two commands as they are installed, in a mount
@@ -223,18 +224,14 @@ func (s *site) waitFor(method, suffix string, count int) {
 }
 
 func processesOf(uid int) []string {
+	all, err := descent.Of(0)
+	if err != nil {
+		return []string{err.Error()}
+	}
 	var found []string
-	entries, _ := os.ReadDir("/proc")
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		got, err := realUID(pid)
-		stat, _ := os.ReadFile("/proc/" + e.Name() + "/stat")
-		p, _, ok := parseStat(stat)
-		if err == nil && got == uid && ok && !p.zombie {
-			found = append(found, fmt.Sprintf("%d %s", pid, p.name))
+	for _, p := range all {
+		if p.UID == uid && !p.Zombie {
+			found = append(found, fmt.Sprintf("%d %s", p.PID, p.Name))
 		}
 	}
 	return found
