@@ -106,16 +106,20 @@ func (s suite) explainCase(out io.Writer, c plan.Case) {
 }
 
 // paragraph prints wrapped text with a title in the margin; nothing for an empty text.
+// It breaks at blanks only, so that addresses and options can be copied.
 func paragraph(out io.Writer, title, text string) {
 	const margin, width = 12, 88
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return
 	}
-	for i, line := range strings.Split(ansi.Wordwrap(text, width-margin, ""), "\n") {
-		if i > 0 {
-			title = ""
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && ansi.StringWidth(line+" "+word) > width-margin {
+			fmt.Fprintf(out, "%-*s%s\n", margin, title, line)
+			title, line = "", ""
 		}
-		fmt.Fprintf(out, "%-*s%s\n", margin, title, line)
+		line = strings.TrimPrefix(line+" "+word, " ")
 	}
+	fmt.Fprintf(out, "%-*s%s\n", margin, title, line)
 }

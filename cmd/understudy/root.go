@@ -72,9 +72,9 @@ func arguments(least, most int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < least:
-			return usage("%s needs %s: %s", cmd.CommandPath(), what, cmd.UseLine())
+			return usage("%s needs %s: %s", cmd.Name(), what, cmd.UseLine())
 		case len(args) > most:
-			return usage("%s takes no argument %q: %s", cmd.CommandPath(), args[most], cmd.UseLine())
+			return usage("%s takes no argument %q: %s", cmd.Name(), args[most], cmd.UseLine())
 		}
 		return nil
 	}

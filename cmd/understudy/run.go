@@ -53,7 +53,7 @@ machine. The first run compiles and downloads; later runs take both from the
 cache.`,
 		Example: `  understudy run
   understudy run --implementation my/implementation.yaml --role runner,worker
-  understudy run --filter IMP-003,SEC --profile upstream
+  understudy run --filter IMP-003,LIFE --profile upstream
   understudy run --filter '*/worker/*,!LIFE' --procs 4
   sudo understudy run --sandbox namespace --out /tmp/report`,
 		Args: arguments(0, 0, ""),

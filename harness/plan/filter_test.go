@@ -62,6 +62,8 @@ func TestSelectionThatNamesNothingIsAnError(t *testing.T) {
 		{"unknown id with a near one", "IMP-002/runner/own-user", Selection{}, "did you mean IMP-003/runner/own-user"},
 		{"unknown requirement", "WIER-001", Selection{}, "did you mean WIRE-001"},
 		{"requirement without a scenario", "SEC-001", Selection{Requirements: []string{"SEC-001"}}, "SEC-001 has no scenario"},
+		{"area without a scenario", "sec", Selection{Requirements: []string{"SEC-001"}}, `no requirement that begins with "sec" has a scenario`},
+		{"role without a scenario", "", Selection{Roles: []Role{"supervisor"}}, "no case of role supervisor"},
 		{"unknown in an exclusion", "!nonsense", Selection{}, "understudy list"},
 		{"unknown beside a known one", "WIRE-001,nonsense", Selection{}, `"nonsense"`},
 		{"everything excluded", "!*", Selection{}, "excludes every case"},

@@ -50,8 +50,11 @@ func (s Selection) profile(c Case) bool {
 func (s Selection) explain(term string, index []Case) string {
 	for _, id := range s.Requirements {
 		if strings.EqualFold(id, term) {
-			return id + " has no scenario; \"understudy explain " + id + "\" says why"
+			return id + " has no scenario; \"understudy explain " + id + "\" says what it asks for"
 		}
+	}
+	if slices.ContainsFunc(s.Requirements, func(id string) bool { return strings.HasPrefix(strings.ToUpper(id), strings.ToUpper(term)) }) {
+		return fmt.Sprintf("no requirement that begins with %q has a scenario: \"understudy list --requirements\" shows which do", term)
 	}
 	text := fmt.Sprintf("no case and no requirement matches %q", term)
 	if near := Nearest(term, append(ids(index), s.Requirements...)); len(near) > 0 {
@@ -74,6 +77,8 @@ func (s Selection) empty(index []Case) string {
 	switch {
 	case len(matching) == 0:
 		return fmt.Sprintf("the filter %q excludes every case", s.Filter)
+	case !slices.ContainsFunc(matching, s.role) && s.Filter.String() == "":
+		return fmt.Sprintf("no case of role %s is in this version, only of role %s", join(s.Roles), join(matching))
 	case !slices.ContainsFunc(matching, s.role):
 		return fmt.Sprintf("the filter %q matches cases of role %s only, and selected is role %s", s.Filter, join(matching), join(s.Roles))
 	}
