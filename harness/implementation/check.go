@@ -87,7 +87,7 @@ func (c *checker) templates(path []string, text string) {
 }
 
 // channels are those that the stage can speak in each role.
-var channels = map[string][]string{"runner": {"fd0", "tcp"}, "supervisor": {"http"}, "worker": {"http"}}
+var channels = map[string][]string{"runner": {"fd0"}, "supervisor": {"http"}, "worker": {"http"}}
 
 func (c *checker) role(name string, r Role) {
 	at := func(steps ...string) []string { return append([]string{"roles", name}, steps...) }

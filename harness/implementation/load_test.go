@@ -96,7 +96,7 @@ func TestBadManifestsAreExplained(t *testing.T) {
 		{"unknown key deep", "    channel: fd0", "    channel: fd0\n    chanel: x", ":15: roles.runner.chanel: unknown key"},
 		{"missing", "slug: good\n", "", "slug: missing: add it"},
 		{"missing deep", "    switch: runner\n", "", ":11: roles.runner.switch: missing"},
-		{"wrong choice", "channel: fd0", "channel: socket", `:14: roles.runner.channel: is "socket": use one of fd0, tcp, http`},
+		{"wrong choice", "channel: fd0", "channel: socket", `:14: roles.runner.channel: is "socket": use one of fd0, http`},
 		{"wrong channel for role", "channel: http", "channel: fd0", ":19: roles.worker.channel: a worker does not speak fd0: use http"},
 		{"wrong type", `argv: ["{bin}/good"]`, "argv: good", ":12: roles.runner.argv: is of type string: write a list"},
 		{"number for text", "name: Good", "name: 12", ":2: name: is of type number: write text"},

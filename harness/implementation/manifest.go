@@ -36,7 +36,7 @@ type Sandbox struct {
 type Role struct {
 	Argv         []string          `json:"argv"`
 	Env          map[string]string `json:"env,omitempty"`
-	Channel      string            `json:"channel"` // fd0, tcp, http
+	Channel      string            `json:"channel"` // fd0, http
 	Switch       string            `json:"switch"`  // who becomes the target user: runner, supervisor, none
 	StartTimeout string            `json:"start_timeout,omitempty"`
 }
