@@ -135,6 +135,7 @@ func (f selftestFlags) play(ctx context.Context, cmd *cobra.Command, checkout st
 	defer record.close()
 	who := base.identity(p, id, backend)
 	who.Implementation += ", mutant " + m.Name
+	who.Command = []string{"understudy", "selftest", m.Name}
 	var events []journal.Event
 	err = run.Run(ctx, run.Options{
 		Backend: backend, Manifest: p.manifest, Cases: p.cases, Procs: f.procs, Identity: who, Journal: record.journal,

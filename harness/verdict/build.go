@@ -127,6 +127,7 @@ func (b *builder) judge(kase plan.Case) Case {
 	out := Case{Case: kase, Again: b.again(kase)}
 	if len(records) == 0 {
 		b.decide(&out, journal.Observation{Outcome: journal.CouldNotRun, Says: b.whyNotStarted(kase)})
+		out.Suggestion = "" // that nobody looked is nothing to know about the implementation
 		return out
 	}
 	var verdicts []Verdict
@@ -206,8 +207,12 @@ func (b *builder) whyNotStarted(kase plan.Case) string {
 	return "planned and never started"
 }
 
-// again is the command that runs exactly this case again.
+// again is the command that runs exactly this case again; of a mutant, which
+// "understudy run" does not know, all its cases.
 func (b *builder) again(kase plan.Case) string {
+	if command := b.model.Identity.Command; len(command) > 1 && command[1] == "selftest" {
+		return strings.Join(command, " ")
+	}
 	words := []string{"understudy", "run"}
 	if manifest := b.model.Identity.Manifest; manifest != "" {
 		words = append(words, "--implementation", shellWord(manifest))

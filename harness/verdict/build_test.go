@@ -331,6 +331,14 @@ func TestACaseCarriesTheCommandAndTheEntryToPaste(t *testing.T) {
 	if !strings.Contains(c.Suggestion, "case: IMP-001/runner/table") || !strings.Contains(c.Suggestion, expect.ChangeMe) {
 		t.Errorf("suggestion is %q", c.Suggestion)
 	}
+	mutant := begin(index[0].ID)
+	mutant.events[0].Identity.Command = []string{"understudy", "selftest", "skip-the-switch"}
+	if got := build(t, mutant.saw(index[0].ID, journal.Violated).end(), "").Cases[0].Again; got != "understudy selftest skip-the-switch" {
+		t.Errorf("of a mutant, again is %s", got)
+	}
+	if got := build(t, begin(index[0].ID).end(), "").Cases[0]; got.Verdict != verdict.CouldNotRun || got.Suggestion != "" {
+		t.Errorf("a case that never started: %s, suggestion %q", got.Verdict, got.Suggestion)
+	}
 	if c.Duration != 1500*time.Millisecond {
 		t.Errorf("duration is %v", c.Duration)
 	}
