@@ -59,6 +59,7 @@ type failure struct {
 	Verdict                          verdict.Verdict
 	Requirement, Case, Link          string
 	Says, Role, Area, Level, Profile string
+	Expected, Actual                 string // one short line each, both or none
 	Reason, Issue                    string
 }
 
@@ -203,6 +204,10 @@ func failureOf(c verdict.Case) failure {
 	}
 	if f.Says == "" {
 		f.Says = visible.Short(c.Says, 240)
+	}
+	expected, actual := visible.Line(strings.TrimSpace(c.Observation.Expected)), visible.Line(strings.TrimSpace(c.Observation.Actual))
+	if c.Verdict != verdict.UnexpectedPass && expected != "" && actual != "" && max(len(expected), len(actual)) <= 90 {
+		f.Expected, f.Actual = expected, actual
 	}
 	if len(c.Entries) > 0 {
 		f.Reason, f.Issue = visible.Short(c.Entries[0].Reason, 240), c.Entries[0].Issue
