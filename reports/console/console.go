@@ -8,6 +8,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -218,8 +220,8 @@ func (c *Console) progress(a *area) string {
 		return c.paint.dim(line + fmt.Sprintf("%3d of %-3d", 0, a.planned))
 	}
 	line += bar(a.ended, a.planned) + fmt.Sprintf(" %d of %d  ", a.ended, a.planned) + strings.Join(a.notes, "  ")
-	for id := range a.running {
-		return line + c.paint.dim("  "+id)
+	if ids := slices.Sorted(maps.Keys(a.running)); len(ids) > 0 {
+		line += c.paint.dim("  " + ids[0]) // always the same one, or the line would flicker
 	}
 	return line
 }
