@@ -37,7 +37,7 @@ type Output struct {
 
 // As runs a command as an account and waits for it: the stage's own hand inside
 // the sandbox, never the implementation under test. A command that cannot be
-// started, or that takes longer than the stage's patience, is a harness error.
+// started, or that outlasts the budget of the case, is a harness error.
 func (s *Stage) As(user string, argv ...string) Output {
 	s.Step(fmt.Sprintf("as %s: %s", user, strings.Join(argv, " ")))
 	cmd := exec.CommandContext(s.ctx, argv[0], argv[1:]...)
@@ -48,7 +48,7 @@ func (s *Stage) As(user string, argv ...string) Output {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	if err != nil && (!errors.As(err, &exit) || s.ctx.Err() != nil) {
 		s.broken("run %s as %s: %v", argv[0], user, err)
 	}
 	return Output{ExitCode: cmd.ProcessState.ExitCode(), Stdout: stdout.String(), Stderr: stderr.String()}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 
 	"golang.org/x/sys/unix"
@@ -105,7 +106,10 @@ func readHandover(memory int) (*Handover, error) {
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
-		if err != nil || n == 0 {
+		if err == nil && n == 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
 			return nil, fmt.Errorf("read the hand-over: %d of %d bytes: %w", read, len(text), err)
 		}
 		read += n
