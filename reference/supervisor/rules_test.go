@@ -3,6 +3,7 @@ package supervisor
 import (
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -166,6 +167,33 @@ func TestEnvironmentOfATask(t *testing.T) {
 		if !slices.Contains([]string{"HOME", "LOGNAME", "MAIL", "PATH", "SHELL", "USER", "LANG", "EXTRA"}, name) {
 			t.Errorf("another user sees %s", entry)
 		}
+	}
+}
+
+// Overtime names the state: a server that is slow to take it must not hold up the kill.
+func TestTheStateIsKnownWhileItIsOnItsWay(t *testing.T) {
+	arrived, let := make(chan struct{}), make(chan struct{})
+	client, _ := clientFor(t, func(w http.ResponseWriter, _ *http.Request) {
+		close(arrived)
+		<-let
+		w.WriteHeader(http.StatusNoContent)
+	})
+	tm := newTerminal()
+	if _, err := tm.set(&message.SucceedTask{EndDate: message.At(time.Now())}); err != nil {
+		t.Fatal(err)
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- tm.deliver(t.Context(), server{client, "1"}) }()
+	<-arrived
+	if got := tm.get(); got != "success" {
+		t.Errorf("state %q", got)
+	}
+	close(let)
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+	if err := tm.deliver(t.Context(), server{client, "1"}); err != nil { // a second request would panic the handler
+		t.Error(err)
 	}
 }
 

@@ -12,9 +12,11 @@ import (
 // decides; nothing that differs is sent afterwards, also when the first did not
 // get through, since the server may have it (LIFE-028).
 type terminal struct {
-	mu        sync.Mutex
-	state     string // "" while there is none
-	body      []byte // what is sent for it, each time the same
+	sending sync.Mutex // held while the state is on its way
+
+	mu        sync.Mutex // of the following; not held then: who ends the task asks for the state
+	state     string     // "" while there is none
+	body      []byte     // what is sent for it, each time the same
 	delivered bool
 	seen      chan struct{} // closed once there is a state
 }
@@ -51,14 +53,21 @@ func (t *terminal) set(body message.Body) (pending bool, err error) {
 
 // deliver sends the state, if there is one that the server did not accept yet.
 func (t *terminal) deliver(ctx context.Context, s server) error {
+	t.sending.Lock()
+	defer t.sending.Unlock()
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.state == "" || t.delivered {
+	pending, body := t.state != "" && !t.delivered, t.body
+	t.mu.Unlock()
+	if !pending {
 		return nil
 	}
-	err := s.state(ctx, t.body)
-	t.delivered = err == nil
-	return err
+	if err := s.state(ctx, body); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.delivered = true
+	return nil
 }
 
 // get returns the state, "" if there is none.
