@@ -106,7 +106,8 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a = d.answer(r, path, body, fault)
 	}
 	e.Status = a.status
-	e.Body = shown(body) + " -> " + shown(a.body)
+	secrets := d.world.Secrets()
+	e.Body = shown(body, secrets) + " -> " + shown(a.body, secrets)
 	d.world.Log(world.Request{At: time.Now(), Door: "http", Method: r.Method, Path: path, Task: e.Task, Status: a.status})
 	d.observe(e)
 	write(w, a, fault)
@@ -121,11 +122,20 @@ func wait(r *http.Request, delay time.Duration) {
 	}
 }
 
-func shown(body []byte) string {
+// shown is the head of a body. One of the secrets that the cut would halve is left
+// out altogether: who takes secrets out of texts would not know it any more.
+func shown(body []byte, secrets []string) string {
 	if len(body) == 0 {
 		return "nothing"
 	}
-	return string(body[:min(len(body), shownBody)])
+	cut := min(len(body), shownBody)
+	for _, secret := range secrets {
+		from := max(0, cut-len(secret)+1)
+		if at := bytes.Index(body[from:min(len(body), cut+len(secret)-1)], []byte(secret)); at >= 0 {
+			cut = from + at
+		}
+	}
+	return string(body[:cut])
 }
 
 func write(w http.ResponseWriter, a answer, fault *world.Fault) {
