@@ -59,6 +59,7 @@ type failure struct {
 	Verdict                          verdict.Verdict
 	Requirement, Case, Link          string
 	Says, Role, Area, Level, Profile string
+	Claim                            string // what the case says should happen
 	Expected, Actual                 string // one short line each, both or none
 	Reason, Issue                    string
 }
@@ -202,8 +203,8 @@ func failureOf(c verdict.Case) failure {
 	if c.Verdict == verdict.UnexpectedPass {
 		f.Says = "Listed as a known deviation, and holds: remove the entry."
 	}
-	if f.Says == "" {
-		f.Says = visible.Short(c.Says, 240)
+	if f.Claim = visible.Short(c.Says, 240); f.Says == "" {
+		f.Says, f.Claim = f.Claim, ""
 	}
 	expected, actual := visible.Line(strings.TrimSpace(c.Observation.Expected)), visible.Line(strings.TrimSpace(c.Observation.Actual))
 	if c.Verdict != verdict.UnexpectedPass && expected != "" && actual != "" && max(len(expected), len(actual)) <= 90 {
