@@ -57,7 +57,7 @@ lines:
 		c.held(what)
 		return
 	}
-	c.fails(what, "a line that matches "+strings.Join(patterns, " and "), end(text))
+	c.fails(what+": no line says what it must", "a line that matches "+strings.Join(patterns, " and "), end(text))
 }
 
 // Name is the pattern of a name that stands for itself: in "probe_alice" the
