@@ -66,16 +66,26 @@ func ask(ctx context.Context, user string, argv ...string) string {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = "/"
 	cmd.WaitDelay = time.Second
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	var stdout, stderr head
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := stage.RunAs(cmd, user); err != nil {
 		return "(" + err.Error() + ")"
 	}
-	out, err := cmd.Output()
-	if err != nil {
-		return strings.TrimSpace(fmt.Sprintf("(%v) %s", err, lastLine(stderr.String())))
+	if err := cmd.Run(); err != nil {
+		return strings.TrimSpace(fmt.Sprintf("(%v) %s", err, lastLine(stderr.text.String())))
 	}
-	return string(out)
+	return stdout.text.String()
+}
+
+// head keeps the beginning of what is written to it: a program under test may
+// write without end.
+type head struct{ text bytes.Buffer }
+
+const maxHead = 16 << 10
+
+func (h *head) Write(p []byte) (int, error) {
+	h.text.Write(p[:min(len(p), maxHead-h.text.Len())])
+	return len(p), nil
 }
 
 func firstLine(text string) string {

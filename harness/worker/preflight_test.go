@@ -34,3 +34,15 @@ func TestNamesOfTheEnvironment(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestOnlyTheHeadOfAnAnswerIsKept(t *testing.T) {
+	var h head
+	for _, p := range []string{"first\n", strings.Repeat("x", maxHead), "more"} {
+		if n, err := h.Write([]byte(p)); n != len(p) || err != nil {
+			t.Fatalf("wrote %d of %d octets: %v", n, len(p), err)
+		}
+	}
+	if got := h.text.String(); len(got) != maxHead || !strings.HasPrefix(got, "first\nxx") {
+		t.Errorf("%d octets are kept, from %.10q on", len(got), got)
+	}
+}
