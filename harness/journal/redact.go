@@ -85,9 +85,10 @@ func (r *Redactor) Text(s string) string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for i, secret := range r.raw {
-		s = strings.ReplaceAll(s, secret, "***")
-		if strings.Contains(s, `\`) {
+		if strings.Contains(s, `\`) { // the pattern finds the plain secret as well
 			s = r.written[i].ReplaceAllLiteralString(s, "***")
+		} else {
+			s = strings.ReplaceAll(s, secret, "***")
 		}
 	}
 	return s
