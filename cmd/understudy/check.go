@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -39,10 +42,27 @@ Exit code 2 when the manifest cannot be used.`,
 			if err != nil {
 				return err
 			}
+			if err := covering(known, m, all.index); err != nil {
+				return err
+			}
 			describe(cmd.OutOrStdout(), m, known, all)
 			return nil
 		},
 	}
+}
+
+// covering refuses known deviations that cover no case: every run would call them stale.
+func covering(known knownDeviations, m implementation.Manifest, index []plan.Case) error {
+	if known.file == nil {
+		return nil
+	}
+	var wrong []error
+	for _, e := range known.file.Entries {
+		if !slices.ContainsFunc(index, e.Covers) {
+			wrong = append(wrong, usage("%s:%d: %s covers no case of this suite: \"understudy list\" shows all cases", m.Expectations, e.Line, cmp.Or(e.Case, e.Requirement)))
+		}
+	}
+	return errors.Join(wrong...)
 }
 
 // describe prints what a run would make of the manifest.
@@ -64,11 +84,11 @@ func describe(out io.Writer, m implementation.Manifest, known knownDeviations, a
 			strings.Join(r.Argv, " "), r.Channel, r.Switch, len(applicable), len(cases)))
 	}
 	paragraph(out, "can", strings.Join(m.Capabilities, ", "))
-	for capability, why := range m.Lacks {
-		paragraph(out, "lacks", capability+": "+why)
+	for _, capability := range slices.Sorted(maps.Keys(m.Lacks)) {
+		paragraph(out, "lacks", capability+": "+m.Lacks[capability])
 	}
 	if known.file != nil {
-		paragraph(out, "known", fmt.Sprintf("%d entries in %s", len(known.file.Entries), m.Expectations))
+		paragraph(out, "known", fmt.Sprintf("%s: %d listed", m.Expectations, len(known.file.Entries)))
 	}
 	paragraph(out, "", "the manifest can be used")
 }
