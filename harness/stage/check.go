@@ -27,7 +27,16 @@ func (s *Stage) Require(requirement string) Check {
 	if !slices.Contains(s.spec.Verifies, requirement) {
 		s.broken("the scenario checks %s but does not list it in Verifies", requirement)
 	}
+	s.checks(requirement)
 	return Check{stage: s, requirement: requirement}
+}
+
+// checks notes that something of the requirement is being checked.
+func (s *Stage) checks(requirement string) {
+	if s.required == nil {
+		s.required = map[string]bool{}
+	}
+	s.required[requirement] = true
 }
 
 func (c Check) held(what string) {

@@ -259,6 +259,7 @@ func (r *Run) Faults() []string {
 // terminal message, exit code 0, and a well-formed channel. Role worker: nothing
 // but success told to the server, any number of times.
 func (r *Run) Succeeds() End {
+	r.stage.checks(r.stage.first())
 	e := r.End()
 	expected := r.label + " succeeds: success and nothing else is told to the server"
 	good := len(e.Terminals) > 0 && !slices.ContainsFunc(e.Terminals, func(t Terminal) bool { return t.State != "success" })
@@ -276,6 +277,7 @@ func (r *Run) Succeeds() End {
 // than 0, or a failed or retry message. Role worker: such a state at the server.
 // Success must never be reported.
 func (r *Run) Fails() End {
+	r.stage.checks(r.stage.first())
 	e := r.End()
 	has := func(states ...string) bool {
 		return slices.ContainsFunc(e.Terminals, func(t Terminal) bool { return slices.Contains(states, t.State) })

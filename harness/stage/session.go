@@ -99,6 +99,11 @@ func (s *Stage) play() (observation journal.Observation) {
 	}()
 	s.must(s.furnish())
 	s.spec.Run(s)
+	for _, id := range s.spec.Verifies {
+		if !s.required[id] {
+			s.broken("the scenario lists %s in Verifies and checked nothing of it: it would hold whatever happened", id)
+		}
+	}
 	return journal.Observation{Outcome: journal.Held}
 }
 

@@ -448,6 +448,15 @@ func TestTheJournalIsRedactedAndBounded(t *testing.T) {
 	}
 }
 
+func TestARequirementThatIsNeverCheckedIsOurFault(t *testing.T) {
+	th := newTheatre(t)
+	o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) { s.Start(Task{}).End() }})
+	th.require(t, o, journal.HarnessError)
+	if !strings.Contains(o.Says, "IMP-004") {
+		t.Errorf("the requirement is not named: %+v", o)
+	}
+}
+
 func TestFilesOfAScenarioAreTakenBack(t *testing.T) {
 	th := newTheatre(t)
 	folder := t.TempDir()
@@ -463,6 +472,7 @@ func TestFilesOfAScenarioAreTakenBack(t *testing.T) {
 		s.File(kept, "bob", 0o644, "during, again")
 		s.File(fresh, "root", 0o600, "new")
 		s.Dir(folder, "alice", 0o700)
+		s.Require("IMP-004").Equal("the file as it was written last", s.Digest(kept).(map[string]any)["size"], len("during, again"))
 	}})
 	th.require(t, o, journal.Held)
 	text, err := os.ReadFile(kept)

@@ -17,7 +17,7 @@ const DefaultBudget = 60 * time.Second
 type Spec struct {
 	Slug     string        // last part of the case id; lower case, words joined by '-'
 	Says     string        // one sentence for people: who does what, and what holds
-	Verifies []string      // requirement ids; the first one names the case and takes violated deadlines
+	Verifies []string      // requirement ids, each checked by Require; the first one names the case and takes violated deadlines
 	Roles    []plan.Role   // roles in which it makes sense
 	Needs    []string      // capabilities without which it is not applicable
 	Budget   time.Duration // time of the whole case before the slowness of the implementation is applied

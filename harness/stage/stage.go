@@ -35,7 +35,8 @@ type Stage struct {
 	watch   *watch
 	api     *apiServer
 
-	mounted map[string]bool // mount points before the case
+	mounted  map[string]bool // mount points before the case
+	required map[string]bool // requirements of which something was checked
 
 	mu   sync.Mutex
 	runs []*Run
