@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/understudy-conformance/understudy/reference"
 	"github.com/understudy-conformance/understudy/reference/runner"
 )
 
@@ -64,7 +65,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 		return 0
 	case args[0] == "version" && len(args) == 1:
-		fmt.Fprintln(stdout, version())
+		fmt.Fprintln(stdout, reference.Version)
 		return 0
 	case args[0] == "--help" || args[0] == "-h" || args[0] == "help":
 		fmt.Fprint(stdout, usage)

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/understudy-conformance/understudy/reference"
 )
 
 func TestArguments(t *testing.T) {
@@ -11,7 +13,7 @@ func TestArguments(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		{[]string{"version"}, 0, "understudy-runner ", ""},
+		{[]string{"version"}, 0, reference.Version, ""},
 		{[]string{"--help"}, 0, "[core] default_impersonation", ""},
 		{[]string{"-h"}, 0, "kill SIGNAL PID", ""},
 		{[]string{"--comm=127.0.0.1:1"}, 2, "", "--comm=127.0.0.1:1"},

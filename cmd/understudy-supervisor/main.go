@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
+	"github.com/understudy-conformance/understudy/reference"
 	"github.com/understudy-conformance/understudy/reference/supervisor"
 )
 
@@ -70,7 +70,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "run":
 		return runTask(args[1:], stdout, stderr)
 	case "version":
-		fmt.Fprintln(stdout, version())
+		fmt.Fprintln(stdout, reference.Version)
 		return 0
 	case "help", "--help", "-help", "-h":
 		fmt.Fprint(stdout, usage)
@@ -118,13 +118,4 @@ func runTask(args []string, stdout, stderr io.Writer) int {
 func wrong(stderr io.Writer, err error) int {
 	fmt.Fprintf(stderr, "understudy-supervisor: %v\nSee understudy-supervisor --help\n", err)
 	return 2
-}
-
-// version describes the build: the module's version, or "(devel)".
-func version() string {
-	built := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		built = info.Main.Version
-	}
-	return "understudy-supervisor " + built
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/understudy-conformance/understudy/reference"
 )
 
 func TestArguments(t *testing.T) {
@@ -22,7 +24,7 @@ func TestArguments(t *testing.T) {
 		{nil, 2, "", "run --workload FILE"},
 		{[]string{"--help"}, 0, "export AIRFLOW__CORE__EXECUTION_API_SERVER_URL", ""},
 		{[]string{"run", "--help"}, 0, "understudy-supervisor run --workload task.json", ""},
-		{[]string{"version"}, 0, "understudy-supervisor ", ""},
+		{[]string{"version"}, 0, reference.Version, ""},
 		{[]string{"serve"}, 2, "", `unknown command "serve"`},
 		{[]string{"run"}, 2, "", "--workload FILE is missing"},
 		{[]string{"run", "--speed", "9"}, 2, "", "-speed"},

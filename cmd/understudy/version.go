@@ -10,10 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/understudy-conformance/understudy/harness/sandbox/commands"
+	"github.com/understudy-conformance/understudy/reference"
 )
 
 // release is the version of the suite.
-const release = "0.1.0"
+const release = reference.Version
 
 // suiteVersion returns the version and the commit, "" when unknown: what the
 // toolchain stamped, else what git says of the checkout.
