@@ -63,7 +63,7 @@ cache.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.implementation, "implementation", images.Reference, "manifest, its folder, or the name of a built-in implementation")
 	flags.StringVar(&f.sandbox, "sandbox", "auto", "auto, docker or namespace")
-	flags.IntVar(&f.procs, "procs", 0, "sandboxes at the same time; 0 is one a CPU, at most 4")
+	flags.IntVar(&f.procs, "procs", 0, "sandboxes at the same time; 0 is two a CPU, one for slow implementations")
 	flags.IntVar(&f.repeat, "repeat", 1, "play every case so many times; verdicts that differ are flaky")
 	flags.StringVar(&f.expect, "expect", "", "list of known deviations in place of the manifest's")
 	flags.BoolVar(&f.keepEvidence, "keep-evidence", false, "keep the diagnostics of every sandbox in --out, not only of those that failed")
@@ -72,12 +72,17 @@ cache.`,
 	return cmd
 }
 
-// procs resolves --procs.
-func procs(wanted int) int {
-	if wanted == 0 {
-		return max(1, min(4, runtime.NumCPU()))
+// procs resolves --procs. Cases of a quick implementation mostly wait, for one
+// process or another and for kill steps, so two sandboxes share a CPU; those of a
+// slow one compute.
+func procs(wanted int, slowness float64) int {
+	switch {
+	case wanted > 0:
+		return wanted
+	case slowness > 1:
+		return min(4, runtime.NumCPU())
 	}
-	return wanted
+	return min(8, 2*runtime.NumCPU())
 }
 
 // planned is everything that is settled before a sandbox starts.
@@ -177,7 +182,7 @@ func (f runFlags) play(ctx context.Context, cmd *cobra.Command, p planned, backe
 	defer record.close()
 	screen := newConsole(cmd.OutOrStdout(), p.suite, p.known)
 	played := run.Run(ctx, run.Options{
-		Backend: backend, Manifest: p.manifest, Cases: p.cases, Procs: procs(f.procs), Repeat: f.repeat,
+		Backend: backend, Manifest: p.manifest, Cases: p.cases, Procs: procs(f.procs, p.manifest.Slowness), Repeat: f.repeat,
 		KeepEvidence: f.keepEvidence, Identity: who, Journal: record.journal, Watch: screen.Event,
 		Diagnose: func(number int, text string, abnormal bool) {
 			if abnormal || f.keepEvidence {

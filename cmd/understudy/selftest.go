@@ -43,14 +43,14 @@ longer applies, a case ended otherwise, or the run has a fault of its own.`,
 		Example: `  understudy selftest
   understudy selftest skip-the-switch --out /tmp/mutants`,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			if f.procs < 1 {
-				return usage("--procs must be at least 1")
+			if f.procs < 0 {
+				return usage("--procs must be at least 0")
 			}
 			return f.run(cmd, names)
 		},
 	}
 	cmd.Flags().StringVar(&f.sandbox, "sandbox", "namespace", "auto, docker or namespace")
-	cmd.Flags().IntVar(&f.procs, "procs", procs(0), "sandboxes at the same time")
+	cmd.Flags().IntVar(&f.procs, "procs", 0, "sandboxes at the same time; 0 is two a CPU")
 	cmd.Flags().StringVar(&f.out, "out", "report/selftest", "folder for the reports")
 	complete(cmd, "sandbox", sandboxKinds)
 	return cmd
@@ -138,7 +138,7 @@ func (f selftestFlags) play(ctx context.Context, cmd *cobra.Command, checkout st
 	who.Command = []string{"understudy", "selftest", m.Name}
 	var events []journal.Event
 	err = run.Run(ctx, run.Options{
-		Backend: backend, Manifest: p.manifest, Cases: p.cases, Procs: f.procs, Identity: who, Journal: record.journal,
+		Backend: backend, Manifest: p.manifest, Cases: p.cases, Procs: procs(f.procs, p.manifest.Slowness), Identity: who, Journal: record.journal,
 		Watch:    func(e journal.Event) { events = append(events, e) },
 		Diagnose: func(number int, text string, _ bool) { record.keep(number, text) },
 		Limits:   run.DefaultLimits(p.manifest.Slowness),
