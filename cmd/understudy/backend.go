@@ -88,7 +88,11 @@ func openBackend(ctx context.Context, all []kind, provide func() (bin string, er
 		}
 		tried = append(tried, err)
 	}
-	return nil, incomplete("no sandbox is possible here:\n%w", errors.Join(tried...))
+	var reasons []string
+	for _, err := range tried {
+		reasons = append(reasons, strings.TrimSuffix(err.Error(), ": "+sandbox.ErrUnavailable.Error()))
+	}
+	return nil, incomplete("no sandbox is possible here:\n%s", strings.Join(reasons, "\n"))
 }
 
 func firstLine(text string) string {

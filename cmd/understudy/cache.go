@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/images"
@@ -30,7 +31,11 @@ func cacheFolder() (string, error) {
 // file or a folder. A folder with such a name is written ./reference.
 func loadImplementation(named, cache string) (implementation.Manifest, error) {
 	if !slices.Contains(images.Names(), named) {
-		return implementation.Load(named)
+		m, err := implementation.Load(named)
+		if err != nil && !strings.ContainsRune(named, filepath.Separator) {
+			err = fmt.Errorf("%w; built in are %s", err, strings.Join(images.Names(), " and "))
+		}
+		return m, err
 	}
 	dir, err := images.Extract(named, cache)
 	if err != nil {

@@ -217,6 +217,9 @@ func (b *builder) again(kase plan.Case) string {
 	if manifest := b.model.Identity.Manifest; manifest != "" {
 		words = append(words, "--implementation", shellWord(manifest))
 	}
+	if sandbox := b.model.Identity.Sandbox; sandbox != "" {
+		words = append(words, "--sandbox", shellWord(sandbox))
+	}
 	return strings.Join(append(words, "--filter", shellWord(kase.ID)), " ")
 }
 

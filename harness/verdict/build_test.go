@@ -48,7 +48,7 @@ func (s *story) add(e journal.Event) *story {
 func begin(planned ...string) *story {
 	s := &story{}
 	s.add(journal.Event{Kind: journal.RunStart, Identity: &journal.Identity{
-		Suite: "0.1.0", Catalogue: "c", Implementation: "demo", Manifest: "my images/implementation.yaml",
+		Suite: "0.1.0", Catalogue: "c", Implementation: "demo", Manifest: "my images/implementation.yaml", Sandbox: "namespace",
 		Roles: []string{"runner", "worker", "supervisor"}, Planned: planned,
 	}})
 	return s.add(journal.Event{Kind: journal.SandboxStart, Sandbox: 1, Environment: map[string]string{"kernel": "6"}})
@@ -325,7 +325,7 @@ func TestPartialRunsSaySo(t *testing.T) {
 func TestACaseCarriesTheCommandAndTheEntryToPaste(t *testing.T) {
 	m := build(t, begin(index[0].ID).saw(index[0].ID, journal.Violated).end(), "")
 	c := m.Cases[0]
-	if want := "understudy run --implementation 'my images/implementation.yaml' --filter IMP-001/runner/table"; c.Again != want {
+	if want := "understudy run --implementation 'my images/implementation.yaml' --sandbox namespace --filter IMP-001/runner/table"; c.Again != want {
 		t.Errorf("again is %s, want %s", c.Again, want)
 	}
 	if !strings.Contains(c.Suggestion, "case: IMP-001/runner/table") || !strings.Contains(c.Suggestion, expect.ChangeMe) {

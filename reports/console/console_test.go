@@ -10,6 +10,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/console"
 	"github.com/understudy-conformance/understudy/reports/internal/demo"
@@ -149,5 +150,29 @@ func TestAFileIsNoTerminal(t *testing.T) {
 	got := console.Detect(f, func(string) string { return "" })
 	if got != (console.Screen{Width: 80}) {
 		t.Errorf("a file is %+v", got)
+	}
+}
+
+func TestCasesThatCouldNotRunForOneReasonAreToldOnce(t *testing.T) {
+	c, err := catalogue.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m verdict.Model
+	for i := range 60 {
+		m.Cases = append(m.Cases, verdict.Case{
+			Case: plan.Case{ID: fmt.Sprintf("IMP-%03d/runner/x", i)}, Verdict: verdict.CouldNotRun,
+			Observation: journal.Observation{Outcome: journal.CouldNotRun, Says: []string{"interrupted", "no git"}[i/59]},
+		})
+	}
+	var out bytes.Buffer
+	console.New(&out, console.Options{Catalogue: c}).Finish(m, verdict.Any, "")
+	for _, want := range []string{"IMP-000/runner/x: interrupted", "and 58 other cases that could not run: interrupted", "IMP-059/runner/x: no git"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("lacks %q:\n%s", want, &out)
+		}
+	}
+	if n := strings.Count(out.String(), "interrupted"); n != 2 {
+		t.Errorf("the reason is told %d times:\n%s", n, &out)
 	}
 }

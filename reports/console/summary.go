@@ -2,6 +2,8 @@ package console
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
@@ -37,9 +39,15 @@ func (c *Console) Finish(m verdict.Model, profile catalogue.Profile, report stri
 
 func (c *Console) findings(m verdict.Model) {
 	shown, more := 0, 0
+	same := map[string]int{} // cases that could not run, by the reason
 	for _, kase := range m.Cases {
 		if !kase.Verdict.Unexpected() {
 			continue
+		}
+		if kase.Verdict == verdict.CouldNotRun { // an interrupted run has the same one for all that was left
+			if same[kase.Observation.Says]++; same[kase.Observation.Says] > 1 {
+				continue
+			}
 		}
 		if shown++; shown > maxFindings {
 			more++
@@ -49,6 +57,11 @@ func (c *Console) findings(m verdict.Model) {
 	}
 	if more > 0 {
 		c.print(fmt.Sprintf("\nand %d more; the report has them all", more))
+	}
+	for _, says := range slices.Sorted(maps.Keys(same)) {
+		if others := same[says] - 1; others > 0 {
+			c.print(fmt.Sprintf("\nand %d other cases that could not run: %s", others, clip(says, 1)))
+		}
 	}
 }
 
