@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,6 +72,31 @@ func TestStructsAreNamedLikeTheirMessages(t *testing.T) {
 			if got := reflect.TypeOf(body).Elem().Name(); got != name || body.MessageType() != name {
 				t.Errorf("%s is struct %s and says %s", name, got, body.MessageType())
 			}
+		}
+	}
+}
+
+// Names are searched by halves, and plans are made when a type is first used, so
+// a fault of either would only show there.
+func TestEveryMessageIsFoundAndHasAPlan(t *testing.T) {
+	for _, d := range []Direction{ToSupervisor, ToRunner} {
+		if !slices.IsSorted(Types(d)) {
+			t.Errorf("%v: not sorted: %q", d, Types(d))
+		}
+		for _, name := range Types(d) {
+			t.Run(d.String()+"/"+name, func(t *testing.T) {
+				e := d.registry().find(name)
+				if e == nil {
+					t.Fatal("not found by its name")
+				}
+				p := e.plan()
+				if len(p.fields) != len(p.byName) {
+					t.Errorf("%d fields with %d names", len(p.fields), len(p.byName))
+				}
+				if e.plan() != p {
+					t.Error("the plan is made anew at each use")
+				}
+			})
 		}
 	}
 }

@@ -329,7 +329,7 @@ func secrecyOf(b []byte, d Direction) secrecy {
 		return s
 	}
 	name := string(types[len(types)-1])
-	if _, known := d.registry().byName[name]; !known {
+	if d.registry().find(name) == nil {
 		return secrecy{unknown: true, name: quoted([]byte(name))}
 	}
 	s.name = name

@@ -102,7 +102,7 @@ func DecodeResponse(payload []byte) (Response, error) {
 	}
 	if e.elements > 2 && !e.d.null() {
 		refusal := new(ErrorResponse)
-		p := responses.byName[refusal.MessageType()].plan
+		p := responses.find(refusal.MessageType()).plan()
 		if err := p.decode(&e.d, reflect.ValueOf(refusal).Elem()); err != nil {
 			path, cause := located(refusal.MessageType(), err)
 			return r, e.fail(refusal.MessageType(), path, cause)
@@ -151,7 +151,7 @@ func (e *opened) fail(messageType, path string, err error) error {
 	return &DecodeError{ID: e.id, HasID: e.hasID, Type: messageType, Path: path, Err: err}
 }
 
-func (e *opened) body(r *registry) (Body, error) {
+func (e *opened) body(r registry) (Body, error) {
 	if e.d.kind() != token.Map {
 		return nil, e.fail("", "", e.d.mismatch("map as body"))
 	}
@@ -160,12 +160,12 @@ func (e *opened) body(r *registry) (Body, error) {
 		path, cause := located("", err)
 		return nil, e.fail("", path, cause)
 	}
-	known, ok := r.byName[name]
-	if !ok {
+	known := r.find(name)
+	if known == nil {
 		return nil, e.fail(name, "", &UnknownTypeError{Type: name})
 	}
-	v := reflect.New(known.typ)
-	if err := known.plan.decode(&e.d, v.Elem()); err != nil {
+	v := reflect.New(known.typ())
+	if err := known.plan().decode(&e.d, v.Elem()); err != nil {
 		path, cause := located(name, err)
 		return nil, e.fail(name, path, cause)
 	}

@@ -29,7 +29,7 @@ type field struct {
 }
 
 // planOf reads the tags of struct type t. It panics on a type that no message
-// should have, which the first test to run would find.
+// should have; a test makes every plan there is.
 func planOf(t reflect.Type) *plan {
 	p := &plan{byName: map[string]int{}}
 	for _, f := range reflect.VisibleFields(t) {

@@ -3,7 +3,9 @@ package message
 import (
 	"fmt"
 	"reflect"
-	"slices"
+	"sort"
+	"strings"
+	"sync"
 )
 
 // Direction says who sends a payload.
@@ -22,45 +24,58 @@ func (d Direction) String() string {
 	return "supervisor -> runner"
 }
 
-func (d Direction) registry() *registry {
+func (d Direction) registry() registry {
 	if d == ToSupervisor {
 		return requests
 	}
 	return responses
 }
 
-// registry knows the messages of one direction.
-type registry struct {
-	names  []string
-	byName map[string]entry
-}
+// registry knows the messages of one direction, sorted by name. The compiler
+// lays it out, so that it costs nothing at the start of a program.
+type registry []entry
 
 type entry struct {
-	typ  reflect.Type // the struct
-	plan *plan
+	body Body // a nil pointer to the struct
+	once sync.Once
+	made *plan // by once
 }
 
-func newRegistry(bodies ...Body) *registry {
-	r := &registry{byName: map[string]entry{}}
-	for _, body := range bodies {
-		t := reflect.TypeOf(body).Elem()
-		r.names = append(r.names, body.MessageType())
-		r.byName[body.MessageType()] = entry{typ: t, plan: planOf(t)}
+// find returns the entry of a message type, or nil.
+func (r registry) find(messageType string) *entry {
+	i, ok := sort.Find(len(r), func(i int) int { return strings.Compare(messageType, r[i].body.MessageType()) })
+	if !ok {
+		return nil
 	}
-	slices.Sort(r.names)
-	return r
+	return &r[i]
+}
+
+func (e *entry) typ() reflect.Type { return reflect.TypeOf(e.body).Elem() }
+
+// plan makes the plan when a type is first used: a task uses a handful of the
+// types, and all plans together would cost each start of a runner a millisecond.
+func (e *entry) plan() *plan {
+	e.once.Do(func() { e.made = planOf(e.typ()) })
+	return e.made
 }
 
 // Types lists the message types of a direction in alphabetical order.
-func Types(d Direction) []string { return slices.Clone(d.registry().names) }
+func Types(d Direction) []string {
+	r := d.registry()
+	names := make([]string, len(r))
+	for i := range r {
+		names[i] = r[i].body.MessageType()
+	}
+	return names
+}
 
 // New returns an empty message of the given type, or *UnknownTypeError.
 func New(d Direction, messageType string) (Body, error) {
-	e, ok := d.registry().byName[messageType]
-	if !ok {
+	e := d.registry().find(messageType)
+	if e == nil {
 		return nil, &UnknownTypeError{Type: messageType}
 	}
-	return reflect.New(e.typ).Interface().(Body), nil
+	return reflect.New(e.typ()).Interface().(Body), nil
 }
 
 // Field describes a key of a body.
@@ -73,12 +88,12 @@ type Field struct {
 // Fields lists the keys of a message, without "type", in the order in which they
 // are written. It is nil for a type the direction does not have.
 func Fields(d Direction, messageType string) []Field {
-	e, ok := d.registry().byName[messageType]
-	if !ok {
+	e := d.registry().find(messageType)
+	if e == nil {
 		return nil
 	}
 	var fields []Field
-	for _, f := range e.plan.fields {
+	for _, f := range e.plan().fields {
 		fields = append(fields, Field{Name: f.name, Required: f.required, Nullable: f.nullable})
 	}
 	return fields
@@ -90,12 +105,12 @@ func appendBody(dst []byte, body Body) ([]byte, error) {
 		return append(dst, 0xc0), nil
 	}
 	v := reflect.ValueOf(body)
-	for _, r := range []*registry{requests, responses} {
-		e, ok := r.byName[body.MessageType()]
-		if !ok || reflect.PointerTo(e.typ) != v.Type() || v.IsNil() {
+	for _, r := range [...]registry{requests, responses} {
+		e := r.find(body.MessageType())
+		if e == nil || reflect.TypeOf(e.body) != v.Type() || v.IsNil() {
 			continue
 		}
-		dst, err := e.plan.append(dst, v.Elem(), body.MessageType())
+		dst, err := e.plan().append(dst, v.Elem(), body.MessageType())
 		if err != nil {
 			return dst, fmt.Errorf("encode %s: %w", body.MessageType(), err)
 		}

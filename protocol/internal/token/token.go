@@ -219,14 +219,28 @@ func sizeNegative(i int64) int {
 // small gives, by its first byte, the length of a value of one byte or of a
 // string with a header of one byte, and 0 for any other. Long lists are mostly
 // made of them.
-var small = func() (length [256]int) {
+var small = func() (length [256]uint8) {
 	for c := range length {
-		if t, err := header([]byte{byte(c)}); err == nil && t.Kind != Array && t.Kind != Map && t.Head == 1 {
-			length[c] = t.Len()
+		switch {
+		case c <= 0x7f, c >= 0xe0, c == 0xc0, c == 0xc2, c == 0xc3:
+			length[c] = 1
+		case 0xa0 <= c && c <= 0xbf:
+			length[c] = uint8(1 + c - 0xa0)
 		}
 	}
 	return length
 }()
+
+// smallAt is the length of the small value at b[at], or 0 if there is none.
+func smallAt(b []byte, at int) int {
+	if at >= len(b) {
+		return 0
+	}
+	if n := int(small[b[at]]); n <= len(b)-at {
+		return n
+	}
+	return 0
+}
 
 // Skip returns the number of bytes of the value at the start of b, elements
 // included, if at most depth arrays and maps stand inside one another.
@@ -235,8 +249,8 @@ func Skip(b []byte, depth int) (int, *Error) {
 	depth = min(depth, MaxDepth)
 	open, at := 0, 0
 	for {
-		if at < len(b) && small[b[at]] > 0 && small[b[at]] <= len(b)-at {
-			at += small[b[at]]
+		if n := smallAt(b, at); n > 0 {
+			at += n
 		} else {
 			t, err := Read(b[at:])
 			if err != nil {
