@@ -7,7 +7,4 @@
 //	{"verbs": ..., "tasks": {"t": [..]}} the list of t, if t is named
 //
 // A verb is a map: {"do": name, its arguments, "catch": bool, "save": key}.
-//
-// The Dag itself is a YAML file, see ReadDag. Nothing of a user's is executed by
-// reading it, so whoever decides about a switch may read it as any user.
 package probe

@@ -14,8 +14,8 @@ import (
 
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/config"
+	"github.com/understudy-conformance/understudy/reference/dagfile"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
-	"github.com/understudy-conformance/understudy/reference/probe"
 )
 
 // stage is what a process knows once it talks to its supervisor.
@@ -158,29 +158,29 @@ var errMissing = errors.New("not found in the bundle")
 
 // findTask reads the Dag file as the user of this process. Before that it checks
 // every part of the path, so that what is in the way is named (BND-019, BND-020).
-func (s *stage) findTask() (probe.DagTask, error) {
+func (s *stage) findTask() (dagfile.Task, error) {
 	root, file, err := locate(s.config, s.details)
 	if err != nil {
-		return probe.DagTask{}, err
+		return dagfile.Task{}, err
 	}
 	name := s.details.BundleInfo.Name
 	if err := checkDirectory(root, s.user); err != nil {
-		return probe.DagTask{}, fmt.Errorf("bundle %q: %w", name, err)
+		return dagfile.Task{}, fmt.Errorf("bundle %q: %w", name, err)
 	}
 	err = checkFile(file, s.user)
 	if errors.Is(err, fs.ErrNotExist) {
-		return probe.DagTask{}, fmt.Errorf("look for Dag file %s: %w", file, errMissing)
+		return dagfile.Task{}, fmt.Errorf("look for Dag file %s: %w", file, errMissing)
 	}
 	if err != nil {
-		return probe.DagTask{}, fmt.Errorf("bundle %q: %w", name, err)
+		return dagfile.Task{}, fmt.Errorf("bundle %q: %w", name, err)
 	}
-	dag, err := probe.ReadDag(file)
+	dag, err := dagfile.Read(file)
 	if err != nil {
-		return probe.DagTask{}, fmt.Errorf("bundle %q: %w", name, err)
+		return dagfile.Task{}, fmt.Errorf("bundle %q: %w", name, err)
 	}
 	task, ok := dag.Task(s.details.TI.TaskID)
 	if dag.ID != s.details.TI.DagID || !ok {
-		return probe.DagTask{}, fmt.Errorf("task %s.%s in Dag file %s: %w", s.details.TI.DagID, s.details.TI.TaskID, file, errMissing)
+		return dagfile.Task{}, fmt.Errorf("task %s.%s in Dag file %s: %w", s.details.TI.DagID, s.details.TI.TaskID, file, errMissing)
 	}
 	return task, nil
 }

@@ -14,8 +14,8 @@ import (
 
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/bundle"
+	"github.com/understudy-conformance/understudy/reference/dagfile"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
-	"github.com/understudy-conformance/understudy/reference/probe"
 	"github.com/understudy-conformance/understudy/reference/runner"
 )
 
@@ -127,9 +127,7 @@ type declared struct {
 // nothing here: the runner has to execute it, and decides. One that is missing,
 // or lacks the task, is the runner's to report.
 func (t *task) declaredUser(root, file string) (declared, error) {
-	switch filepath.Ext(file) {
-	case ".yaml", ".yml":
-	default:
+	if !dagfile.Declares(file) {
 		t.log.Record("info", "The Dag file is code: the runner executes it as the worker to learn who the task runs as, and switches itself",
 			"dag_file", t.workload.DagRelPath)
 		return declared{}, nil
@@ -142,7 +140,7 @@ func (t *task) declaredUser(root, file string) (declared, error) {
 		return d, fmt.Errorf("read Dag file: %w", err)
 	}
 	d.there = true
-	dag, err := probe.ReadDag(file)
+	dag, err := dagfile.Read(file)
 	if err != nil {
 		return d, err
 	}

@@ -1,4 +1,7 @@
-package probe
+// Package dagfile reads Dags that are declared in YAML. Nothing of a user's is
+// executed by reading one, so whoever decides about a switch may read it as any
+// user.
+package dagfile
 
 import (
 	"bytes"
@@ -6,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -20,19 +24,29 @@ const maxDagFile = 1 << 20
 //	  - {id: probe}
 //	  - {id: probe_alice, run_as_user: alice}
 type Dag struct {
-	ID    string    `yaml:"dag_id"`
-	Tasks []DagTask `yaml:"tasks"`
+	ID    string `yaml:"dag_id"`
+	Tasks []Task `yaml:"tasks"`
 }
 
-// DagTask is a task of a Dag. Its RunAsUser was not checked in any way.
-type DagTask struct {
+// Task is one task of a Dag. Its RunAsUser was not checked in any way.
+type Task struct {
 	ID        string `yaml:"id"`
 	RunAsUser string `yaml:"run_as_user"`
 }
 
-// ReadDag reads a Dag file. Keys it does not know are errors: a misspelt
+// Declares reports whether a file of that name is a declaration, by its ending;
+// any other is code.
+func Declares(path string) bool {
+	switch filepath.Ext(path) {
+	case ".yaml", ".yml":
+		return true
+	}
+	return false
+}
+
+// Read reads a Dag file. Keys it does not know are errors: a misspelt
 // run_as_user must not run a task as somebody else.
-func ReadDag(path string) (Dag, error) {
+func Read(path string) (Dag, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return Dag{}, fmt.Errorf("read Dag file: %w", err)
@@ -45,14 +59,14 @@ func ReadDag(path string) (Dag, error) {
 	if len(text) > maxDagFile {
 		return Dag{}, fmt.Errorf("read Dag file %s: longer than %d bytes", path, maxDagFile)
 	}
-	dag, err := parseDag(text)
+	dag, err := parse(text)
 	if err != nil {
 		return Dag{}, fmt.Errorf("read Dag file %s: %w", path, err)
 	}
 	return dag, nil
 }
 
-func parseDag(text []byte) (Dag, error) {
+func parse(text []byte) (Dag, error) {
 	var dag Dag
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
@@ -76,11 +90,11 @@ func parseDag(text []byte) (Dag, error) {
 }
 
 // Task returns the task with that id.
-func (d Dag) Task(id string) (DagTask, bool) {
+func (d Dag) Task(id string) (Task, bool) {
 	for _, task := range d.Tasks {
 		if task.ID == id {
 			return task, true
 		}
 	}
-	return DagTask{}, false
+	return Task{}, false
 }
