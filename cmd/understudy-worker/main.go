@@ -2,6 +2,7 @@
 //
 //	understudy-worker init             first process of a sandbox, plan on standard input
 //	understudy-worker run              plays the plan on descriptor 3, journal on descriptor 4
+//	understudy-worker exec             runs the command of the plan on descriptor 3, frames on descriptors 0 and 4
 //	understudy-worker sandbox          enters the namespaces that the spec on descriptor 3 describes, then init
 //	understudy-worker index            prints the case index
 //	understudy-worker parent ORDER     starts one runner, as a parent that can be killed
@@ -32,6 +33,8 @@ func command(args []string) (int, error) {
 		return worker.Init(os.Stdin)
 	case len(args) == 1 && args[0] == "run":
 		return worker.Run(context.Background())
+	case len(args) == 1 && args[0] == "exec":
+		return 0, worker.Exec()
 	case len(args) == 1 && args[0] == "index":
 		return 0, worker.Index(os.Stdout)
 	case len(args) == 1 && args[0] == "sandbox":
@@ -46,5 +49,5 @@ func command(args []string) (int, error) {
 	case len(args) == 2 && args[0] == "parent":
 		return 0, stage.StandIn(args[1])
 	}
-	return 0, fmt.Errorf("unknown arguments %q; one of init, run, index, sandbox, parent ORDER", args)
+	return 0, fmt.Errorf("unknown arguments %q; one of init, run, exec, index, sandbox, parent ORDER", args)
 }

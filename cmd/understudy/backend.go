@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/implementation"
@@ -28,18 +30,19 @@ type kind struct {
 type backendConfig struct {
 	runID, cache string
 	manifest     implementation.Manifest
+	bring        string    // folder for sandbox.Brought, "" for none
 	buildLog     io.Writer // gets what "docker build" prints
 }
 
 // kinds lists the kinds of sandbox that a word of --sandbox stands for, the preferred one first.
 func kinds(word string, c backendConfig) ([]kind, error) {
 	inDocker := func(bin string) *docker.Backend {
-		return docker.New(docker.Options{RunID: c.runID, Commands: bin, Manifest: c.manifest, Log: c.buildLog})
+		return docker.New(docker.Options{RunID: c.runID, Commands: bin, Manifest: c.manifest, Bring: c.bring, Log: c.buildLog})
 	}
 	all := []kind{
 		{"docker", inDocker("").Obtainable, func(bin string) sandbox.Backend { return inDocker(bin) }},
 		{"namespace", func(context.Context) error { return namespace.Available() }, func(bin string) sandbox.Backend {
-			return namespace.New(namespace.Config{Bin: bin, Manifest: c.manifest, Cache: c.cache})
+			return namespace.New(namespace.Config{Bin: bin, Manifest: c.manifest, Bring: c.bring, Cache: c.cache})
 		}},
 	}
 	if word == "auto" {
@@ -51,6 +54,26 @@ func kinds(word string, c backendConfig) ([]kind, error) {
 		}
 	}
 	return nil, usage("--sandbox %s: use %s", word, strings.Join(sandboxKinds, ", "))
+}
+
+// open prepares sandboxes of the kind that a word of --sandbox stands for; provide returns the folder of the helper commands, when they are needed.
+// What "docker build" prints goes to a file in the cache, which a failure names.
+func open(ctx context.Context, word string, c backendConfig, provide func() (string, error), progress sandbox.Progress) (sandbox.Backend, error) {
+	log, err := os.Create(filepath.Join(c.cache, "docker-build.log"))
+	if err != nil {
+		return nil, fmt.Errorf("open the log of image builds: %w", err)
+	}
+	defer log.Close()
+	c.buildLog = log
+	wanted, err := kinds(word, c)
+	if err != nil {
+		return nil, err
+	}
+	backend, err := openBackend(ctx, wanted, provide, progress)
+	if errors.Is(err, docker.ErrBuild) {
+		err = fmt.Errorf("%w\nwhole log: %s", err, log.Name())
+	}
+	return backend, err
 }
 
 // openBackend returns the first of the kinds that can be had, prepared. provide is called once a kind

@@ -68,7 +68,7 @@ func TestHelpTeaches(t *testing.T) {
 		}
 	}
 	var out, problems bytes.Buffer
-	for _, args := range [][]string{{"help"}, {"run", "--help"}, {"list", "--help"}, {"explain", "--help"}, {"report", "--help"}, {"check", "--help"}, {"clean", "--help"}} {
+	for _, args := range [][]string{{"help"}, {"run", "--help"}, {"list", "--help"}, {"explain", "--help"}, {"report", "--help"}, {"check", "--help"}, {"shell", "--help"}, {"clean", "--help"}} {
 		if code := execute(args, &out, &problems); code != 0 || problems.Len() > 0 {
 			t.Fatalf("%q: exit code %d: %s", args, code, &problems)
 		}

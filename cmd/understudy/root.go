@@ -49,7 +49,7 @@ Exit codes, the gravest wins:
 		return usage("%w\n\"%s --help\" lists the flags", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		runCommand(), listCommand(), explainCommand(), reportCommand(), checkCommand(), selftestCommand(), cleanCommand(), versionCommand(),
+		runCommand(), listCommand(), explainCommand(), reportCommand(), checkCommand(), selftestCommand(), shellCommand(), cleanCommand(), versionCommand(),
 	)
 	return root
 }

@@ -22,7 +22,6 @@ import (
 	"github.com/understudy-conformance/understudy/harness/run"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/commands"
-	"github.com/understudy-conformance/understudy/harness/sandbox/docker"
 	"github.com/understudy-conformance/understudy/images"
 )
 
@@ -132,31 +131,12 @@ func (f runFlags) run(cmd *cobra.Command) error {
 	id := runID()
 	progress := func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), "· "+text) }
 	provide := func() (string, error) { return commands.Provide(ctx, p.cache, progress) }
-	backend, err := f.open(ctx, p, id, provide, progress)
+	backend, err := open(ctx, f.sandbox, backendConfig{runID: id, cache: p.cache, manifest: p.manifest}, provide, progress)
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
 	defer backend.Close()
 	return f.play(ctx, cmd, p, backend, f.identity(p, id, backend))
-}
-
-// open prepares sandboxes of the wanted kind; provide returns the folder of the helper commands, when they are needed.
-// What "docker build" prints goes to a file in the cache, which a failure names.
-func (f runFlags) open(ctx context.Context, p planned, id string, provide func() (string, error), progress sandbox.Progress) (sandbox.Backend, error) {
-	log, err := os.Create(filepath.Join(p.cache, "docker-build.log"))
-	if err != nil {
-		return nil, fmt.Errorf("open the log of image builds: %w", err)
-	}
-	defer log.Close()
-	wanted, err := kinds(f.sandbox, backendConfig{runID: id, cache: p.cache, manifest: p.manifest, buildLog: log})
-	if err != nil {
-		return nil, err
-	}
-	backend, err := openBackend(ctx, wanted, provide, progress)
-	if errors.Is(err, docker.ErrBuild) {
-		err = fmt.Errorf("%w\nwhole log: %s", err, log.Name())
-	}
-	return backend, err
 }
 
 // identity is what every artefact of the run carries.

@@ -122,7 +122,7 @@ func (f selftestFlags) play(ctx context.Context, cmd *cobra.Command, checkout st
 		return model, err
 	}
 	id := runID()
-	backend, err := base.open(ctx, p, id, func() (string, error) { return bin, nil }, progress)
+	backend, err := open(ctx, f.sandbox, backendConfig{runID: id, cache: p.cache, manifest: p.manifest}, func() (string, error) { return bin, nil }, progress)
 	if err != nil {
 		return model, err
 	}

@@ -44,4 +44,12 @@ type Plan struct {
 	Implementation string                  `json:"implementation"` // the manifest's folder inside the sandbox
 	Sandbox        string                  `json:"sandbox"`        // namespace, docker
 	KeepEvidence   bool                    `json:"keep_evidence,omitempty"`
+	Exec           *Exec                   `json:"exec,omitempty"` // what to run in place of cases
+}
+
+// Exec is one command to run in a sandbox, see package shell.
+type Exec struct {
+	Argv     []string `json:"argv"`
+	User     string   `json:"user"`               // account of the sandbox, or a bare user id
+	Terminal string   `json:"terminal,omitempty"` // TERM of a pseudo terminal; "" for pipes
 }

@@ -67,6 +67,7 @@ type fake struct {
 }
 
 func (f *fake) Events() io.Reader   { return f.events }
+func (f *fake) Input() io.Writer    { return io.Discard }
 func (f *fake) Diagnostics() string { return "first\nlast words" }
 func (f *fake) End() error          { f.end(); return nil }
 func (f *fake) Kill() error         { f.end(); return nil }

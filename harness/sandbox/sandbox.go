@@ -16,6 +16,7 @@ import (
 const (
 	Bin            = "/understudy/bin"            // understudy-worker, -supervisor, -runner
 	Implementation = "/understudy/implementation" // copy of the manifest's folder
+	Brought        = "/understudy/brought"        // copy of a folder that a shell brings; else absent
 )
 
 // ErrUnavailable is wrapped by the error of a backend that this machine cannot
@@ -50,6 +51,8 @@ type Process interface {
 	// Events is the standard output of the first process: journal lines. It ends
 	// with the sandbox. Read it to its end before Wait.
 	Events() io.Reader
+	// Input is the rest of the standard input, after the plan.
+	Input() io.Writer
 	// Diagnostics is the end of what the sandbox wrote to standard error, at most
 	// DiagnosticsLimit bytes.
 	Diagnostics() string

@@ -3,6 +3,7 @@ package worker
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +26,8 @@ var runEnvironment = []string{
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",
 }
 
-// Init is the first process of a sandbox. It returns the exit code of run, or
+// Init is the first process of a sandbox. It starts run, or exec where the plan
+// asks for that, which then gets the rest of stdin. It returns its exit code, or
 // 128 and the signal that ended it. Where it is not process 1 (sandbox "here"),
 // it adopts orphans as if it were, and kills them at the end.
 func Init(stdin *os.File) (int, error) {
@@ -43,12 +45,53 @@ func Init(stdin *os.File) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	run, err := startRun(plan)
+	rest := io.MultiReader(bytes.NewReader(already(input)), stdin)
+	if !wantsExec(line) {
+		run, err := startRun("run", plan, nil)
+		if err != nil {
+			return 0, err
+		}
+		go endWith(rest, run)
+		return reap(run)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return 0, fmt.Errorf("make pipe: %w", err)
+	}
+	run, err := startRun("exec", plan, read)
 	if err != nil {
 		return 0, err
 	}
-	go endWith(stdin, run)
+	go endWith(io.TeeReader(rest, &optional{to: write}), run)
 	return reap(run)
+}
+
+// wantsExec looks into the plan. What is no plan is for run to refuse.
+func wantsExec(line []byte) bool {
+	var p struct{ Exec json.RawMessage }
+	return json.Unmarshal(line, &p) == nil && len(p.Exec) > 0
+}
+
+// already returns what was read beyond the plan.
+func already(input *bufio.Reader) []byte {
+	ahead, _ := input.Peek(input.Buffered()) // as much as there is: no error
+	return ahead
+}
+
+// optional drops what its reader does not want any more.
+type optional struct {
+	to   io.WriteCloser
+	gone bool
+}
+
+func (o *optional) Write(p []byte) (int, error) {
+	if !o.gone {
+		if _, err := o.to.Write(p); err != nil {
+			o.gone = true
+			_ = o.to.Close() // nobody reads it
+		}
+	}
+	return len(p), nil
 }
 
 // sealed returns a memfd that holds text, ready to be read.
@@ -67,17 +110,19 @@ func sealed(text []byte) (*os.File, error) {
 	return file, nil
 }
 
-// startRun starts run by fork and exec alone: its status is for reap.
-func startRun(plan *os.File) (pid int, err error) {
+// startRun starts run, or exec with its input, by fork and exec alone: its status
+// is for reap.
+func startRun(mode string, plan, input *os.File) (pid int, err error) {
 	defer plan.Close()
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		return 0, fmt.Errorf("start run: %w", err)
+	if input == nil {
+		if input, err = os.Open(os.DevNull); err != nil {
+			return 0, fmt.Errorf("start run: %w", err)
+		}
 	}
-	defer null.Close()
-	pid, err = syscall.ForkExec("/proc/self/exe", []string{"understudy-worker", "run"}, &syscall.ProcAttr{
+	defer input.Close()
+	pid, err = syscall.ForkExec("/proc/self/exe", []string{"understudy-worker", mode}, &syscall.ProcAttr{
 		Dir: "/", Env: runEnvironment,
-		Files: []uintptr{null.Fd(), os.Stderr.Fd(), os.Stderr.Fd(), plan.Fd(), os.Stdout.Fd()},
+		Files: []uintptr{input.Fd(), os.Stderr.Fd(), os.Stderr.Fd(), plan.Fd(), os.Stdout.Fd()},
 	})
 	if err != nil {
 		return 0, fmt.Errorf("start run: %w", err)

@@ -28,6 +28,7 @@ type Options struct {
 	Commands string                  // folder with understudy-worker, -supervisor and -runner, static, for linux
 	Manifest implementation.Manifest // of the implementation under test
 	RunID    string                  // label of all containers
+	Bring    string                  // a folder to be copied to sandbox.Brought; "" for none
 	Log      io.Writer               // gets what "docker build" prints; nil for nobody
 }
 
@@ -125,7 +126,7 @@ func (b *Backend) Prepare(ctx context.Context, progress sandbox.Progress) (err e
 	}
 	b.image = name
 	b.facts["image"], b.facts["image-id"], b.facts["base"] = name, id, on.String()
-	b.content, err = content(b.options.Commands, b.options.Manifest.Dir)
+	b.content, err = content(b.options.Commands, b.options.Manifest.Dir, b.options.Bring)
 	return err
 }
 

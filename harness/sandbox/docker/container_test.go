@@ -83,7 +83,7 @@ func TestContentBelongsToRootAndIsReadableByAll(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	file, err := content(bin, dir)
+	file, err := content(bin, dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}

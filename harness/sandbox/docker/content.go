@@ -17,7 +17,7 @@ import (
 // whoever packs it. The file has no name any more where the system permits that, so
 // that nothing stays behind when this process is killed; its caller closes it and
 // removes what still has the name.
-func content(commands, folder string) (*os.File, error) {
+func content(commands, folder, bring string) (*os.File, error) {
 	tree, err := os.MkdirTemp("", "understudy-docker-")
 	if err != nil {
 		return nil, fmt.Errorf("docker: make a folder for what sandboxes get: %w", err)
@@ -29,6 +29,11 @@ func content(commands, folder string) (*os.File, error) {
 	}
 	if err := sandbox.CopyFolder(folder, filepath.Join(tree, sandbox.Implementation)); err != nil {
 		return nil, err
+	}
+	if bring != "" {
+		if err := sandbox.CopyFolder(bring, filepath.Join(tree, sandbox.Brought)); err != nil {
+			return nil, err
+		}
 	}
 	file, err := os.CreateTemp("", "understudy-docker-*.tar")
 	if err != nil {

@@ -78,6 +78,7 @@ func (p *process) tell(ctx context.Context, planLine []byte) error {
 }
 
 func (p *process) Events() io.Reader   { return p.events }
+func (p *process) Input() io.Writer    { return p.attached.Conn }
 func (p *process) Diagnostics() string { return p.tail.String() }
 
 // End closes the life line; to end what has ended is no error.

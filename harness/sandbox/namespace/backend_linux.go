@@ -60,7 +60,8 @@ next:
 
 // Backend starts sandboxes as namespaces. Its tmpfs holds:
 //
-//	bin, implementation   copies owned by root, bound into each sandbox
+//	bin, implementation,  copies owned by root, bound into each sandbox
+//	brought
 //	layer                 the unpacked layer of provision.sh (root: host)
 //	upper, work           changes while a layer is made
 type Backend struct {
@@ -139,7 +140,10 @@ func (b *Backend) copyIn() error {
 	if err := sandbox.CopyCommands(b.config.Bin, filepath.Join(inside, "bin")); err != nil {
 		return err
 	}
-	return sandbox.CopyFolder(b.config.Manifest.Dir, filepath.Join(inside, "implementation"))
+	if err := sandbox.CopyFolder(b.config.Manifest.Dir, filepath.Join(inside, "implementation")); err != nil || b.config.Bring == "" {
+		return err
+	}
+	return sandbox.CopyFolder(b.config.Bring, filepath.Join(inside, "brought"))
 }
 
 // Start starts one sandbox and hands it the plan.
@@ -160,6 +164,9 @@ func (b *Backend) Start(ctx context.Context, planLine []byte) (sandbox.Process, 
 			{"/etc/hosts", "127.0.0.1 localhost " + hostname + "\n::1 localhost\n"},
 			{"/etc/resolv.conf", ""},
 		},
+	}
+	if b.config.Bring != "" {
+		spec.Binds = append(spec.Binds, Bind{b.inScratch("brought"), sandbox.Brought, true})
 	}
 	p, err := b.spawn(spec, unix.CLONE_NEWNET, nil)
 	if err != nil {
