@@ -10,8 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/understudy-conformance/understudy/protocol/message"
 )
 
 // waitFor stops at a barrier. The order is the promise: whoever sees the XCom
@@ -32,11 +30,7 @@ func waitFor(ctx context.Context, a *attempt, args arguments) (any, error) {
 		return nil, err
 	}
 	defer fifo.Close()
-	reached, err := message.RawOf(true)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.setXCom(ctx, "at_"+name, reached); err != nil {
+	if err := a.Push(ctx, "at_"+name, true); err != nil {
 		return nil, err
 	}
 	release := context.AfterFunc(ctx, func() { fifo.SetReadDeadline(time.Now()) })

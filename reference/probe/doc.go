@@ -7,4 +7,7 @@
 //	{"verbs": ..., "tasks": {"t": [..]}} the list of t, if t is named
 //
 // A verb is a map: {"do": name, its arguments, "catch": bool, "save": key}.
+//
+// A verb that starts a process leaves it running and does not wait for it; the
+// runner reaps and ends it.
 package probe

@@ -6,14 +6,13 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-)
 
-// LevelCritical is above slog's highest level, as Python's is above error.
-const LevelCritical = slog.LevelError + 4
+	"github.com/understudy-conformance/understudy/reference/runner"
+)
 
 var levels = map[string]slog.Level{
 	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warning": slog.LevelWarn, "warn": slog.LevelWarn,
-	"error": slog.LevelError, "critical": LevelCritical,
+	"error": slog.LevelError, "critical": runner.LevelCritical,
 }
 
 // maxLines is how often one verb may log.

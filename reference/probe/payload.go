@@ -1,10 +1,6 @@
 package probe
 
-import (
-	"context"
-
-	"github.com/understudy-conformance/understudy/protocol/message"
-)
+import "context"
 
 // maxPayload is the longest string, in bytes, that payload pushes.
 const maxPayload = 1 << 30
@@ -30,11 +26,7 @@ func payload(ctx context.Context, a *attempt, args arguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	value, err := message.RawOf(string(pattern(size)))
-	if err != nil {
-		return nil, err
-	}
-	return nil, a.setXCom(ctx, key, value)
+	return nil, a.Push(ctx, key, string(pattern(size)))
 }
 
 func checkPayload(ctx context.Context, a *attempt, args arguments) (any, error) {

@@ -20,6 +20,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/runner"
 )
 
 // world is a supervisor with a memory.
@@ -84,25 +85,25 @@ func (w *world) result(t *testing.T, key string) string {
 func run(t *testing.T, w *world, barrier, verbs string) error {
 	t.Helper()
 	task, _ := newTask(t, w, fmt.Sprintf(`{"barrier_dir":%q,"verbs":%s}`, barrier, verbs))
-	return task.Run(context.Background())
+	return Run(context.Background(), task)
 }
 
 func newWorld() *world {
 	return &world{xcoms: map[string]message.Raw{}, variables: map[string]string{}}
 }
 
-func newTask(t *testing.T, w *world, conf string) (*Task, *bytes.Buffer) {
+func newTask(t *testing.T, w *world, conf string) (*runner.Task, *bytes.Buffer) {
 	t.Helper()
 	var raw message.Raw
 	if err := raw.UnmarshalJSON([]byte(conf)); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	return &Task{
+	return &runner.Task{
 		TI:         message.TaskInstance{DagID: "d", RunID: "r", TaskID: "t"},
-		Conf:       raw,
+		Context:    message.TIRunContext{DagRun: message.DagRun{Conf: raw}},
 		Supervisor: w,
-		Setting: func(section, key string) (string, bool) {
+		Settings: func(section, key string) (string, bool) {
 			value, ok := map[string]string{"core.x": "y"}[section+"."+key]
 			return value, ok
 		},
@@ -219,7 +220,7 @@ func TestWhichVerbsAreTheTasks(t *testing.T) {
 	} {
 		w := newWorld()
 		task, _ := newTask(t, w, conf)
-		if err := task.Run(context.Background()); err != nil {
+		if err := Run(context.Background(), task); err != nil {
 			t.Fatalf("%s: %v", conf, err)
 		}
 		got := ""
@@ -361,7 +362,7 @@ func TestBarrier(t *testing.T) {
 	task, _ := newTask(t, w.world, fmt.Sprintf(verbs, dir))
 	task.Supervisor = w
 	ended := make(chan error, 1)
-	go func() { ended <- task.Run(context.Background()) }()
+	go func() { ended <- Run(context.Background(), task) }()
 	<-w.reached
 	select {
 	case err := <-ended:
@@ -382,7 +383,7 @@ func TestBarrier(t *testing.T) {
 	task, _ = newTask(t, w.world, fmt.Sprintf(verbs, dir))
 	task.Supervisor = w
 	ctx, cancel := context.WithCancelCause(context.Background())
-	go func() { ended <- task.Run(ctx) }()
+	go func() { ended <- Run(ctx, task) }()
 	<-w.reached
 	stopped := errors.New("stopped")
 	cancel(stopped)
@@ -411,7 +412,7 @@ func TestCancelledTaskStartsNoFurtherVerb(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	stopped := errors.New("stopped")
 	time.AfterFunc(10*time.Millisecond, func() { cancel(stopped) })
-	if err := task.Run(ctx); !errors.Is(err, stopped) {
+	if err := Run(ctx, task); !errors.Is(err, stopped) {
 		t.Errorf("got %v, want the cause of the cancellation", err)
 	}
 	if len(w.xcoms) != 0 {
@@ -428,7 +429,7 @@ func TestLogChannels(t *testing.T) {
 		{"do":"log","message":"err","channel":"stderr"},
 		{"do":"log","message":"none","count":0}
 	]}`)
-	if err := task.Run(context.Background()); err != nil {
+	if err := Run(context.Background(), task); err != nil {
 		t.Fatal(err)
 	}
 	text := out.String()

@@ -7,32 +7,18 @@ import (
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
 
-// ask sends a request whose answer has to be of type A.
-func ask[A message.Body](ctx context.Context, client Client, request message.Body) (A, error) {
-	var none A
-	body, err := client.Ask(ctx, request)
-	if err != nil {
-		return none, err
-	}
-	answer, ok := body.(A)
-	if !ok {
-		got := "an empty answer"
-		if body != nil {
-			got = body.MessageType()
-		}
-		return none, fmt.Errorf("%s: expected %s, got %s", request.MessageType(), none.MessageType(), got)
-	}
-	return answer, nil
-}
-
 func getConnection(ctx context.Context, a *attempt, args arguments) (any, error) {
 	id, err := args.text("conn_id")
 	if err != nil {
 		return nil, err
 	}
-	c, err := ask[*message.ConnectionResult](ctx, a.Supervisor, &message.GetConnection{ConnID: id})
+	body, err := a.Ask(ctx, &message.GetConnection{ConnID: id})
 	if err != nil {
 		return nil, err
+	}
+	c, ok := body.(*message.ConnectionResult)
+	if !ok {
+		return nil, fmt.Errorf("expected a connection, got %T", body)
 	}
 	result := map[string]any{
 		"conn_id": c.ConnID, "conn_type": c.ConnType, "host": optional(c.Host), "schema": optional(c.Schema),
@@ -54,11 +40,7 @@ func getVariable(ctx context.Context, a *attempt, args arguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := ask[*message.VariableResult](ctx, a.Supervisor, &message.GetVariable{Key: key})
-	if err != nil {
-		return nil, err
-	}
-	return optional(answer.Value), nil
+	return a.Variable(ctx, key)
 }
 
 func putVariable(ctx context.Context, a *attempt, args arguments) (any, error) {
@@ -70,8 +52,7 @@ func putVariable(ctx context.Context, a *attempt, args arguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = a.Supervisor.Ask(ctx, &message.PutVariable{Key: key, Value: &value})
-	return nil, err
+	return nil, a.PutVariable(ctx, key, value, "")
 }
 
 func deleteVariable(ctx context.Context, a *attempt, args arguments) (any, error) {
@@ -79,8 +60,7 @@ func deleteVariable(ctx context.Context, a *attempt, args arguments) (any, error
 	if err != nil {
 		return nil, err
 	}
-	_, err = a.Supervisor.Ask(ctx, &message.DeleteVariable{Key: key})
-	return nil, err
+	return nil, a.DeleteVariable(ctx, key)
 }
 
 func setting(_ context.Context, a *attempt, args arguments) (any, error) {

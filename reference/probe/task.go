@@ -4,42 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/runner"
 )
-
-// Client asks the supervisor. A refusal, in either of its two shapes, is an
-// error in which errors.As finds *message.RemoteError; the body is nil where
-// the answer has none.
-type Client interface {
-	Ask(ctx context.Context, request message.Body) (message.Body, error)
-}
-
-// Task is one attempt of a task. Processes that its verbs start are not waited
-// for: the process that runs the task has to reap its children.
-type Task struct {
-	TI         message.TaskInstance
-	Conf       message.Raw // dag_run.conf
-	Supervisor Client
-	Setting    func(section, key string) (value string, ok bool)
-	Log        *slog.Logger
-	Stdout     io.Writer
-	Stderr     io.Writer
-}
 
 // Failure is what the verb fail raises.
 type Failure struct{ Message string }
 
 func (e *Failure) Error() string { return e.Message }
 
-// attempt is a Task whose conf was read.
+// attempt is a task whose conf was read.
 type attempt struct {
-	*Task
+	*runner.Task
 	verbs   []any
 	barrier string // directory of the FIFOs of wait_for
 }
@@ -73,10 +53,11 @@ var verbs = map[string]verb{
 	"ignore_sigterm":   ignoreSIGTERM,
 }
 
-// Run performs the verbs in order and returns the first error that no verb
-// caught. Once ctx is done no further verb starts, and the error is its cause.
-func (t *Task) Run(ctx context.Context) error {
-	a, err := t.read()
+// Run is the body of every task: it performs the verbs in order and returns the
+// first error that no verb caught. Once ctx is done no further verb starts, and
+// the error is its cause.
+func Run(ctx context.Context, t *runner.Task) error {
+	a, err := read(t)
 	if err != nil {
 		return err
 	}
@@ -96,10 +77,10 @@ func (t *Task) Run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-func (t *Task) read() (*attempt, error) {
-	value, err := t.Conf.Value()
-	if err != nil {
-		return nil, fmt.Errorf("read dag_run.conf: %w", err)
+func read(t *runner.Task) (*attempt, error) {
+	var value any
+	if err := t.Conf(&value); err != nil {
+		return nil, err
 	}
 	a := &attempt{Task: t}
 	if value == nil {
@@ -152,11 +133,7 @@ func (a *attempt) perform(ctx context.Context, args arguments) error {
 	if key == "" {
 		return nil
 	}
-	raw, err := message.RawOf(result)
-	if err != nil {
-		return fmt.Errorf("save result as XCom %s: %w", key, err)
-	}
-	return a.setXCom(ctx, key, raw)
+	return a.Push(ctx, key, result)
 }
 
 // errorName returns the errno name of a system error, the code of a refusal by

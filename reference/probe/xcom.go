@@ -4,45 +4,28 @@ import (
 	"context"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/runner"
 )
-
-// setXCom stores a value under a key of the task itself.
-func (a *attempt) setXCom(ctx context.Context, key string, value message.Raw) error {
-	_, err := a.Supervisor.Ask(ctx, &message.SetXCom{
-		Key: key, Value: value,
-		DagID: a.TI.DagID, RunID: a.TI.RunID, TaskID: a.TI.TaskID, MapIndex: a.mapIndex(),
-	})
-	return err
-}
-
-func (a *attempt) mapIndex() *int {
-	index := message.Or(a.TI.MapIndex, -1)
-	return &index
-}
 
 // xcom returns a value of any task, nil where there is none.
 func (a *attempt) xcom(ctx context.Context, args arguments) (message.Raw, error) {
-	task, err := args.text("task_id")
-	if err != nil {
+	var x runner.XCom
+	var err error
+	if x.Task, err = args.text("task_id"); err != nil {
 		return nil, err
 	}
-	key, err := args.text("key")
-	if err != nil {
+	if x.Key, err = args.text("key"); err != nil {
 		return nil, err
 	}
-	run, err := args.optionalText("run_id", a.TI.RunID)
-	if err != nil {
+	if x.Run, err = args.optionalText("run_id", ""); err != nil {
 		return nil, err
 	}
-	dag, err := args.optionalText("dag_id", a.TI.DagID)
-	if err != nil {
+	if x.Dag, err = args.optionalText("dag_id", ""); err != nil {
 		return nil, err
 	}
-	answer, err := ask[*message.XComResult](ctx, a.Supervisor, &message.GetXCom{Key: key, DagID: dag, RunID: run, TaskID: task})
-	if err != nil {
-		return nil, err
-	}
-	return answer.Value, nil
+	var value message.Raw
+	_, err = a.Pull(ctx, x, &value)
+	return value, err
 }
 
 func pushXCom(ctx context.Context, a *attempt, args arguments) (any, error) {
@@ -50,11 +33,7 @@ func pushXCom(ctx context.Context, a *attempt, args arguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	value, err := message.RawOf(args["value"])
-	if err != nil {
-		return nil, err
-	}
-	return nil, a.setXCom(ctx, key, value)
+	return nil, a.Push(ctx, key, args["value"])
 }
 
 func pullXCom(ctx context.Context, a *attempt, args arguments) (any, error) {
@@ -70,8 +49,5 @@ func deleteXCom(ctx context.Context, a *attempt, args arguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = a.Supervisor.Ask(ctx, &message.DeleteXCom{
-		Key: key, DagID: a.TI.DagID, RunID: a.TI.RunID, TaskID: a.TI.TaskID, MapIndex: a.mapIndex(),
-	})
-	return nil, err
+	return nil, a.DeleteXCom(ctx, runner.XCom{Key: key})
 }

@@ -137,7 +137,7 @@ func (c *channel) forget(id int64, reply chan answer) {
 	}
 }
 
-// Ask implements probe.Client.
+// Ask implements Supervisor.
 func (c *channel) Ask(ctx context.Context, request message.Body) (message.Body, error) {
 	a, err := c.ask(ctx, request)
 	closeAll(a.rights)

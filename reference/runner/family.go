@@ -21,8 +21,8 @@ type family struct {
 	stopped chan struct{}
 }
 
-// adoptOrphans makes this process the subreaper of its descendants and reaps all
-// its children from now on. Nobody else may wait for a child.
+// adoptOrphans makes this process the subreaper of its descendants and reaps the
+// orphans among them from now on. Who started a process may still wait for it.
 func adoptOrphans() (*family, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become the subreaper of the task: %w", err)
@@ -34,7 +34,7 @@ func adoptOrphans() (*family, error) {
 		for {
 			select {
 			case <-f.changed:
-				reap()
+				reapOrphans()
 			case <-f.stop:
 				return
 			}
@@ -43,7 +43,7 @@ func adoptOrphans() (*family, error) {
 	return f, nil
 }
 
-// reap collects every child that has ended. It reports whether any child is left.
+// reap collects every child that has ended, whoever waits for it. It reports whether any child is left.
 func reap() (left bool) {
 	for {
 		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)

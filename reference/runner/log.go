@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
-	"github.com/understudy-conformance/understudy/reference/probe"
 )
 
 // logChannelTimeout is how long the supervisor has to answer ResendLoggingFD.
@@ -49,13 +48,18 @@ func openLog(c *channel, fallback io.Writer, ti message.TaskInstance) (*slog.Log
 	w := &logWriter{fallback: fallback}
 	var err error
 	w.fd, err = logChannel(c)
-	log := slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: asAirflow})).With(
-		"logger", "task", "dag_id", ti.DagID, "run_id", ti.RunID, "task_id", ti.TaskID,
-		"map_index", message.Or(ti.MapIndex, -1), "try_number", ti.TryNumber, "ti_id", ti.ID)
+	log := newLog(w, ti)
 	if err != nil {
 		log.Warn("the supervisor gave no log channel; log lines go to standard error", "reason", err.Error())
 	}
 	return log, w
+}
+
+// newLog returns a logger whose lines say what task they are about.
+func newLog(w io.Writer, ti message.TaskInstance) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: asAirflow})).With(
+		"logger", "task", "dag_id", ti.DagID, "run_id", ti.RunID, "task_id", ti.TaskID,
+		"map_index", message.Or(ti.MapIndex, -1), "try_number", ti.TryNumber, "ti_id", ti.ID)
 }
 
 // logChannel returns the descriptor that came with the answer. The number in the
@@ -81,7 +85,7 @@ func logChannel(c *channel) (int, error) {
 
 var levelNames = map[slog.Level]string{
 	slog.LevelDebug: "debug", slog.LevelInfo: "info", slog.LevelWarn: "warning", slog.LevelError: "error",
-	probe.LevelCritical: "critical",
+	LevelCritical: "critical",
 }
 
 // asAirflow names keys, levels and times as Airflow's log lines do.

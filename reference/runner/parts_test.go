@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/config"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
@@ -180,11 +181,11 @@ func TestVerifyComparesNumbers(t *testing.T) {
 	}
 }
 
-// TestPanicIsAFailure has no configuration, which the verb setting trips over.
 func TestPanicIsAFailure(t *testing.T) {
 	var log bytes.Buffer
-	s := &stage{details: someDetails(t), log: slog.New(slog.NewJSONHandler(&log, nil))}
-	if err := s.userCode(context.Background()); err == nil || !strings.Contains(err.Error(), "panic") {
+	s := &stage{details: someDetails(t), log: slog.New(slog.NewJSONHandler(&log, nil)), bodies: &registry{}, config: config.FromSettings(nil)}
+	s.bodies.add("t", func(context.Context, *Task) error { panic("at the disco") })
+	if err := s.userCode(t.Context()); err == nil || !strings.Contains(err.Error(), "panic: at the disco") {
 		t.Errorf("got %v", err)
 	}
 	if !strings.Contains(log.String(), "userCode") {

@@ -12,14 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
-	"github.com/understudy-conformance/understudy/reference/probe"
 )
 
 // lastVerb is how long a cancelled task has to notice it once nobody is there
 // any more to report to.
 const lastVerb = time.Second
 
-var errParentEnded = errors.New("the parent process has ended")
+var (
+	errParentEnded = errors.New("the parent process has ended")
+	errGoexit      = errors.New("the body of the task ended its goroutine by runtime.Goexit")
+)
 
 // stoppedBy is the cause of a cancellation by signal.
 type stoppedBy struct{ signal os.Signal }
@@ -39,7 +41,11 @@ func (s *stage) perform() int {
 	defer stopSignals()
 
 	ended := make(chan error, 1)
-	go func() { ended <- s.userCode(ctx) }()
+	go func() {
+		err := errGoexit
+		defer func() { ended <- err }()
+		err = s.userCode(ctx)
+	}()
 
 	parent := watchParent()
 	select {
@@ -104,25 +110,33 @@ func (s *stage) userCode(ctx context.Context) (err error) {
 			s.log.Error(err.Error(), "stack", string(debug.Stack()))
 		}
 	}()
-	task := probe.Task{
+	return s.bodies.find(s.details.TI)(ctx, &Task{
 		TI:         s.details.TI,
-		Conf:       s.details.TIContext.DagRun.Conf,
+		Context:    s.details.TIContext,
 		Supervisor: s.channel,
-		Setting:    s.config.Get,
+		Settings:   s.config.Get,
 		Log:        s.log,
 		Stdout:     os.Stdout,
 		Stderr:     os.Stderr,
-	}
-	return task.Run(ctx)
+	})
 }
 
 // finish sends the terminal message for the end of user code.
 func (s *stage) finish(err error) int {
 	now := message.At(time.Now())
+	mayRetry := s.details.TIContext.ShouldRetry
+	var end *outcome
 	switch {
 	case err == nil:
 		return s.report(&message.SucceedTask{EndDate: now})
-	case s.details.TIContext.ShouldRetry:
+	case errors.As(err, &end):
+		if end.cause != nil {
+			s.logFailure(err)
+		} else {
+			s.log.Info("task ends: " + err.Error())
+		}
+		return s.report(end.report(now, mayRetry))
+	case mayRetry:
 		s.logFailure(err)
 		return s.report(&message.RetryTask{EndDate: now})
 	default:
@@ -132,8 +146,13 @@ func (s *stage) finish(err error) int {
 }
 
 func (s *stage) logFailure(err error) {
+	kind := err
+	var end *outcome
+	if errors.As(err, &end) {
+		kind = end.cause
+	}
 	s.log.Error("task failed: "+err.Error(), "exception", []map[string]any{{
-		"exc_type": fmt.Sprintf("%T", err), "exc_value": err.Error(), "exc_notes": []string{},
+		"exc_type": fmt.Sprintf("%T", kind), "exc_value": err.Error(), "exc_notes": []string{},
 		"syntax_error": nil, "is_cause": false, "frames": []any{},
 	}})
 }

@@ -27,11 +27,14 @@ type stage struct {
 	config   *config.Config
 	settings settings
 	user     string // of this process, for people: "alice (uid 61002)"
+
+	bodies      *registry
+	coordinated bool // a language runtime: other channels, no switch
 }
 
-// Run is the runner from the startup frame on and returns the exit code. If the
+// run is the runner from the startup frame on and returns the exit code. If the
 // task runs as another user it does not return.
-func Run() int {
+func (r *registry) run() int {
 	if err := prepare(); err != nil {
 		return complain(err)
 	}
@@ -39,7 +42,11 @@ func Run() int {
 	if err != nil {
 		return complain(err)
 	}
-	s := &stage{channel: newChannel(fd)}
+	return r.begin(&stage{bodies: r, channel: newChannel(fd)})
+}
+
+// begin reads the startup frame and goes on as it says.
+func (r *registry) begin(s *stage) int {
 	payload, err := s.channel.first()
 	if err != nil {
 		return complain(err)
@@ -64,11 +71,17 @@ func Run() int {
 	if loadErr != nil {
 		return s.refuse(loadErr)
 	}
-	task, err := s.findTask()
+	declared, err := s.findTask()
 	if err != nil {
 		return s.notFound(err)
 	}
-	name := impersonate.Effective(task.RunAsUser, s.settings.defaultUser)
+	name := impersonate.Effective(declared, s.settings.defaultUser)
+	if s.coordinated {
+		if err := s.stay(context.Background(), name); err != nil {
+			return s.refuse(err)
+		}
+		return s.perform()
+	}
 	target, switches, err := impersonate.Resolve(context.Background(), name, s.settings.policy)
 	if err != nil {
 		return s.refuse(err)
@@ -92,9 +105,9 @@ func (s *stage) afterSupervisorsSwitch(handed *Handed) int {
 	return s.asTarget(account, handed.Settings, impersonate.Environment(account, entries))
 }
 
-// Resume is the runner after the switch and returns the exit code. Its parent
+// resume is the runner after the switch and returns the exit code. Its parent
 // stage made descriptor 1 what it is; it never reads a second startup frame.
-func Resume() int {
+func (r *registry) resume() int {
 	if err := prepare(); err != nil {
 		return complain(err)
 	}
@@ -112,7 +125,7 @@ func Resume() int {
 	if err != nil {
 		return complain(err)
 	}
-	s := &stage{channel: newChannel(fd)}
+	s := &stage{bodies: r, channel: newChannel(fd)}
 	if s.details, _, err = decodeStartup(handover.Payload); err != nil {
 		return complain(err)
 	}
@@ -133,8 +146,14 @@ func (s *stage) asTarget(account impersonate.Account, given map[string]string, e
 		return s.refuse(err)
 	}
 	unix.Umask(s.settings.umask)
-	if _, err := s.findTask(); err != nil {
+	declared, err := s.findTask()
+	if err != nil {
 		return s.notFound(err)
+	}
+	if s.coordinated { // whoever switched could not know what the task names
+		if err := s.stay(context.Background(), declared); err != nil {
+			return s.refuse(err)
+		}
 	}
 	return s.perform()
 }
@@ -150,44 +169,70 @@ func prepare() error {
 // open begins the conversation: answers are taken in, log lines go out.
 func (s *stage) open() {
 	s.channel.listen(s.settings.maxFrame)
-	s.log, s.lines = openLog(s.channel, os.Stderr, s.details.TI)
+	if s.lines == nil {
+		s.log, s.lines = openLog(s.channel, os.Stderr, s.details.TI)
+		return
+	}
+	s.log = newLog(s.lines, s.details.TI)
 }
 
 // errMissing reports a Dag file or task that is not there, perhaps not yet.
 var errMissing = errors.New("not found in the bundle")
 
-// findTask reads the Dag file as the user of this process. Before that it checks
+// findTask looks for the task in this program and in the Dag file, and returns
+// the user that it names there.
+//
+// A language runtime is the other half of a Dag that is code. Such a Dag file is
+// not looked at; nobody can tell here what user it names.
+func (s *stage) findTask() (declared string, err error) {
+	ti := s.details.TI
+	if s.bodies.find(ti) == nil {
+		return "", fmt.Errorf("task %s.%s is not part of %s: %w", ti.DagID, ti.TaskID, program(), errMissing)
+	}
+	if s.coordinated && !dagfile.Declares(s.details.DagRelPath) {
+		return "", nil
+	}
+	return s.readDag()
+}
+
+// readDag reads the Dag file as the user of this process. Before that it checks
 // every part of the path, so that what is in the way is named (BND-019, BND-020).
-func (s *stage) findTask() (dagfile.Task, error) {
+func (s *stage) readDag() (declared string, err error) {
 	root, file, err := locate(s.config, s.details)
 	if err != nil {
-		return dagfile.Task{}, err
+		return "", err
 	}
 	name := s.details.BundleInfo.Name
 	if err := checkDirectory(root, s.user); err != nil {
-		return dagfile.Task{}, fmt.Errorf("bundle %q: %w", name, err)
+		return "", fmt.Errorf("bundle %q: %w", name, err)
 	}
 	err = checkFile(file, s.user)
 	if errors.Is(err, fs.ErrNotExist) {
-		return dagfile.Task{}, fmt.Errorf("look for Dag file %s: %w", file, errMissing)
+		return "", fmt.Errorf("look for Dag file %s: %w", file, errMissing)
 	}
 	if err != nil {
-		return dagfile.Task{}, fmt.Errorf("bundle %q: %w", name, err)
+		return "", fmt.Errorf("bundle %q: %w", name, err)
 	}
 	dag, err := dagfile.Read(file)
 	if err != nil {
-		return dagfile.Task{}, fmt.Errorf("bundle %q: %w", name, err)
+		return "", fmt.Errorf("bundle %q: %w", name, err)
 	}
 	task, ok := dag.Task(s.details.TI.TaskID)
 	if dag.ID != s.details.TI.DagID || !ok {
-		return dagfile.Task{}, fmt.Errorf("task %s.%s in Dag file %s: %w", s.details.TI.DagID, s.details.TI.TaskID, file, errMissing)
+		return "", fmt.Errorf("task %s.%s in Dag file %s: %w", s.details.TI.DagID, s.details.TI.TaskID, file, errMissing)
 	}
-	return task, nil
+	return task.RunAsUser, nil
 }
 
 // notFound asks for a later attempt while a missing Dag may still appear
-// (LIFE-024), and refuses everything else.
+// (LIFE-024), and refuses everything else. A language runtime, which holds its
+// tasks, says for good that there is no such task (LANG-004).
 func (s *stage) notFound(err error) int {
+	if s.coordinated && errors.Is(err, errMissing) {
+		s.log.Error("removed: " + err.Error())
+		now := message.At(time.Now())
+		return s.report(&message.TaskState{State: message.StateRemoved, EndDate: &now})
+	}
 	tried := s.details.TIContext.TaskRescheduleCount
 	if !errors.Is(err, errMissing) || tried >= s.settings.missingRetries {
 		return s.refuse(err)
@@ -207,7 +252,7 @@ func (s *stage) refuse(err error) int {
 }
 
 func complain(err error) int {
-	fmt.Fprintf(os.Stderr, "understudy-runner: %v\n", err)
+	fmt.Fprintf(os.Stderr, "%s: %v\n", program(), err)
 	return 1
 }
 

@@ -200,13 +200,6 @@ func (a *attempt) details(s script) *message.StartupDetails {
 	return d
 }
 
-func or(value, fallback string) string {
-	if value == "" {
-		return fallback
-	}
-	return value
-}
-
 func (a *attempt) serve(s script, startup []byte) {
 	defer close(a.served)
 	step := len(startup)
