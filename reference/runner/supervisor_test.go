@@ -240,7 +240,8 @@ func (a *attempt) reply(s script, request message.Request) {
 			a.hangUp()
 			return
 		default:
-			response = given
+			once := *given // scripts of parallel tests share it
+			response = &once
 		}
 	}
 	var rights []byte
