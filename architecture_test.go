@@ -20,6 +20,8 @@ var forbidden = []struct {
 	{"protocol/...", module + "/", "the protocol knows nobody: implementers read and reuse it alone"},
 	{"reference/...", module + "/harness", "the reference is software of its own; it must not know that it is tested"},
 	{"reference/...", module + "/scenarios", "the reference must not know what it is tested for"},
+	{"reference/coordinator/...", module + "/reference/supervisor", "the supervisor uses the coordinator; what it starts is not the coordinator's concern"},
+	{"reference/coordinator/delegate", "go.yaml.in/", "is part of each start of a runner"},
 	{"reference/...", "github.com/onsi/", "the reference is real software: no test framework in it"},
 	{"harness/...", module + "/reference", "the harness treats the reference like any other implementation"},
 	{"scenarios/...", module + "/reference", "a scenario sees an implementation from outside only"},

@@ -1,0 +1,368 @@
+package coordinator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/understudy-conformance/understudy/reference/descent"
+)
+
+// A runtime is this test binary in the place of a language runtime. It does what
+// its act says with the addresses that it is given.
+var acts = map[string]func(comm, logs string){
+	"comm first": func(comm, logs string) { greet(comm, "comm"); greet(logs, "logs"); stay() },
+	"logs first": func(comm, logs string) { greet(logs, "logs"); greet(comm, "comm"); stay() },
+	"by IPv6": func(comm, logs string) {
+		for name, target := range map[string]string{"comm": comm, "logs": logs} {
+			mapped(target, name)
+		}
+		stay()
+	},
+	"by a child": func(comm, logs string) {
+		cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+		cmd.Env = []string{"RUNTIME=comm first"}
+		_ = cmd.Run()
+	},
+	"three times":    func(comm, logs string) { greet(comm, "comm"); greet(comm, "again"); greet(logs, "logs"); stay() },
+	"comm only":      func(comm, logs string) { greet(comm, "comm"); stay() },
+	"logs only":      func(comm, logs string) { greet(logs, "logs"); stay() },
+	"never":          func(comm, logs string) { stay() },
+	"ends":           func(comm, logs string) { fmt.Println("no such task"); os.Exit(3) },
+	"comm, and ends": func(comm, logs string) { greet(comm, "comm"); os.Exit(3) },
+	"late": func(comm, logs string) {
+		time.Sleep(2 * time.Second)
+		greet(comm, "comm")
+		greet(logs, "logs")
+		stay()
+	},
+}
+
+func TestMain(m *testing.M) {
+	if act := os.Getenv("RUNTIME"); act != "" {
+		acts[act](strings.TrimPrefix(os.Args[1], "--comm="), strings.TrimPrefix(os.Args[2], "--logs="))
+		os.Exit(0)
+	}
+	code := m.Run()
+	os.RemoveAll(copiedIn)
+	os.Exit(code)
+}
+
+// greet connects and says a word, so that the test can tell connections apart.
+func greet(target, word string) net.Conn {
+	conn, err := net.Dial("tcp", target)
+	if err != nil {
+		return nil
+	}
+	_, _ = io.WriteString(conn, word+"\n")
+	return conn
+}
+
+func mapped(target, word string) {
+	_, port, _ := net.SplitHostPort(target)
+	conn, err := net.Dial("tcp6", "[::ffff:127.0.0.1]:"+port)
+	if err != nil {
+		// net makes an IPv4 socket of such an address; the system call does not.
+		fd, _ := syscall.Socket(syscall.AF_INET6, syscall.SOCK_STREAM, 0)
+		a := netip.MustParseAddrPort("127.0.0.1:" + port)
+		_ = syscall.Connect(fd, &syscall.SockaddrInet6{Port: int(a.Port()), Addr: netip.MustParseAddr("::ffff:127.0.0.1").As16()})
+		_, _ = syscall.Write(fd, []byte(word+"\n"))
+		return
+	}
+	_, _ = io.WriteString(conn, word+"\n")
+}
+
+func stay() { time.Sleep(time.Minute) }
+
+// process is a runtime that was started, and what it takes to accept it.
+type process struct {
+	cmd     *exec.Cmd
+	output  bytes.Buffer
+	runtime Runtime
+}
+
+func launch(t *testing.T, act string, l *Listener, credential *syscall.Credential) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(self(t), l.Arguments()...)}
+	p.cmd.Env = []string{"RUNTIME=" + act}
+	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	exited := make(chan struct{})
+	go func() { _ = p.cmd.Wait(); close(exited) }()
+	pid := p.cmd.Process.Pid
+	p.runtime = Runtime{UID: os.Geteuid(), Exited: exited, Processes: func() ([]int, error) {
+		pids := []int{pid}
+		all, err := descent.Of(pid)
+		for _, d := range all {
+			pids = append(pids, d.PID)
+		}
+		return pids, err
+	}}
+	if credential != nil {
+		p.runtime.UID = int(credential.Uid)
+	}
+	t.Cleanup(func() {
+		pids, _ := p.runtime.Processes()
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		<-exited
+	})
+	return p
+}
+
+// self is a copy of this binary that every user may execute.
+func self(t *testing.T) string {
+	t.Helper()
+	path, err := copied()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var copied = sync.OnceValues(func() (path string, err error) {
+	text, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		return "", err
+	}
+	if copiedIn, err = os.MkdirTemp("", "coordinator"); err != nil {
+		return "", err
+	}
+	path = filepath.Join(copiedIn, "runtime")
+	return path, errors.Join(os.WriteFile(path, text, 0o755), os.Chmod(copiedIn, 0o755))
+})
+
+var copiedIn string // folder, "" if no test asked for the copy
+
+func listen(t *testing.T) *Listener {
+	t.Helper()
+	l, err := Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	return l
+}
+
+// heard is what arrived on a connection first.
+func heard(t *testing.T, conn net.Conn) string {
+	t.Helper()
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	b := make([]byte, 100)
+	n, err := conn.Read(b)
+	if err != nil {
+		t.Error(err)
+	}
+	return strings.TrimSpace(string(b[:n]))
+}
+
+func none(t *testing.T) func(string) {
+	return func(text string) { t.Errorf("refused: %s", text) }
+}
+
+func TestAccept(t *testing.T) {
+	for _, act := range []string{"comm first", "logs first", "by IPv6", "by a child", "three times"} {
+		t.Run(act, func(t *testing.T) {
+			l := listen(t)
+			p := launch(t, act, l, nil)
+			c, err := l.Accept(t.Context(), p.runtime, 10*time.Second, none(t))
+			if err != nil {
+				t.Fatalf("%v\n%s", err, p.output.String())
+			}
+			defer c.Close()
+			if comm, logs := heard(t, c.Comm), heard(t, c.Logs); comm != "comm" || logs != "logs" {
+				t.Errorf("comm %q, logs %q", comm, logs)
+			}
+			if conn, err := net.Dial("tcp", strings.TrimPrefix(l.Arguments()[0], "--comm=")); err == nil {
+				conn.Close()
+				t.Error("the port is still open")
+			}
+		})
+	}
+}
+
+func TestStartFails(t *testing.T) {
+	for _, c := range []struct {
+		act     string
+		timeout time.Duration
+		want    string
+	}{
+		{"comm only", time.Second, "did not connect to --logs within 1s"},
+		{"logs only", time.Second, "did not connect to --comm within 1s"},
+		{"never", 500 * time.Millisecond, "did not connect to --comm and --logs within 500ms"},
+		{"late", 500 * time.Millisecond, "did not connect to --comm and --logs within 500ms"},
+		{"ends", 10 * time.Second, "ended before it connected to --comm and --logs"},
+		{"comm, and ends", 10 * time.Second, "ended before it connected to --"},
+	} {
+		t.Run(c.act, func(t *testing.T) {
+			l := listen(t)
+			p := launch(t, c.act, l, nil)
+			_, err := l.Accept(t.Context(), p.runtime, c.timeout, func(string) {})
+			var start *StartError
+			if !errors.As(err, &start) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestAcceptIsCalledOff(t *testing.T) {
+	l := listen(t)
+	p := launch(t, "never", l, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := l.Accept(ctx, p.runtime, time.Minute, none(t)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+	gone := listen(t)
+	gone.Close()
+	if _, err := gone.Accept(t.Context(), p.runtime, time.Minute, none(t)); err == nil || !strings.Contains(err.Error(), "accept connection") {
+		t.Errorf("closed ports: %v", err)
+	}
+}
+
+// TestStrangersAreRefused: a process of the same user that is none of the
+// runtime's gets to the ports first, many times, and changes nothing.
+func TestStrangersAreRefused(t *testing.T) {
+	l := listen(t)
+	var refused []string
+	stop := make(chan struct{})
+	var flood sync.WaitGroup
+	for i, argument := range l.Arguments() {
+		target := strings.SplitN(argument, "=", 2)[1]
+		conn := greet(target, "stranger") // before the runtime is even started
+		if conn == nil {
+			t.Fatal("no port to connect to")
+		}
+		defer conn.Close()
+		flood.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if c := greet(target, fmt.Sprint("stranger ", i)); c != nil {
+					c.Close()
+				}
+			}
+		})
+	}
+	p := launch(t, "comm first", l, nil)
+	c, err := l.Accept(t.Context(), p.runtime, 20*time.Second, func(text string) { refused = append(refused, text) })
+	close(stop)
+	flood.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if comm, logs := heard(t, c.Comm), heard(t, c.Logs); comm != "comm" || logs != "logs" {
+		t.Errorf("comm %q, logs %q", comm, logs)
+	}
+	if len(refused) == 0 || len(refused) > maxShown+1 {
+		t.Errorf("%d lines about refused connections:\n%s", len(refused), strings.Join(refused, "\n"))
+	}
+	t.Logf("%s", strings.Join(refused, "\n"))
+}
+
+// TestOtherUsers needs processes of other users: a runtime of one and a stranger of
+// another.
+func TestOtherUsers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("to start processes of other users takes root")
+	}
+	alice := &syscall.Credential{Uid: 62902, Gid: 62902}
+	bob := &syscall.Credential{Uid: 62903, Gid: 62903}
+	l := listen(t)
+	launch(t, "comm first", l, bob)
+	var refused []string
+	p := launch(t, "late", l, alice)
+	c, err := l.Accept(t.Context(), p.runtime, 20*time.Second, func(text string) { refused = append(refused, text) })
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, p.output.String(), refused)
+	}
+	c.Close()
+	if len(refused) != 2 || !strings.Contains(refused[0], "belongs to uid 62903, the runtime is of uid 62902") {
+		t.Errorf("%q", refused)
+	}
+}
+
+// TestHiddenProcesses: what this process may not look at is asked of others.
+func TestHiddenProcesses(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("to give up being root takes root")
+	}
+	asked := 0
+	r := Runtime{
+		Processes: func() ([]int, error) { return []int{os.Getpid()}, nil },
+		Sockets: func(context.Context, []int) (map[uint64]bool, error) {
+			asked++
+			return map[uint64]bool{7: true}, nil
+		},
+	}
+	if _, err := r.sockets(t.Context()); err != nil || asked != 0 {
+		t.Errorf("asked %d times about itself: %v", asked, err)
+	}
+	inUnprivilegedThread(t, func() {
+		r.Processes = func() ([]int, error) { return []int{1}, nil }
+		inodes, err := r.sockets(t.Context())
+		if err != nil || asked != 1 || !inodes[7] {
+			t.Errorf("asked %d times, %v: %v", asked, inodes, err)
+		}
+		r.Sockets = nil
+		if inodes, err = r.sockets(t.Context()); err != nil || len(inodes) != 0 {
+			t.Errorf("with nobody to ask: %v: %v", inodes, err)
+		}
+		r.Sockets = func(context.Context, []int) (map[uint64]bool, error) { return nil, errors.New("sudo: no") }
+		if _, err = r.sockets(t.Context()); err == nil {
+			t.Error("a question without an answer is taken for an answer")
+		}
+	})
+	r.Processes = func() ([]int, error) { return nil, errors.New("no /proc") }
+	if _, err := r.sockets(t.Context()); err == nil {
+		t.Error("without a list of processes there are none")
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	for text, want := range map[string]string{
+		"0100007F:1F90":                         "127.0.0.1:8080",
+		"0000000000000000FFFF00000100007F:0050": "127.0.0.1:80",
+		"00000000000000000000000001000000:0050": "[::1]:80",
+		"0100007F":                              "",
+		"0100007F:":                             "",
+		"0100007F:10000":                        "",
+		"01007F:0050":                           "",
+		"0100007G:0050":                         "",
+	} {
+		got, ok := parseAddress([]byte(text))
+		if want == "" && ok || want != "" && (!ok || got != netip.MustParseAddrPort(want)) {
+			t.Errorf("%s: %v, %v, want %s", text, got, ok, want)
+		}
+	}
+}
+
+func address(text string) netip.AddrPort { return netip.MustParseAddrPort(text) }
+
+func TestClosedConnectionsHaveNoOwner(t *testing.T) {
+	why, err := Runtime{}.owned(t.Context(), []pair{{far: address("127.0.0.1:1"), near: address("127.0.0.1:2")}})
+	if err != nil || len(why) != 1 {
+		t.Errorf("%v: %v", why, err)
+	}
+}
