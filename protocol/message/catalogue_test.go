@@ -85,7 +85,7 @@ func TestEveryMessageIsFoundAndHasAPlan(t *testing.T) {
 		}
 		for _, name := range Types(d) {
 			t.Run(d.String()+"/"+name, func(t *testing.T) {
-				e := d.registry().find(name)
+				e := d.registry().find([]byte(name))
 				if e == nil {
 					t.Fatal("not found by its name")
 				}

@@ -26,7 +26,7 @@ func (d *decoder) next() token.Token {
 	return t
 }
 
-func (d *decoder) kind() token.Kind { return d.next().Kind }
+func (d *decoder) kind() token.Kind { return token.KindOf(d.b[0]) }
 
 func (d *decoder) mismatch(want string) error {
 	return fmt.Errorf("expected %s, got %s", want, d.kind())
@@ -50,7 +50,7 @@ func (d *decoder) leave() { d.depth-- }
 
 // null consumes a nil if one is next.
 func (d *decoder) null() bool {
-	if d.kind() != token.Nil {
+	if d.b[0] != 0xc0 {
 		return false
 	}
 	d.b = d.b[1:]
@@ -65,6 +65,7 @@ func (d *decoder) skip() []byte {
 	return value
 }
 
+// key returns the bytes of a string that is the key of a map.
 func (d *decoder) key() ([]byte, error) {
 	if d.kind() != token.Str {
 		return nil, fmt.Errorf("expected string as key, got %s", d.kind())
@@ -74,16 +75,26 @@ func (d *decoder) key() ([]byte, error) {
 
 // str returns the bytes of a string, which belong to the payload.
 func (d *decoder) str() ([]byte, error) {
-	t := d.next()
-	if t.Kind != token.Str {
+	if d.kind() != token.Str {
 		return nil, d.mismatch("string")
 	}
-	s := d.b[t.Head:t.Len()]
+	s := d.text()
 	if !utf8.Valid(s) {
 		return nil, errNotUTF8
 	}
-	d.b = d.b[t.Len():]
 	return s, nil
+}
+
+// text passes over a string and returns its bytes, which may be no UTF-8.
+func (d *decoder) text() []byte {
+	head, end := 1, 1+int(d.b[0]&0x1f) // the short form, which most strings have
+	if d.b[0] > 0xbf {
+		t := d.next()
+		head, end = t.Head, t.Len()
+	}
+	s := d.b[head:end]
+	d.b = d.b[end:]
+	return s
 }
 
 func (d *decoder) boolean() (bool, error) {

@@ -329,7 +329,7 @@ func secrecyOf(b []byte, d Direction) secrecy {
 		return s
 	}
 	name := string(types[len(types)-1])
-	if d.registry().find(name) == nil {
+	if d.registry().find([]byte(name)) == nil {
 		return secrecy{unknown: true, name: quoted([]byte(name))}
 	}
 	s.name = name

@@ -102,7 +102,7 @@ func DecodeResponse(payload []byte) (Response, error) {
 	}
 	if e.elements > 2 && !e.d.null() {
 		refusal := new(ErrorResponse)
-		p := responses.find(refusal.MessageType()).plan()
+		p := responses.find([]byte(refusal.MessageType())).plan()
 		if err := p.decode(&e.d, reflect.ValueOf(refusal).Elem()); err != nil {
 			path, cause := located(refusal.MessageType(), err)
 			return r, e.fail(refusal.MessageType(), path, cause)
@@ -155,15 +155,17 @@ func (e *opened) body(r registry) (Body, error) {
 	if e.d.kind() != token.Map {
 		return nil, e.fail("", "", e.d.mismatch("map as body"))
 	}
-	name, err := typeOf(e.d)
+	text, err := typeOf(e.d)
 	if err != nil {
 		path, cause := located("", err)
 		return nil, e.fail("", path, cause)
 	}
-	known := r.find(name)
+	known := r.find(text)
 	if known == nil {
+		name := string(text)
 		return nil, e.fail(name, "", &UnknownTypeError{Type: name})
 	}
+	name := known.body.MessageType()
 	v := reflect.New(known.typ())
 	if err := known.plan().decode(&e.d, v.Elem()); err != nil {
 		path, cause := located(name, err)
@@ -173,7 +175,7 @@ func (e *opened) body(r registry) (Body, error) {
 }
 
 // typeOf finds the last key "type" of the map at d, which it does not move.
-func typeOf(d decoder) (string, error) {
+func typeOf(d decoder) ([]byte, error) {
 	t := d.next()
 	d.b = d.b[t.Head:]
 	var name []byte
@@ -181,21 +183,21 @@ func typeOf(d decoder) (string, error) {
 	for range t.Count {
 		key, err := d.key()
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if string(key) != "type" {
 			d.skip()
 			continue
 		}
 		if name, err = d.str(); err != nil {
-			return "", at("type", err)
+			return nil, at("type", err)
 		}
 		found = true
 	}
 	if !found {
-		return "", at("type", &MissingFieldError{Field: "type"})
+		return nil, at("type", &MissingFieldError{Field: "type"})
 	}
-	return string(name), nil
+	return name, nil
 }
 
 // carrier reads a map of strings, or gives nil for anything else.

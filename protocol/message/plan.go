@@ -18,6 +18,7 @@ type plan struct {
 
 type field struct {
 	name     string
+	key      []byte // name as it is written
 	index    []int
 	codec    codec
 	required bool // decoding fails without the key
@@ -43,6 +44,7 @@ func planOf(t reflect.Type) *plan {
 		p.byName[name] = len(p.fields)
 		p.fields = append(p.fields, field{
 			name:     name,
+			key:      msgp.AppendString(nil, name),
 			index:    f.Index,
 			codec:    codecOf(f.Type),
 			required: !omitted && !pointer && wire != "optional",
@@ -59,11 +61,12 @@ func planOf(t reflect.Type) *plan {
 	return p
 }
 
-// omission returns the test for a field of type t that is left out.
+// omission returns the test for a field of type t that is left out, or nil if it
+// never is.
 func omission(t reflect.Type, omitted bool) func(reflect.Value) bool {
 	switch {
 	case !omitted:
-		return func(reflect.Value) bool { return false }
+		return nil
 	case t.Implements(reflect.TypeFor[interface{ IsZero() bool }]()) && t.Kind() == reflect.Struct:
 		return func(v reflect.Value) bool { return v.Interface().(interface{ IsZero() bool }).IsZero() }
 	}
@@ -73,29 +76,31 @@ func omission(t reflect.Type, omitted bool) func(reflect.Value) bool {
 // append writes the struct v as a map; a name for the message, if there is one,
 // comes first under the key "type".
 func (p *plan) append(dst []byte, v reflect.Value, name string) ([]byte, error) {
-	count := 0
+	count := uint32(0)
+	var omitted uint64
 	for i := range p.fields {
-		if f := &p.fields[i]; !f.omit(v.FieldByIndex(f.index)) {
+		if f := &p.fields[i]; f.omit != nil && f.omit(v.FieldByIndex(f.index)) {
+			omitted |= 1 << i
+		} else {
 			count++
 		}
 	}
 	if name != "" {
-		dst = msgp.AppendMapHeader(dst, uint32(count+1))
-		dst = msgp.AppendString(dst, "type")
+		dst = msgp.AppendMapHeader(dst, count+1)
+		dst = append(dst, "\xa4type"...)
 		dst = msgp.AppendString(dst, name)
 	} else {
-		dst = msgp.AppendMapHeader(dst, uint32(count))
+		dst = msgp.AppendMapHeader(dst, count)
 	}
 	for i := range p.fields {
-		f := &p.fields[i]
-		value := v.FieldByIndex(f.index)
-		if f.omit(value) {
+		if omitted&(1<<i) != 0 {
 			continue
 		}
-		dst = msgp.AppendString(dst, f.name)
+		f := &p.fields[i]
+		dst = append(dst, f.key...)
 		start := len(dst)
 		var err error
-		if dst, err = f.codec.append(dst, value); err != nil {
+		if dst, err = f.codec.append(dst, v.FieldByIndex(f.index)); err != nil {
 			return dst, at(f.name, err)
 		}
 		if f.isMap {
@@ -107,6 +112,15 @@ func (p *plan) append(dst []byte, v reflect.Value, name string) ([]byte, error) 
 	return dst, nil
 }
 
+// find returns the field of a key, which is tried first with one of the fields.
+func (p *plan) find(key []byte, try int) (int, bool) {
+	if try < len(p.fields) && p.fields[try].name == string(key) {
+		return try, true
+	}
+	i, known := p.byName[string(key)]
+	return i, known
+}
+
 // decode reads a map into the struct v.
 func (p *plan) decode(d *decoder, v reflect.Value) error {
 	pairs, err := d.enter(token.Map)
@@ -115,16 +129,18 @@ func (p *plan) decode(d *decoder, v reflect.Value) error {
 	}
 	defer d.leave()
 	var seen uint64
+	next := 0 // the field expected, since peers mostly write them in order
 	for range pairs {
 		key, err := d.key()
 		if err != nil {
 			return err
 		}
-		i, known := p.byName[string(key)]
+		i, known := p.find(key, next)
 		if !known {
 			d.skip()
 			continue
 		}
+		next = i + 1
 		f := &p.fields[i]
 		seen |= 1 << i
 		value := v.FieldByIndex(f.index)

@@ -3,8 +3,6 @@ package message
 import (
 	"fmt"
 	"reflect"
-	"sort"
-	"strings"
 	"sync"
 )
 
@@ -42,12 +40,20 @@ type entry struct {
 }
 
 // find returns the entry of a message type, or nil.
-func (r registry) find(messageType string) *entry {
-	i, ok := sort.Find(len(r), func(i int) int { return strings.Compare(messageType, r[i].body.MessageType()) })
-	if !ok {
-		return nil
+func (r registry) find(messageType []byte) *entry {
+	low, high := 0, len(r)
+	for low < high {
+		middle := (low + high) / 2
+		switch name := r[middle].body.MessageType(); {
+		case string(messageType) == name:
+			return &r[middle]
+		case string(messageType) > name:
+			low = middle + 1
+		default:
+			high = middle
+		}
 	}
-	return &r[i]
+	return nil
 }
 
 func (e *entry) typ() reflect.Type { return reflect.TypeOf(e.body).Elem() }
@@ -71,7 +77,7 @@ func Types(d Direction) []string {
 
 // New returns an empty message of the given type, or *UnknownTypeError.
 func New(d Direction, messageType string) (Body, error) {
-	e := d.registry().find(messageType)
+	e := d.registry().find([]byte(messageType))
 	if e == nil {
 		return nil, &UnknownTypeError{Type: messageType}
 	}
@@ -88,7 +94,7 @@ type Field struct {
 // Fields lists the keys of a message, without "type", in the order in which they
 // are written. It is nil for a type the direction does not have.
 func Fields(d Direction, messageType string) []Field {
-	e := d.registry().find(messageType)
+	e := d.registry().find([]byte(messageType))
 	if e == nil {
 		return nil
 	}
@@ -106,7 +112,7 @@ func appendBody(dst []byte, body Body) ([]byte, error) {
 	}
 	v := reflect.ValueOf(body)
 	for _, r := range [...]registry{requests, responses} {
-		e := r.find(body.MessageType())
+		e := r.find([]byte(body.MessageType()))
 		if e == nil || reflect.TypeOf(e.body) != v.Type() || v.IsNil() {
 			continue
 		}

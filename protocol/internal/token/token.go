@@ -242,6 +242,32 @@ func smallAt(b []byte, at int) int {
 	return 0
 }
 
+// kinds gives the kind of a value by its first byte.
+var kinds = func() (kind [256]Kind) {
+	for c := range kind {
+		switch {
+		case c <= 0x7f, c >= 0xe0:
+			kind[c] = Int
+		case c <= 0x8f:
+			kind[c] = Map
+		case c <= 0x9f:
+			kind[c] = Array
+		case c <= 0xbf:
+			kind[c] = Str
+		case c <= 0xc1:
+			kind[c] = Nil
+		case c <= 0xc3:
+			kind[c] = Bool
+		default:
+			kind[c] = forms[c-0xc4].kind
+		}
+	}
+	return kind
+}()
+
+// KindOf returns the kind of a well-formed value by its first byte.
+func KindOf(first byte) Kind { return kinds[first] }
+
 // Skip returns the number of bytes of the value at the start of b, elements
 // included, if at most depth arrays and maps stand inside one another.
 func Skip(b []byte, depth int) (int, *Error) {
