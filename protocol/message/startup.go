@@ -8,7 +8,7 @@ type StartupDetails struct {
 	BundleInfo        BundleInfo   `json:"bundle_info"`
 	StartDate         Time         `json:"start_date"`
 	TIContext         TIRunContext `json:"ti_context"`
-	SentryIntegration string       `json:"sentry_integration"` // "" is none
+	SentryIntegration string       `json:"sentry_integration" wire:"optional"` // "" is none; 3.0 and 3.1 have no such key
 }
 
 // TaskInstance names the task instance to run.
@@ -17,9 +17,9 @@ type TaskInstance struct {
 	TaskID         string  `json:"task_id"`
 	DagID          string  `json:"dag_id"`
 	RunID          string  `json:"run_id"`
-	TryNumber      int     `json:"try_number"`          // from 1
-	DagVersionID   string  `json:"dag_version_id"`      // UUID
-	MapIndex       *int    `json:"map_index,omitempty"` // absent: -1, not mapped
+	TryNumber      int     `json:"try_number"`                     // from 1
+	DagVersionID   string  `json:"dag_version_id" wire:"optional"` // UUID; 3.0 has no such key
+	MapIndex       *int    `json:"map_index,omitempty"`            // absent: -1, not mapped
 	Hostname       *string `json:"hostname,omitempty"`
 	ContextCarrier Raw     `json:"context_carrier,omitzero" wire:"map"`
 	Queue          *string `json:"queue,omitempty"` // absent: "default"
