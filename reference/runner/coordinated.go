@@ -119,9 +119,7 @@ func retryInterrupted(call func() error) error {
 //	    |  requests, one terminal message           |
 //	    |<----------------------------------------->|
 func (r *registry) coordinated(p ports) int {
-	if err := prepare(); err != nil {
-		return complain(err)
-	}
+	surviveClosedOutput()
 	logs, err := dial(p.logs)
 	if err != nil {
 		return complain(err)
@@ -130,10 +128,30 @@ func (r *registry) coordinated(p ports) int {
 	if err != nil {
 		return complain(err)
 	}
+	// A coordinator looks in /proc for whose connections these are. It sends the
+	// first frame when it knows; secrets come with that, and not before.
+	if err := awaitInput(comm); err != nil {
+		return complain(err)
+	}
+	if err := hide(); err != nil {
+		return complain(err)
+	}
 	return r.begin(&stage{
 		bodies: r, channel: newChannel(comm), coordinated: true,
 		lines: &logWriter{fd: logs, fallback: os.Stderr},
 	})
+}
+
+// awaitInput waits until something can be read, or the peer is gone.
+func awaitInput(fd int) error {
+	err := retryInterrupted(func() error {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the coordinator: %w", err)
+	}
+	return nil
 }
 
 // stay refuses a task of another user: there is no switch in a language runtime,

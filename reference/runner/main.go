@@ -9,6 +9,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference"
+	"github.com/understudy-conformance/understudy/reference/coordinator/delegate"
 )
 
 // usage is printed with the name of the program for each %[1]s.
@@ -18,6 +19,8 @@ const usage = `%[1]s executes one Airflow task as the user that the task names.
   %[1]s --comm=HOST:PORT --logs=HOST:PORT
                                        the same as a language runtime
   %[1]s kill SIGNAL PID... send a signal (KILL, SIGKILL or 9)
+  %[1]s execute            become the bundle that a coordinator sends on descriptor 0
+  %[1]s sockets PID...     list the sockets of processes, for a coordinator
   %[1]s tasks              list the tasks that are part of this program
   %[1]s version            print the version
   %[1]s schema             print the version of the supervisor schema
@@ -74,6 +77,14 @@ func (r *registry) execute(args []string, stdout, stderr io.Writer) int {
 		return r.resume()
 	case args[0] == "kill" && len(args) > 2:
 		if err := Kill(args[1], args[2:]); err != nil {
+			fmt.Fprintf(stderr, "%s: %v\n", program(), err)
+			return 1
+		}
+		return 0
+	case args[0] == "execute" && len(args) == 1:
+		return complain(delegate.Execute())
+	case args[0] == "sockets" && len(args) > 1:
+		if err := delegate.PrintSockets(stdout, args[1:]); err != nil {
 			fmt.Fprintf(stderr, "%s: %v\n", program(), err)
 			return 1
 		}

@@ -160,11 +160,13 @@ func (s *stage) asTarget(account impersonate.Account, given map[string]string, e
 
 // prepare is what each stage does before anything else.
 func prepare() error {
-	// A closed standard output or error shall be an error of the write, not the
-	// end of the process.
-	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
+	surviveClosedOutput()
 	return hide()
 }
+
+// surviveClosedOutput makes a closed standard output or error an error of the
+// write instead of the end of the process.
+func surviveClosedOutput() { signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE) }
 
 // open begins the conversation: answers are taken in, log lines go out.
 func (s *stage) open() {

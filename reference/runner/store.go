@@ -87,39 +87,50 @@ func (t *Task) Connection(ctx context.Context, id string) (Connection, error) {
 	}, nil
 }
 
-// URI writes a connection as Airflow does: type://login:password@host:port/schema,
-// with extra as query: key by key where all its values are strings, else whole
-// under the key __extra__. The password is in it.
+// URI writes a connection as Airflow does: type://login:password@host:port/schema.
+// Extra becomes the query, key by key where all its values are strings, else
+// whole under the key __extra__. The password is in it.
 func (c Connection) URI() string {
 	var b strings.Builder
 	b.WriteString(strings.ReplaceAll(strings.ToLower(c.Type), "_", "-"))
 	b.WriteString("://")
-	if c.Login != "" || c.Password != "" {
-		b.WriteString(escape(c.Login))
-		if c.Password != "" {
-			b.WriteString(":" + escape(c.Password))
-		}
+	host := c.Host
+	if protocol, rest, ok := strings.Cut(host, "://"); ok && protocol != c.Type {
+		b.WriteString(protocol + "://")
+		host = rest
+	}
+	b.WriteString(escape(c.Login))
+	if c.Password != "" {
+		b.WriteString(":" + escape(c.Password))
+	}
+	authority := c.Login != "" || c.Password != ""
+	if authority || host == "" && c.Port != 0 {
 		b.WriteString("@")
 	}
-	b.WriteString(escape(c.Host))
+	b.WriteString(escape(host))
 	if c.Port != 0 {
 		b.WriteString(":" + strconv.Itoa(c.Port))
 	}
-	b.WriteString("/" + escape(c.Schema))
-	if c.Extra == "" {
-		return b.String()
+	if c.Schema != "" || c.Extra != "" {
+		b.WriteString("/" + escape(c.Schema))
 	}
-	query := url.Values{}
+	if c.Extra != "" {
+		b.WriteString("?" + query(c.Extra))
+	}
+	return b.String()
+}
+
+// query writes the extra of a connection.
+func query(extra string) string {
+	values := url.Values{}
 	var pairs map[string]string
-	if err := json.Unmarshal([]byte(c.Extra), &pairs); err == nil {
-		for key, value := range pairs {
-			query.Set(key, value)
-		}
+	if err := json.Unmarshal([]byte(extra), &pairs); err != nil || len(pairs) == 0 {
+		pairs = map[string]string{"__extra__": extra}
 	}
-	if len(pairs) == 0 {
-		query.Set("__extra__", c.Extra)
+	for key, value := range pairs {
+		values.Set(key, value)
 	}
-	return b.String() + "?" + query.Encode()
+	return values.Encode()
 }
 
 // escape leaves letters, digits and -._~ as they are.

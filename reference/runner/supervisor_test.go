@@ -24,9 +24,16 @@ import (
 // command is the runner, built by TestMain where every user can execute it.
 var command string
 
-// TestMain builds the runner, or takes the one that UNDERSTUDY_RUNNER names
+// example is the runner of package example, built beside it.
+var example string
+
+// TestMain builds both, or takes the one that UNDERSTUDY_RUNNER names
 // where there is no Go to build it with, as in the container of the tier "sudo".
 func TestMain(m *testing.M) {
+	if os.Getenv(bodiesVariable) != "" {
+		registerBodies()
+		Main()
+	}
 	os.Exit(func() int {
 		if command = os.Getenv("UNDERSTUDY_RUNNER"); command != "" {
 			return m.Run()
@@ -40,8 +47,9 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		command = filepath.Join(dir, "understudy-runner")
-		build := exec.Command("go", "build", "-o", command, "github.com/understudy-conformance/understudy/cmd/understudy-runner")
+		command, example = filepath.Join(dir, "understudy-runner"), filepath.Join(dir, "example")
+		build := exec.Command("go", "build", "-o", dir, "github.com/understudy-conformance/understudy/cmd/understudy-runner",
+			"github.com/understudy-conformance/understudy/reference/runner/example")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if text, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build the runner: %v\n%s", err, text)
@@ -77,6 +85,11 @@ type script struct {
 	byteByByte bool                                 // startup frame
 	answer     func(message.Body) *message.Response // nil: the usual answer
 	argv       func(runner string) []string
+
+	file        string      // Dag file, default dagFile
+	path        string      // of the Dag file in the bundle, default probe.yaml
+	bodies      bool        // start this test program, with the tasks of registerBodies
+	coordinated coordinator // or "": fd 0
 }
 
 // What script.answer can return besides answers.
@@ -109,7 +122,7 @@ func start(t *testing.T, s script) *attempt {
 	t.Helper()
 	a := &attempt{t: t, served: make(chan struct{}), xcoms: map[string]message.Raw{}, reach: make(chan string, 8)}
 	a.bundle = openDir(t)
-	if err := os.WriteFile(filepath.Join(a.bundle, "probe.yaml"), []byte(dagFile), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(a.bundle, or(s.path, "probe.yaml")), []byte(or(s.file, dagFile)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -119,8 +132,18 @@ func start(t *testing.T, s script) *attempt {
 	a.conn = newSocket(fds[0])
 	child := os.NewFile(uintptr(fds[1]), "channel")
 	argv := []string{command}
+	if s.bodies {
+		argv[0] = os.Args[0]
+		s.env = append(s.env, bodiesVariable+"=1")
+	}
 	if s.argv != nil {
-		argv = s.argv(command)
+		argv = s.argv(argv[0])
+	}
+	accept := func() {}
+	if s.coordinated != "" {
+		flags, connect := s.coordinated.listen(a)
+		argv = append(argv, flags...)
+		accept = connect
 	}
 	a.cmd = exec.Command(argv[0], argv[1:]...)
 	a.cmd.Stdin, a.cmd.Stdout, a.cmd.Stderr = child, &a.stdout, &a.stderr
@@ -138,6 +161,7 @@ func start(t *testing.T, s script) *attempt {
 		t.Fatal(err)
 	}
 	child.Close()
+	accept()
 	t.Cleanup(func() { a.cmd.Process.Kill(); a.wait(); unix.Close(fds[0]) })
 
 	details := a.details(s)
@@ -184,7 +208,7 @@ func (a *attempt) details(s script) *message.StartupDetails {
 			ID: "0199aaaa-0000-7000-8000-000000000001", TaskID: or(s.task, "probe"), DagID: or(s.dag, "probe"), RunID: "r1",
 			TryNumber: 1, DagVersionID: "0199aaaa-0000-7000-8000-000000000002",
 		},
-		DagRelPath: "probe.yaml",
+		DagRelPath: or(s.path, "probe.yaml"),
 		BundleInfo: message.BundleInfo{Name: "dags"},
 		StartDate:  now,
 		TIContext: message.TIRunContext{
@@ -262,7 +286,9 @@ func (a *attempt) reply(s script, request message.Request) {
 		}
 	case *message.GetXCom:
 		a.mu.Lock()
-		response.Body = &message.XComResult{Key: r.Key, Value: a.xcoms[r.Key]}
+		if response.Body == nil {
+			response.Body = &message.XComResult{Key: r.Key, Value: a.xcoms[r.Key]}
+		}
 		a.mu.Unlock()
 	}
 	response.ID = request.ID

@@ -69,6 +69,9 @@ func (t *Task) Setting(section, key string) (value string, ok bool) {
 
 // Conf decodes dag_run.conf, as Pull does. Without conf, into stays as it is.
 func (t *Task) Conf(into any) error {
+	if t.Context.DagRun.Conf == nil {
+		return nil
+	}
 	if err := decode(t.Context.DagRun.Conf, into); err != nil {
 		return fmt.Errorf("read dag_run.conf: %w", err)
 	}
