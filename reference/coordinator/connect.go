@@ -94,7 +94,9 @@ func (l *Listener) Accept(ctx context.Context, r Runtime, timeout time.Duration,
 	accepting.Wait()
 	close(arrivals)
 	for a := range arrivals { // nobody looked at them
-		a.conn.Close()
+		if a.conn != nil {
+			a.conn.Close()
+		}
 	}
 	w.sum()
 	if err != nil {

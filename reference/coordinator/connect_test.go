@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/understudy-conformance/understudy/reference/coordinator/delegate"
 	"github.com/understudy-conformance/understudy/reference/descent"
 )
 
@@ -54,6 +55,10 @@ func TestMain(m *testing.M) {
 	if act := os.Getenv("RUNTIME"); act != "" {
 		acts[act](strings.TrimPrefix(os.Args[1], "--comm="), strings.TrimPrefix(os.Args[2], "--logs="))
 		os.Exit(0)
+	}
+	if len(os.Args) == 2 && os.Args[1] == "execute" {
+		fmt.Fprintln(os.Stderr, delegate.Execute())
+		os.Exit(1)
 	}
 	code := m.Run()
 	os.RemoveAll(copiedIn)
@@ -95,8 +100,17 @@ type process struct {
 
 func launch(t *testing.T, act string, l *Listener, credential *syscall.Credential) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(self(t), l.Arguments()...)}
-	p.cmd.Env = []string{"RUNTIME=" + act}
+	return begin(t, []string{"RUNTIME=" + act}, nil, credential, l.Arguments()...)
+}
+
+// begin starts a copy of this binary.
+func begin(t *testing.T, environ []string, input *os.File, credential *syscall.Credential, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(self(t), args...)}
+	p.cmd.Env = environ
+	if input != nil {
+		p.cmd.Stdin = input
+	}
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
 	if err := p.cmd.Start(); err != nil {
@@ -337,6 +351,100 @@ func TestHiddenProcesses(t *testing.T) {
 	r.Processes = func() ([]int, error) { return nil, errors.New("no /proc") }
 	if _, err := r.sockets(t.Context()); err == nil {
 		t.Error("without a list of processes there are none")
+	}
+}
+
+// TestBundleIsStarted goes the whole way: a bundle in a folder that only this user
+// may enter becomes a runtime of another user, although the file was exchanged
+// after it was verified.
+func TestBundleIsStarted(t *testing.T) {
+	var users []*syscall.Credential
+	if users = append(users, nil); os.Geteuid() == 0 {
+		users = append(users, &syscall.Credential{Uid: 62902, Gid: 62902})
+	}
+	for _, user := range users {
+		root := t.TempDir()
+		if err := os.Chmod(root, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(root, "bundle")
+		if err := PackFile(path, self(t), []byte("source"), holding("etl")); err != nil {
+			t.Fatal(err)
+		}
+		a, err := Find(t.Context(), []string{root}, "etl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		place(t, path+".new", "#!/bin/sh\necho exchanged\n", holding("etl"))
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+		l := listen(t)
+		ours, theirs := socketpair(t)
+		p := begin(t, nil, theirs, user, "execute")
+		theirs.Close()
+		if err := a.Send(ours, l.Arguments(), []string{"RUNTIME=logs first"}); err != nil {
+			t.Fatal(err)
+		}
+		c, err := l.Accept(t.Context(), p.runtime, 20*time.Second, none(t))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, p.output.String())
+		}
+		if comm, logs := heard(t, c.Comm), heard(t, c.Logs); comm != "comm" || logs != "logs" {
+			t.Errorf("comm %q, logs %q", comm, logs)
+		}
+		c.Close()
+		pid := p.cmd.Process.Pid
+		if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err != nil || !strings.HasPrefix(string(line), path+"\x00--comm=") {
+			t.Errorf("%v: command line %q", err, line)
+		}
+		if target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/0", pid)); target != os.DevNull {
+			t.Errorf("its input is %q: %v", target, err)
+		}
+		open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		for _, fd := range open {
+			if target, _ := os.Readlink(fd); strings.HasPrefix(target, "/memfd:") {
+				t.Errorf("it holds %s, %q", fd, target)
+			}
+		}
+		if len(open) < 5 || err != nil { // 0 to 2 and the connections
+			t.Errorf("it has %d descriptors: %v", len(open), err)
+		}
+	}
+}
+
+func socketpair(t *testing.T) (*net.UnixConn, *os.File) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(fds[0]), "ours")
+	defer file.Close()
+	conn, err := net.FileConn(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn.(*net.UnixConn), os.NewFile(uintptr(fds[1]), "theirs")
+}
+
+func TestSendIsBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bundle")
+	place(t, path, "#!", holding("etl"))
+	a, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	ours, theirs := socketpair(t)
+	if err := a.Send(ours, []string{strings.Repeat("x", 4<<20)}, nil); err == nil {
+		t.Error("an order of any length is sent")
+	}
+	theirs.Close()
+	if err := a.Send(ours, nil, nil); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("to nobody: %v", err)
 	}
 }
 

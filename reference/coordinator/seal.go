@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -30,6 +31,25 @@ type Artifact struct {
 
 // Close gives the memory free. Runtimes that were started keep theirs.
 func (a *Artifact) Close() error { return a.Memory.Close() }
+
+// Send hands the bundle to understudy-runner execute, which waits at the other end
+// of conn to become it: with these arguments, after the name of the program, and
+// this environment.
+func (a *Artifact) Send(conn *net.UnixConn, arguments, environ []string) error {
+	order := delegate.Order{Argv: append([]string{a.Path}, arguments...), Environ: environ}
+	b, err := order.Encode()
+	if err != nil {
+		return err
+	}
+	n, _, err := conn.WriteMsgUnix(b, unix.UnixRights(int(a.Memory.Fd())), nil)
+	if err == nil && n < len(b) {
+		_, err = conn.Write(b[n:])
+	}
+	if err != nil {
+		return fmt.Errorf("send bundle %s: %w", a.Path, err)
+	}
+	return nil
+}
 
 // Open verifies the bundle at path: that it is an executable file, what its footer
 // says, and the hash of its binary. Everything is read from the copy that

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -28,24 +27,17 @@ type Order struct {
 	Environ []string `json:"environ"`
 }
 
-// Send writes an order to the peer of conn and passes memory with it.
-func Send(conn *net.UnixConn, o Order, memory *os.File) error {
-	b, err := json.Marshal(o)
+// Encode returns the bytes to be written to execute. The descriptor of the bundle
+// has to travel with the first of them.
+func (o Order) Encode() ([]byte, error) {
+	text, err := json.Marshal(o)
 	if err != nil {
-		return fmt.Errorf("send order: %w", err)
+		return nil, fmt.Errorf("encode order: %w", err)
 	}
-	if len(b) > maxOrder {
-		return fmt.Errorf("send order: arguments and environment have %d bytes, %d are possible", len(b), maxOrder)
+	if len(text) > maxOrder {
+		return nil, fmt.Errorf("encode order: arguments and environment have %d bytes, %d are possible", len(text), maxOrder)
 	}
-	b = append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...)
-	n, _, err := conn.WriteMsgUnix(b, unix.UnixRights(int(memory.Fd())), nil)
-	if err == nil && n < len(b) {
-		_, err = conn.Write(b[n:])
-	}
-	if err != nil {
-		return fmt.Errorf("send order: %w", err)
-	}
-	return nil
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(text))), text...), nil
 }
 
 // receive reads an order and the descriptor that came with its first byte. The
