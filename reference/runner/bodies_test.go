@@ -184,10 +184,13 @@ func etl(t *testing.T, user string) string {
 	return strings.ReplaceAll(string(text), "run_as_user: alice", "run_as_user: "+user)
 }
 
-func exampleArgv(string) []string { return []string{example} }
-
 // TestExample runs the tasks of the tutorial as it says.
 func TestExample(t *testing.T) {
+	program := filepath.Join(openDir(t), "example")
+	if err := build(program, "./example"); err != nil {
+		t.Fatal(err)
+	}
+	exampleArgv := func(string) []string { return []string{program} }
 	const orders = `[{"number":1,"amount":2.5},{"number":2,"amount":4}]`
 	a := start(t, script{dag: "etl", task: "extract", file: etl(t, "nobody"), argv: exampleArgv, conf: `{"orders":` + orders + `}`})
 	a.ends(0, resend, "SetXCom", "SucceedTask")

@@ -3,6 +3,7 @@ package runner
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -24,10 +25,7 @@ import (
 // command is the runner, built by TestMain where every user can execute it.
 var command string
 
-// example is the runner of package example, built beside it.
-var example string
-
-// TestMain builds both, or takes the one that UNDERSTUDY_RUNNER names
+// TestMain builds the runner, or takes the one that UNDERSTUDY_RUNNER names
 // where there is no Go to build it with, as in the container of the tier "sudo".
 func TestMain(m *testing.M) {
 	if os.Getenv(bodiesVariable) != "" {
@@ -47,16 +45,23 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		command, example = filepath.Join(dir, "understudy-runner"), filepath.Join(dir, "example")
-		build := exec.Command("go", "build", "-o", dir, "github.com/understudy-conformance/understudy/cmd/understudy-runner",
-			"github.com/understudy-conformance/understudy/reference/runner/example")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if text, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build the runner: %v\n%s", err, text)
+		command = filepath.Join(dir, "understudy-runner")
+		if err := build(command, "github.com/understudy-conformance/understudy/cmd/understudy-runner"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		return m.Run()
 	}())
+}
+
+// build puts the program of a package at path.
+func build(path, pkg string) error {
+	cmd := exec.Command("go", "build", "-o", path, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", pkg, err, text)
+	}
+	return nil
 }
 
 const dagFile = `dag_id: probe
@@ -135,6 +140,9 @@ func start(t *testing.T, s script) *attempt {
 	if s.bodies {
 		argv[0] = os.Args[0]
 		s.env = append(s.env, bodiesVariable+"=1")
+		if f := flag.Lookup("test.gocoverdir"); f != nil && f.Value.String() != "" { // what it covers counts
+			s.env = append(s.env, "GOCOVERDIR="+f.Value.String())
+		}
 	}
 	if s.argv != nil {
 		argv = s.argv(argv[0])
