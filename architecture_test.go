@@ -33,6 +33,8 @@ var forbidden = []struct {
 	{"cmd/understudy-runner", "github.com/onsi/", "costs milliseconds at each start of a task"},
 	{"cmd/understudy-runner", "github.com/go-git/", "costs milliseconds at each start of a task; the runner only reads bundles"},
 	{"cmd/understudy-runner", "github.com/spf13/cobra", "costs milliseconds at each start of a task"},
+	{"cmd/understudy-keeper", "net", "there is one for each running task: what it links costs memory each time"},
+	{"cmd/understudy-keeper", "encoding/json", "there is one for each running task: what it links costs memory each time"},
 	{"cmd/understudy-supervisor", "github.com/onsi/", "costs milliseconds at each start of a task"},
 }
 

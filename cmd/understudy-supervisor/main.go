@@ -1,5 +1,5 @@
-// Command understudy-supervisor runs one Airflow task for an executor and reports
-// to the Execution API. See package supervisor.
+// Command understudy-supervisor runs Airflow tasks for an executor, one or many,
+// and reports to the Execution API. See package supervisor.
 package main
 
 import (
@@ -14,15 +14,22 @@ import (
 	"github.com/understudy-conformance/understudy/reference/supervisor"
 )
 
-const usage = `understudy-supervisor runs one Airflow task, as the user that the task names.
+const usage = `understudy-supervisor runs Airflow tasks, each as the user that it names.
 
   understudy-supervisor run --workload FILE [--runner PATH]
+  understudy-supervisor serve --socket PATH [--allow-user NAME]... [--runner PATH] [--keeper PATH]
+  understudy-supervisor submit --socket PATH --workload FILE [--wait]
   understudy-supervisor version
   understudy-supervisor --help
 
+run runs one task and returns when nothing of it is left. serve runs as many as are
+submitted, from one process. submit hands it a task and returns when it is taken, or
+with --wait when nothing of it is left.
+
 FILE holds the workload that Airflow's executor makes (ExecuteTask, JSON). It
-holds the token too: keep it 0600. PATH is the program that executes the task;
-without it understudy-runner beside this program.
+holds the token too: keep it 0600; - is standard input. PATH of --runner is the
+program that executes the task, that of --keeper the parent which each task of serve
+has; without them understudy-runner and understudy-keeper beside this program.
 
 Settings are Airflow's: AIRFLOW__SECTION__KEY, then airflow.cfg. For example:
 
@@ -38,6 +45,18 @@ password for the runner:
 
   airflow ALL = (alice, bob) NOPASSWD: /usr/local/bin/understudy-runner
 
+Who may submit tasks to serve is decided by uid: root, the user that serve runs as,
+and those of --allow-user. Whoever may, runs code as every user that serve can become.
+The folder of the socket must be closed to the writing of others. On the socket a
+client sends one line, {"workload": {...}}, and gets one or two:
+
+  {"event": "accepted"}                      the task runs on if the client closes now
+  {"event": "ended", "state": "success"}
+  {"event": "refused", "reason": "full", "error": "..."}
+
+The reasons are user, workload, full and ending. "ended" with "error" says that the
+API server does not know how the task ended, or that something of it lives.
+
 These settings decide what a task may do:
 
   [core] default_impersonation              user of tasks that name none
@@ -47,14 +66,19 @@ These settings decide what a task may do:
   [core] task_success_overtime = 20         seconds to end after reporting a state
   [understudy] kill_step = 5                seconds from SIGTERM to SIGKILL
   [understudy] max_frame_bytes = 67108864   longest request that is accepted
+  [understudy] serve_max_tasks = 128        that serve runs at once
   [understudy] allow_root = False           permit root as user of a task
   [understudy] pass_environment             further variables that may cross, by commas
 
-SIGTERM and SIGINT do not end the task: the supervisor waits for it.
+SIGTERM and SIGINT do not end a task: run waits for it, serve takes no more tasks
+and waits for those it has, however often they come. What must not be waited for is
+ended by SIGKILL to serve: every task ends with it, and the API server, told
+nothing, misses the heartbeats.
 
-Exit code: 0 the server knows how the task ended, well or not; 1 it does not, or
-something of the task could not be ended; 2 wrong arguments, workload or settings,
-nothing was started.
+Exit code: 0 the API server knows how the task ended, well or not (submit without
+--wait: the task was taken; serve: it was asked to end); 1 it does not, or something
+of the task could not be ended, or serve takes no task now; 2 wrong arguments,
+workload or settings, nothing was started.
 `
 
 func main() {
@@ -69,6 +93,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch args[0] {
 	case "run":
 		return runTask(args[1:], stdout, stderr)
+	case "serve":
+		return serve(args[1:], stdout, stderr)
+	case "submit":
+		return submit(args[1:], stdout, stderr)
 	case "version":
 		fmt.Fprintln(stdout, reference.Version)
 		return 0
@@ -81,29 +109,94 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 func runTask(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	workload := flags.String("workload", "", "")
 	runner := flags.String("runner", "", "")
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		return 0
-	case err == nil && flags.NArg() > 0:
-		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case err == nil && *workload == "":
-		err = errors.New("--workload FILE is missing")
-	}
-	if err != nil {
-		return wrong(stderr, err)
+	if code, ok := parse(flags, args, stdout, stderr, "workload"); !ok {
+		return code
 	}
 	program, err := supervisor.FindRunner(*runner)
 	if err != nil {
 		return wrong(stderr, fmt.Errorf("%w; name it by --runner PATH", err))
 	}
-	err = supervisor.Run(context.Background(), supervisor.Options{
+	return result(stderr, supervisor.Run(context.Background(), supervisor.Options{
 		Workload: *workload, Runner: program, Environ: os.Environ(), Stderr: stderr,
-	})
+	}))
+}
+
+func serve(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	socket := flags.String("socket", "", "")
+	runner := flags.String("runner", "", "")
+	keeper := flags.String("keeper", "", "")
+	var allow []string
+	flags.Func("allow-user", "", func(name string) error { allow = append(allow, name); return nil })
+	if code, ok := parse(flags, args, stdout, stderr, "socket"); !ok {
+		return code
+	}
+	program, err := supervisor.FindRunner(*runner)
+	if err != nil {
+		return wrong(stderr, fmt.Errorf("%w; name it by --runner PATH", err))
+	}
+	parent, err := supervisor.FindKeeper(*keeper)
+	if err != nil {
+		return wrong(stderr, fmt.Errorf("%w; name it by --keeper PATH", err))
+	}
+	return result(stderr, supervisor.Serve(context.Background(), supervisor.ServeOptions{
+		Socket: *socket, Allow: allow, Runner: program, Keeper: parent, Environ: os.Environ(), Stderr: os.Stderr,
+	}))
+}
+
+func submit(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("submit", flag.ContinueOnError)
+	socket := flags.String("socket", "", "")
+	workload := flags.String("workload", "", "")
+	wait := flags.Bool("wait", false, "")
+	if code, ok := parse(flags, args, stdout, stderr, "socket", "workload"); !ok {
+		return code
+	}
+	text, err := supervisor.ReadWorkloadText(*workload)
+	if err != nil {
+		return wrong(stderr, err)
+	}
+	outcome, err := supervisor.Submit(context.Background(), *socket, text, *wait)
+	var refused *supervisor.RefusedError
+	if errors.As(err, &refused) && refused.Reason == supervisor.RefusedWorkload {
+		return wrong(stderr, err)
+	}
+	if err == nil && outcome.Ended && outcome.State != "" {
+		fmt.Fprintln(stdout, outcome.State)
+	}
+	return result(stderr, err)
+}
+
+// value is how the usage text names the values of mandatory flags.
+var value = map[string]string{"socket": "PATH", "workload": "FILE"}
+
+// parse reads flags, of which those named are mandatory. ok is false if the command
+// is to return code.
+func parse(flags *flag.FlagSet, args []string, stdout, stderr io.Writer, mandatory ...string) (code int, ok bool) {
+	flags.SetOutput(io.Discard)
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usage)
+		return 0, false
+	case err == nil && flags.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	for _, name := range mandatory {
+		if err == nil && flags.Lookup(name).Value.String() == "" {
+			err = fmt.Errorf("--%s %s is missing", name, value[name])
+		}
+	}
+	if err != nil {
+		return wrong(stderr, err), false
+	}
+	return 0, true
+}
+
+// result is the exit code for the end of a command.
+func result(stderr io.Writer, err error) int {
 	var misuse *supervisor.UsageError
 	switch {
 	case errors.As(err, &misuse):

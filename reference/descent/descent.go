@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,6 +16,7 @@ import (
 type Process struct {
 	PID    int
 	UID    int // real
+	Group  int // id of its process group
 	Name   string
 	Zombie bool // it has ended; nobody waited for it yet
 }
@@ -23,6 +25,12 @@ type Process struct {
 // children. The descendants of 0 are all processes there are. A process that is
 // born or ends meanwhile may be in the list or not.
 func Of(root int) ([]Process, error) {
+	return Below(root, func(Process) bool { return true })
+}
+
+// Below is Of for those children of root that want accepts, and all that descends
+// from them. The UID is not known yet when want is asked.
+func Below(root int, want func(child Process) bool) ([]Process, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
@@ -44,6 +52,7 @@ func Of(root int) ([]Process, error) {
 		p.PID = pid
 		children[parent] = append(children[parent], p)
 	}
+	children[root] = slices.DeleteFunc(children[root], func(p Process) bool { return !want(p) })
 	var found []Process
 	for next := []int{root}; len(next) > 0; next = next[1:] {
 		for _, p := range children[next[0]] {
@@ -66,10 +75,14 @@ func parseStat(stat []byte) (p Process, parent int, ok bool) {
 		return p, 0, false
 	}
 	fields := strings.Fields(string(stat[shut+1:]))
-	if len(fields) < 2 {
+	if len(fields) < 3 {
 		return p, 0, false
 	}
 	parent, err := strconv.Atoi(fields[1])
+	if err != nil {
+		return p, 0, false
+	}
+	p.Group, err = strconv.Atoi(fields[2])
 	p.Name = string(stat[open+1 : shut])
 	p.Zombie = fields[0] == "Z" || fields[0] == "X"
 	return p, parent, err == nil

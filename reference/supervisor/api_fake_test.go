@@ -24,6 +24,7 @@ type fakeAPI struct {
 	connections map[string]string // JSON
 	shouldRetry bool
 	conf        any
+	confs       map[string]any // of single task instances
 	// fault answers a request instead, if it returns a status other than 0.
 	fault func(method, path string, n int) (status int, body string)
 	seen  map[string]int
@@ -70,12 +71,12 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
 	part := strings.Split(path, "/")
 	switch {
 	case part[0] == "task-instances" && part[2] == "run":
-		w.Header().Set("Refreshed-API-Token", "execution-token")
+		w.Header().Set("Refreshed-API-Token", f.tokenOf(part[1]))
 		context := map[string]any{
 			"dag_run": map[string]any{
 				"dag_id": "probe", "run_id": "r1", "logical_date": nil, "data_interval_start": nil, "data_interval_end": nil,
 				"run_after": "2026-01-01T00:00:00Z", "start_date": "2026-01-01T00:00:00Z", "end_date": nil, "run_type": "manual",
-				"state": "running", "conf": f.conf, "consumed_asset_events": []any{}, "partition_key": nil,
+				"state": "running", "conf": f.confOf(part[1]), "consumed_asset_events": []any{}, "partition_key": nil,
 			},
 			"max_tries": 1, "should_retry": f.shouldRetry,
 		}
@@ -128,6 +129,14 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// confOf returns dag_run.conf for a task instance; f.mu is held.
+func (f *fakeAPI) confOf(ti string) any {
+	if conf, ok := f.confs[ti]; ok {
+		return conf
+	}
+	return f.conf
+}
+
 func answerJSON(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -164,4 +173,12 @@ func (f *fakeAPI) xcom(task, key string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return string(f.xcoms["probe/r1/"+task+"/"+key])
+}
+
+// tokenOf is what the token of a task instance is refreshed to.
+func (f *fakeAPI) tokenOf(id string) string {
+	if id == tiID {
+		return "execution-token"
+	}
+	return "token-of-" + id
 }

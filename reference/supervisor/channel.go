@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -15,8 +16,12 @@ const (
 	// maxLine is the longest log line, in bytes, that is kept in one piece.
 	maxLine = 1 << 20
 
-	// readStep is how much is read from a channel at once.
+	// readStep is how much is read from a channel at once, at most.
 	readStep = 64 << 10
+
+	// firstStep is how much is read as long as no more comes at once: most channels
+	// of most tasks are silent.
+	firstStep = 2 << 10
 )
 
 // channel is one of the streams on which a task logs.
@@ -37,9 +42,13 @@ var splitMark = fmt.Sprintf(" [line of more than %d bytes, continued on the next
 
 // drain copies lines from r to the task log until r ends, whatever they hold.
 // What was read at once is written at once. The last line needs no newline. Each
-// line that was read is handed to seen, if that is not nil.
-func (c channel) drain(r io.Reader, log *TaskLog, seen func(line []byte)) {
+// line that was read is handed to seen, if that is not nil. turn is held all the
+// time but while it waits for r.
+func (c channel) drain(r io.Reader, log *TaskLog, turn sync.Locker, seen func(line []byte)) {
 	var pending, out []byte
+	turn.Lock()
+	defer turn.Unlock()
+	step := firstStep
 	searched := 0 // bytes of pending without newline
 	split := false
 	emit := func(line []byte, continued bool) {
@@ -49,24 +58,33 @@ func (c channel) drain(r io.Reader, log *TaskLog, seen func(line []byte)) {
 			seen(line)
 		}
 	}
+	pieces := func(line []byte) (last []byte) {
+		for len(line) > maxLine {
+			cut := log.mask.Cut(line[:maxLine])
+			emit(line[:cut], true)
+			line = line[cut:]
+		}
+		return line
+	}
 	for {
-		pending = slices.Grow(pending, readStep)
-		n, err := r.Read(pending[len(pending):min(cap(pending), len(pending)+readStep)])
+		pending = slices.Grow(pending, step)
+		turn.Unlock()
+		n, err := r.Read(pending[len(pending):min(cap(pending), len(pending)+step)])
+		turn.Lock()
 		pending = pending[:len(pending)+n]
+		if n >= step {
+			step = readStep
+		}
 		rest := pending
 		for {
 			i := bytes.IndexByte(rest[searched:], '\n')
 			if i < 0 {
 				break
 			}
-			emit(rest[:searched+i], false)
+			emit(pieces(rest[:searched+i]), false)
 			rest, searched = rest[searched+i+1:], 0
 		}
-		for len(rest) >= maxLine {
-			cut := log.mask.Cut(rest[:maxLine])
-			emit(rest[:cut], true)
-			rest = rest[cut:]
-		}
+		rest = pieces(rest)
 		if err != nil {
 			if len(rest) > 0 {
 				emit(rest, false)

@@ -30,6 +30,10 @@ const (
 	// slowestTransfer is the rate, in bytes a second, below which an attempt that
 	// moves a large body is given up.
 	slowestTransfer = 1 << 20
+
+	// idleConnections is how many connections are kept for later calls. Many tasks
+	// that start at once need as many for a moment.
+	idleConnections = 64
 )
 
 // Client speaks HTTP with the Execution API. It is safe for concurrent use.
@@ -50,27 +54,32 @@ type Client struct {
 }
 
 // NewClient returns a Client for one task's token; "" sends none.
-func NewClient(s Settings, token string) *Client {
-	base := s.API
-	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: s.Timeout}).DialContext,
-		TLSHandshakeTimeout:   s.Timeout,
-		ResponseHeaderTimeout: s.Timeout,
-		MaxIdleConnsPerHost:   4,
-		IdleConnTimeout:       time.Minute,
-		ForceAttemptHTTP2:     true,
-		DisableCompression:    true, // a bound on the body is one on what arrives
-	}
+func NewClient(s Settings, token string) *Client { return newClient(s, newTransport(s), token) }
+
+// newClient returns a Client that shares its connections with others.
+func newClient(s Settings, t *http.Transport, token string) *Client {
 	return &Client{
 		// A redirect could lead the token elsewhere.
-		http:     &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		base:     base.String(),
+		http:     &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		base:     s.API.String(),
 		timeout:  s.Timeout,
 		attempts: s.Attempts,
 		first:    s.RetryFirst,
 		longest:  s.RetryMax,
 		token:    token,
+	}
+}
+
+func newTransport(s Settings) *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: s.Timeout}).DialContext,
+		TLSHandshakeTimeout:   s.Timeout,
+		ResponseHeaderTimeout: s.Timeout,
+		MaxIdleConnsPerHost:   idleConnections,
+		IdleConnTimeout:       time.Minute,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true, // a bound on the body is one on what arrives
 	}
 }
 

@@ -22,7 +22,10 @@ func exitOf(state *os.ProcessState, err error) exit {
 	if err != nil {
 		return exit{lost: err}
 	}
-	status := state.Sys().(syscall.WaitStatus)
+	return exitOfStatus(state.Sys().(syscall.WaitStatus))
+}
+
+func exitOfStatus(status syscall.WaitStatus) exit {
 	if status.Signaled() {
 		return exit{signal: status.Signal()}
 	}

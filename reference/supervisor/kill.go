@@ -28,6 +28,10 @@ const (
 
 	// lookAgain is the time between two looks at the processes of a task.
 	lookAgain = 10 * time.Millisecond
+
+	// vanish is what processes get that a task process left behind and that are
+	// about to end by themselves, as sudo's monitor is.
+	vanish = 20 * time.Millisecond
 )
 
 // killer ends the processes of a task, whoever they belong to.
@@ -35,7 +39,7 @@ const (
 // A signal to a process of another user is carried by a command that runs as that
 // user: the runner itself, since a narrow sudo policy permits no other.
 type killer struct {
-	family  *family
+	family  family
 	step    time.Duration // from SIGTERM to SIGKILL
 	runners []string      // understudy-runner, as the policy names it; the first that works is used
 	log     *TaskLog
@@ -45,12 +49,12 @@ type killer struct {
 // up, and after the step SIGKILL to every process of it. meanwhile is called
 // between the two. The error names processes that are still alive.
 func (k *killer) stop(ctx context.Context, c *child, meanwhile func()) error {
-	k.terminate(ctx, c.pid)
+	k.terminate(ctx, c.main())
 	step := time.NewTimer(k.step)
 	defer step.Stop()
 	select {
 	case <-step.C:
-	case <-c.ended: // what it left behind is not asked
+	case <-c.ended(): // what it left behind is not asked
 	}
 	meanwhile()
 	return k.kill(ctx)
@@ -64,7 +68,7 @@ func (k *killer) terminate(ctx context.Context, group int) {
 		return
 	}
 	// sudo replaced itself by the command, which belongs to the target.
-	alive, scanErr := k.family.alive()
+	alive, scanErr := alive(k.family)
 	if scanErr == nil {
 		scanErr = k.carry(ctx, "TERM", k.inGroup(alive, group))
 	}
@@ -80,12 +84,15 @@ func (k *killer) inGroup(all []descent.Process, group int) []descent.Process {
 	})
 }
 
-// kill sends SIGKILL to all descendants until there are none.
+// kill sends SIGKILL to all members of the family until there are none.
 func (k *killer) kill(ctx context.Context) error {
+	if k.over() && k.family.settle(vanish) {
+		return nil
+	}
 	deadline := time.Now().Add(killBound)
 	var failure error
 	for !k.family.gone() {
-		alive, err := k.family.alive()
+		alive, err := alive(k.family)
 		if err != nil {
 			return err
 		}
@@ -102,17 +109,29 @@ func (k *killer) kill(ctx context.Context) error {
 			return fmt.Errorf("processes of the task are still alive: %s: %w", describe(alive), errors.Join(failure, context.DeadlineExceeded))
 		}
 		failure = k.round(ctx, alive)
-		if err := wait(ctx, lookAgain); err != nil {
+		if k.over() {
+			k.family.settle(lookAgain)
+		} else if err := wait(ctx, lookAgain); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// over reports whether the task process has ended.
+func (k *killer) over() bool {
+	select {
+	case <-k.family.ended():
+		return true
+	default:
+		return false
+	}
+}
+
 // onlyMain reports whether the only child left is the task process as a zombie.
 func (k *killer) onlyMain() bool {
 	all, err := k.family.scan()
-	return err == nil && !slices.ContainsFunc(all, func(p descent.Process) bool { return p.PID != k.family.main || !p.Zombie })
+	return err == nil && !slices.ContainsFunc(all, func(p descent.Process) bool { return p.PID != k.family.main() || !p.Zombie })
 }
 
 // round sends SIGKILL to each process once. Those of other users go first: sudo

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
@@ -34,7 +33,7 @@ type life struct {
 
 func (t *task) newLife(c *child, p plan) *life {
 	l := &life{task: t, plan: p, child: c, state: newTerminal(), drains: &drains{log: t.log}}
-	l.killer = &killer{family: &family{main: c.pid}, step: t.settings.KillStep, runners: killers(t.options.Runner), log: t.log}
+	l.killer = &killer{family: c, step: t.settings.KillStep, runners: t.killers, log: t.log}
 	l.session = &session{
 		calls: caller{server: t.server, mask: t.mask}, conn: c.comms, max: t.settings.MaxFrame,
 		log: t.log, state: l.state, logs: l.drains,
@@ -45,6 +44,7 @@ func (t *task) newLife(c *child, p plan) *life {
 }
 
 func (l *life) run(ctx context.Context, signals <-chan os.Signal) error {
+	defer l.child.release()
 	startup, err := l.begin(ctx)
 	if err != nil {
 		return l.abort(ctx, err)
@@ -94,9 +94,6 @@ func (l *life) abort(ctx context.Context, cause error) error {
 
 // watch waits until the task process is gone, and ends it where that is due.
 func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signal, served chan error) {
-	children := make(chan os.Signal, 1)
-	signal.Notify(children, syscall.SIGCHLD)
-	defer signal.Stop(children)
 	reap := time.NewTicker(reapEvery)
 	defer reap.Stop()
 	var (
@@ -118,7 +115,7 @@ func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signa
 	}
 	for {
 		select {
-		case <-l.child.ended:
+		case <-l.child.ended():
 			return
 		case v := <-beats:
 			l.ending.byServer, l.ending.stopped = v.byServer, true
@@ -140,12 +137,12 @@ func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signa
 			stop(fmt.Sprintf("it reported %s %v ago and did not end", l.state.get(), l.settings.Overtime))
 		case s := <-signals:
 			l.log.Record("warning", fmt.Sprintf("Supervisor received %s: it waits for the task to end", signalName(s.(syscall.Signal))))
-		case <-children:
+		case <-l.child.orphans():
 			orphans = true
 		case <-reap.C:
 			if orphans {
 				orphans = false
-				if err := l.killer.family.reap(); err != nil {
+				if err := l.child.reap(); err != nil {
 					l.log.Record("warning", "Ended processes could not be reaped", "error", err)
 				}
 			}
@@ -185,8 +182,8 @@ func (l *life) drain(served <-chan error) {
 // knows the state.
 func (l *life) finish(ctx context.Context) error {
 	select {
-	case <-l.child.ended:
-		l.ending.exit = l.child.status
+	case <-l.child.ended():
+		l.ending.exit = l.child.status()
 	default: // it could not be ended
 		l.ending.exit = exit{lost: l.fault}
 	}
@@ -208,7 +205,7 @@ func (l *life) finish(ctx context.Context) error {
 		l.log.Record("error", "The state of the task could not be reported", "state", l.ending.reported, "error", err)
 		return fmt.Errorf("report state %s: %w", l.ending.reported, err)
 	}
-	l.log.Record("info", "Task ended", "state", l.ending.reported)
+	l.ended(l.ending.reported)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 
@@ -21,7 +22,7 @@ import (
 func drained(t *testing.T, c channel, mask *Masker, r io.Reader) []map[string]any {
 	t.Helper()
 	var out bytes.Buffer
-	c.drain(r, &TaskLog{w: &out, mask: mask}, nil)
+	c.drain(r, &TaskLog{w: &out, mask: mask}, new(sync.Mutex), nil)
 	var records []map[string]any
 	for line := range strings.Lines(out.String()) {
 		var record map[string]any
@@ -138,7 +139,7 @@ func TestSecretsAreMaskedInEveryForm(t *testing.T) {
 		`{"level":"info","event":"x","exception":[{"exc_value":"98765432"}]}`: `"exc_value":"***"`,
 	} {
 		var out bytes.Buffer
-		logChannel.drain(strings.NewReader(in), &TaskLog{w: &out, mask: mask}, nil)
+		logChannel.drain(strings.NewReader(in), &TaskLog{w: &out, mask: mask}, new(sync.Mutex), nil)
 		if !strings.Contains(out.String(), want) || strings.Contains(out.String(), "word") || strings.Contains(out.String(), "98765432") {
 			t.Errorf("%s\ngives %swant %s", in, &out, want)
 		}
@@ -189,7 +190,7 @@ func TestDrainLaws(t *testing.T) {
 			in = ""
 		}
 		var out bytes.Buffer
-		stdoutChannel.drain(&chunks{in, rand.New(rand.NewPCG(1, uint64(len(in))))}, &TaskLog{w: &out, mask: NewMasker(5, nil)}, nil)
+		stdoutChannel.drain(&chunks{in, rand.New(rand.NewPCG(1, uint64(len(in))))}, &TaskLog{w: &out, mask: NewMasker(5, nil)}, new(sync.Mutex), nil)
 		var got []string
 		for line := range strings.Lines(out.String()) {
 			var record struct{ Event string }
@@ -320,7 +321,7 @@ func FuzzDrain(f *testing.F) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		logChannel.drain(bytes.NewReader(in), &TaskLog{w: &out, mask: mask}, nil)
+		logChannel.drain(bytes.NewReader(in), &TaskLog{w: &out, mask: mask}, new(sync.Mutex), nil)
 		if strings.Contains(out.String(), "secret") {
 			t.Errorf("secret in %s", &out)
 		}

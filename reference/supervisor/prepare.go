@@ -57,13 +57,13 @@ func (t *task) prepare(ctx context.Context) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	p := plan{argv: []string{t.options.Runner}, who: "the worker's own user"}
+	p := plan{argv: []string{t.runner}, who: "the worker's own user"}
 	if switches {
 		if p, err = t.switched(p, target, tree, file, declared.there); err != nil {
 			return plan{}, err
 		}
 	}
-	p.environ = environment(t.options.Environ, target, switches, t.settings.PassEnvironment)
+	p.environ = environment(t.environ, target, switches, t.settings.PassEnvironment)
 	if def.Git != nil && !switches {
 		list, err := localBundle(tree, def.Name)
 		if err != nil {
@@ -95,7 +95,7 @@ func (t *task) switched(p plan, target impersonate.Account, tree bundle.Tree, fi
 	settings := maps.Clone(t.settings.All)
 	settings[bundleListSetting] = list
 	p.handed = &runner.Handed{Settings: settings, Environment: map[string]string{}, Switched: true}
-	for _, entry := range impersonate.Allowed(t.options.Environ, t.settings.PassEnvironment...) {
+	for _, entry := range impersonate.Allowed(t.environ, t.settings.PassEnvironment...) {
 		name, value, _ := strings.Cut(entry, "=")
 		p.handed.Environment[name] = value
 	}

@@ -70,14 +70,14 @@ func TestExitIsDescribed(t *testing.T) {
 // TestStatusTakenByAnother is LIFE-021: the end of a process whose status somebody
 // else consumed is noticed all the same.
 func TestStatusTakenByAnother(t *testing.T) {
-	c, err := start([]string{"/bin/sh", "-c", "exit 3"}, nil, nil)
+	c, err := start(self{}, []string{"/bin/sh", "-c", "exit 3"}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closeAll([]*net.UnixConn{c.comms, c.stdout, c.stderr})
-	_, _ = syscall.Wait4(c.pid, nil, 0, nil) // one of the two gets the status
+	_, _ = syscall.Wait4(c.main(), nil, 0, nil) // one of the two gets the status
 	select {
-	case <-c.ended:
+	case <-c.ended():
 	case <-time.After(5 * time.Second):
 		t.Error("the end was not noticed")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -56,44 +57,64 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return &UsageError{err}
 	}
-	t := &task{
-		options:  o,
-		settings: settings,
-		workload: workload,
-		mask:     mask,
-		log:      log,
-		server:   server{NewClient(settings, workload.Token), workload.TI.ID},
-		process:  Process{Hostname: hostname(), Unixname: workerName(ctx), PID: os.Getpid()},
-		start:    time.Now(),
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+	w := newWorker(ctx, o.Runner, o.Environ, settings, self{})
+	t := w.task(workload, mask, log)
+	return errors.Join(t.run(ctx, signals), log.Close())
+}
+
+// worker is what all tasks of this process share.
+type worker struct {
+	runner    string
+	environ   []string
+	settings  Settings
+	parent    parent
+	killers   []string
+	transport *http.Transport
+	process   Process // the PID is that of this process
+}
+
+func newWorker(ctx context.Context, runner string, environ []string, s Settings, p parent) *worker {
+	return &worker{
+		runner: runner, environ: environ, settings: s, parent: p, killers: killers(runner), transport: newTransport(s),
+		process: Process{Hostname: hostname(), Unixname: workerName(ctx), PID: os.Getpid()},
 	}
-	return errors.Join(t.run(ctx), log.Close())
+}
+
+// task prepares a run. Nothing in it but the worker is shared with another task:
+// what one task masks or logs, and its token, is its own.
+func (w *worker) task(workload Workload, mask *Masker, log *TaskLog) *task {
+	return &task{
+		worker: w, workload: workload, mask: mask, log: log, process: w.process, start: time.Now(),
+		server: server{newClient(w.settings, w.transport, workload.Token), workload.TI.ID},
+	}
 }
 
 // task is one run.
 type task struct {
-	options  Options
-	settings Settings
+	*worker
 	workload Workload
 	mask     *Masker
 	log      *TaskLog
 	server   server
 	process  Process // who the server is told runs the task
 	start    time.Time
+	known    string // the state that the server knows at the end; "" if it wanted to hear none, or does not know
 }
 
-func (t *task) run(ctx context.Context) error {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(signals)
+// run runs the task. signals are those that ask this process to end.
+func (t *task) run(ctx context.Context, signals <-chan os.Signal) error {
 	plan, err := t.prepare(ctx)
 	if err != nil {
 		return t.fail(ctx, err)
 	}
-	child, err := start(plan.argv, plan.environ, plan.credential)
+	child, err := start(t.parent, plan.argv, plan.environ, plan.credential)
 	if err != nil {
 		return t.fail(ctx, fmt.Errorf("run the task as %s: %w", plan.who, err))
 	}
-	t.process.PID = child.pid
+	t.process.PID = child.main()
 	l := t.newLife(child, plan)
 	return l.run(ctx, signals)
 }
@@ -121,8 +142,14 @@ func (t *task) report(ctx context.Context, e ending) error {
 		t.log.Record("error", "The state of the task could not be reported", "state", e.state(), "error", err)
 		return fmt.Errorf("report state %s: %w", e.state(), err)
 	}
-	t.log.Record("info", "Task ended", "state", e.state())
+	t.ended(e.state())
 	return nil
+}
+
+// ended notes that the server knows how the task ended.
+func (t *task) ended(state string) {
+	t.known = state
+	t.log.Record("info", "Task ended", "state", state)
 }
 
 func hostname() string {
@@ -145,24 +172,30 @@ func workerName(ctx context.Context) string {
 
 // FindRunner returns the absolute path of the program that executes tasks: the
 // one given, or understudy-runner beside this program.
-func FindRunner(given string) (string, error) {
+func FindRunner(given string) (string, error) { return find("runner", given) }
+
+// FindKeeper returns the absolute path of the program that Serve needs beside the
+// runner: the one given, or understudy-keeper beside this program.
+func FindKeeper(given string) (string, error) { return find("keeper", given) }
+
+func find(what, given string) (string, error) {
 	if given == "" {
 		self, err := os.Executable()
 		if err != nil {
 			return "", fmt.Errorf("find this program: %w", err)
 		}
-		given = filepath.Join(filepath.Dir(self), "understudy-runner")
+		given = filepath.Join(filepath.Dir(self), "understudy-"+what)
 	}
 	path, err := filepath.Abs(given)
 	if err != nil {
-		return "", fmt.Errorf("find runner: %w", err)
+		return "", fmt.Errorf("find %s: %w", what, err)
 	}
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("find runner: %w", err)
+		return "", fmt.Errorf("find %s: %w", what, err)
 	case info.IsDir() || info.Mode()&0o111 == 0:
-		return "", fmt.Errorf("find runner: %s is no executable file", path)
+		return "", fmt.Errorf("find %s: %s is no executable file", what, path)
 	}
 	return path, nil
 }

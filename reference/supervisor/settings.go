@@ -29,6 +29,7 @@ type Settings struct {
 	Overtime            time.Duration // [core] task_success_overtime
 	KillStep            time.Duration // [understudy] kill_step
 	MaxFrame            uint32        // [understudy] max_frame_bytes
+	MaxTasks            int           // [understudy] serve_max_tasks: that a server runs at once
 
 	DefaultUser     string   // [core] default_impersonation
 	AllowRoot       bool     // [understudy] allow_root
@@ -44,13 +45,15 @@ type Settings struct {
 	All map[string]string // every option that may leave this process, as "section.key"
 }
 
-// fallbacks are Airflow's defaults of options that package config has none for.
+// fallbacks are the defaults, Airflow's unless in [understudy], of options that
+// package config has none for.
 var fallbacks = map[string]string{
 	"workers.execution_api_timeout":        "5",
 	"workers.execution_api_retries":        "5",
 	"workers.execution_api_retry_wait_min": "1",
 	"workers.execution_api_retry_wait_max": "90",
 	"logging.min_length_masked_secret":     "5",
+	"understudy.serve_max_tasks":           "128",
 }
 
 // maxRetryWait bounds the pause between two attempts whatever is configured: the
@@ -78,6 +81,7 @@ func LoadSettings(environ []string) (Settings, error) {
 		Overtime:            l.seconds("core", "task_success_overtime", 0),
 		KillStep:            l.seconds("understudy", "kill_step", 0),
 		MaxFrame:            uint32(l.int("understudy", "max_frame_bytes", frame.HeaderSize, 1<<32-1)),
+		MaxTasks:            l.int("understudy", "serve_max_tasks", 1, 10_000),
 		DefaultUser:         l.text("core", "default_impersonation"),
 		AllowRoot:           l.bool("understudy", "allow_root"),
 		PassEnvironment:     words(l.text("understudy", "pass_environment")),

@@ -41,7 +41,7 @@ var built = sync.OnceValues(func() (string, error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return "", err
 	}
-	for _, name := range []string{"understudy-supervisor", "understudy-runner"} {
+	for _, name := range []string{"understudy-supervisor", "understudy-keeper", "understudy-runner"} {
 		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), "../../cmd/"+name)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if output, err := cmd.CombinedOutput(); err != nil {
@@ -127,17 +127,29 @@ func (s *site) command(task string, verbs ...verb) *exec.Cmd {
 	s.api.conf = map[string]any{"verbs": verbs, "barrier_dir": s.dir}
 	s.api.mu.Unlock()
 	workload := filepath.Join(s.dir, "workload.json")
-	text := fmt.Sprintf(`{"type":"ExecuteTask","token":"workload-token","dag_rel_path":"probe.yaml","log_path":"logs/task.log",
-		"bundle_info":{"name":"dags","version":null},
-		"ti":{"id":%q,"task_id":%q,"dag_id":"probe","run_id":"r1","try_number":1,"dag_version_id":%q,"pool_slots":1,"priority_weight":1}}`,
-		tiID, task, tiID)
-	if err := os.WriteFile(workload, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(workload, s.workload(tiID, task), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	args := append([]string{"-c",
+	return s.supervisor(append([]string{"run", "--workload", workload}, s.argv...)...)
+}
+
+// workload is Airflow's JSON for a task.
+func (s *site) workload(ti, task string) []byte {
+	log := "logs/task.log"
+	if ti != tiID {
+		log = "logs/" + ti + ".log"
+	}
+	return fmt.Appendf(nil, `{"type":"ExecuteTask","token":"workload-token","dag_rel_path":"probe.yaml","log_path":%q,
+		"bundle_info":{"name":"dags","version":null},
+		"ti":{"id":%q,"task_id":%q,"dag_id":"probe","run_id":"r1","try_number":1,"dag_version_id":%q,"pool_slots":1,"priority_weight":1}}`,
+		log, ti, task, tiID)
+}
+
+// supervisor prepares the command as it runs on this machine.
+func (s *site) supervisor(args ...string) *exec.Cmd {
+	cmd := exec.Command("/bin/sh", append([]string{"-c",
 		`mount --make-rprivate / && mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/group" /etc/group && exec "$@"`,
-		s.dir, filepath.Join(s.bin, "understudy-supervisor"), "run", "--workload", workload}, s.argv...)
-	cmd := exec.Command("/bin/sh", args...)
+		s.dir, filepath.Join(s.bin, "understudy-supervisor")}, args...)...)
 	cmd.Env = s.env
 	cmd.ExtraFiles = []*os.File{os.Stderr} // no task is to have it
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Setpgid: true}

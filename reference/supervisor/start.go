@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,20 +14,17 @@ import (
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
-// child is the process of the task: the runner, or sudo that runs it.
+// child is the process of the task, the runner or sudo that runs it, and the
+// supervisor's ends of its channels.
 type child struct {
-	pid    int
+	family
 	comms  *net.UnixConn // its fd 0
 	stdout *net.UnixConn
 	stderr *net.UnixConn
-
-	ended  chan struct{} // closed when the process is gone
-	status exit          // valid then
 }
 
-// start starts argv with a socket each as fds 0, 1 and 2 and nothing else, in a
-// process group of its own.
-func start(argv, environ []string, credential *syscall.Credential) (*child, error) {
+// start starts argv below p with a socket each as fds 0, 1 and 2.
+func start(p parent, argv, environ []string, credential *syscall.Credential) (*child, error) {
 	var ours [3]*net.UnixConn
 	var theirs [3]*os.File
 	defer func() {
@@ -45,21 +41,12 @@ func start(argv, environ []string, credential *syscall.Credential) (*child, erro
 			return nil, fmt.Errorf("start task process: make socket for fd %d: %w", i, err)
 		}
 	}
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = environ
-	cmd.Dir = "/" // the worker's directory may be closed to the user
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs[0], theirs[1], theirs[2]
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: credential}
-	if err := cmd.Start(); err != nil {
+	f, err := p.start(argv, environ, credential, theirs)
+	if err != nil {
 		closeAll(ours[:])
-		return nil, fmt.Errorf("start task process: %w", err)
+		return nil, err
 	}
-	c := &child{pid: cmd.Process.Pid, comms: ours[0], stdout: ours[1], stderr: ours[2], ended: make(chan struct{})}
-	go func() {
-		c.status = exitOf(cmd.Process.Wait())
-		close(c.ended)
-	}()
-	return c, nil
+	return &child{family: f, comms: ours[0], stdout: ours[1], stderr: ours[2]}, nil
 }
 
 func closeAll(conns []*net.UnixConn) {
@@ -131,6 +118,8 @@ type drains struct {
 	conns   []*net.UnixConn
 	running sync.WaitGroup
 	closed  bool
+
+	turn sync.Mutex // held to log: many channels give a task no larger share of the processor
 }
 
 func (d *drains) start(c channel, conn *net.UnixConn, seen func([]byte)) {
@@ -145,7 +134,7 @@ func (d *drains) start(c channel, conn *net.UnixConn, seen func([]byte)) {
 	go func() {
 		defer d.running.Done()
 		defer conn.Close()
-		c.drain(conn, d.log, seen)
+		c.drain(conn, d.log, &d.turn, seen)
 	}()
 }
 

@@ -30,23 +30,35 @@ type Workload struct {
 
 // ReadWorkload reads and checks a workload file.
 func ReadWorkload(path string) (Workload, error) {
-	var w Workload
-	file, err := os.Open(path)
+	data, err := ReadWorkloadText(path)
 	if err != nil {
-		return w, fmt.Errorf("read workload: %w", err)
+		return Workload{}, err
 	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxWorkload+1))
+	w, err := parseWorkload(data)
 	if err != nil {
-		return w, fmt.Errorf("read workload: %w", err)
-	}
-	if len(data) > maxWorkload {
-		return w, fmt.Errorf("read workload %s: longer than %d bytes", path, maxWorkload)
-	}
-	if w, err = parseWorkload(data); err != nil {
 		return w, fmt.Errorf("read workload %s: %w", path, err)
 	}
 	return w, nil
+}
+
+// ReadWorkloadText reads a workload file, "-" for standard input.
+func ReadWorkloadText(path string) ([]byte, error) {
+	file := os.Stdin
+	if path != "-" {
+		var err error
+		if file, err = os.Open(path); err != nil {
+			return nil, fmt.Errorf("read workload: %w", err)
+		}
+		defer file.Close()
+	}
+	data, err := io.ReadAll(io.LimitReader(file, maxWorkload+1))
+	if err != nil {
+		return nil, fmt.Errorf("read workload: %w", err)
+	}
+	if len(data) > maxWorkload {
+		return nil, fmt.Errorf("read workload %s: longer than %d bytes", path, maxWorkload)
+	}
+	return data, nil
 }
 
 func parseWorkload(data []byte) (Workload, error) {

@@ -25,7 +25,7 @@ const createLimit = time.Minute
 
 // Options are what a Backend needs to know.
 type Options struct {
-	Commands string                  // folder with understudy-worker, -supervisor and -runner, static, for linux
+	Commands string                  // folder with sandbox.Commands, static, for linux
 	Manifest implementation.Manifest // of the implementation under test
 	RunID    string                  // label of all containers
 	Bring    string                  // a folder to be copied to sandbox.Brought; "" for none

@@ -1,0 +1,72 @@
+//go:build sudo
+
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+)
+
+// loops are programs that fork without end. No process of them lives long, so that
+// whoever looks for them and then kills what he saw comes too late.
+var loops = map[string]string{
+	"chain":    "fork and exit while 1",
+	"daemons":  "use POSIX; while (1) { exit if fork; POSIX::setsid() }",
+	"chains":   "fork; fork; fork and exit while 1",
+	"children": "$SIG{CHLD} = 'IGNORE'; while (1) { fork or exit }",
+}
+
+// TestSeriesForkLoop is the promise that a task which forks in a loop can be ended
+// all the same, and that another one which runs meanwhile succeeds.
+func TestSeriesForkLoop(t *testing.T) {
+	for _, s := range setups {
+		for name, code := range loops {
+			t.Run(s.name+", "+name, func(t *testing.T) {
+				h := newHost(t, s)
+				repeat(t, repetitions(t, 20), 1, func(i int) error { return h.endLoop(code, i%2 == 0) })
+			})
+		}
+	}
+}
+
+// endLoop runs a task with a loop and has it ended by the server, or the runner
+// killed so that only the supervisor is left to do it.
+func (h *host) endLoop(code string, byServer bool) error {
+	spared, err := h.start("probe_alice", func(mark string) []verb {
+		return append(twoChildren(mark), verb{"do": "wait_for", "name": "go"}, verb{"do": "push_xcom", "key": "after", "value": 1})
+	})
+	if err != nil {
+		return err
+	}
+	defer spared.clear()
+	end, states := verb{"do": "sleep", "seconds": 600}, []string(nil)
+	if !byServer {
+		end, states = verb{"do": "signal_self", "signal": "SIGKILL"}, []string{"failed"}
+	}
+	r, err := h.start("probe_alice", func(mark string) []verb {
+		return []verb{
+			{"do": "spawn", "argv": []string{"/usr/bin/perl", "-e", code, mark}},
+			{"do": "push_xcom", "key": "ready", "value": 1},
+			end,
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer r.clear()
+	if err := errors.Join(r.inUserCode(), spared.inUserCode()); err != nil {
+		return err
+	}
+	if byServer {
+		r.doom()
+	}
+	if err := r.end(); err != nil {
+		return err
+	}
+	rest, err := r.processes()
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("left of the task: %v; %s", rest, r.story())
+	}
+	return errors.Join(err, r.reported(states...), spared.succeeds())
+}

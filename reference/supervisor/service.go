@@ -1,0 +1,267 @@
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/understudy-conformance/understudy/reference/impersonate"
+)
+
+const (
+	// helloBound is how long a client may take to say what it wants.
+	helloBound = 10 * time.Second
+
+	// eventBound is how long a client may take to take an event.
+	eventBound = 2 * time.Second
+
+	// maxHellos is how many clients may be about to say what they want.
+	maxHellos = 64
+)
+
+// ServeOptions are what the command line says.
+type ServeOptions struct {
+	Socket  string   // path of the socket to listen on
+	Allow   []string // users who may submit tasks, beside our own and root
+	Runner  string   // absolute path of the program that executes tasks
+	Keeper  string   // absolute path of understudy-keeper
+	Environ []string // of the worker: settings, and what may come along to a task
+	Stderr  *os.File // diagnostics, and the task log of workloads without log_path
+
+	// Listening is called once tasks can be submitted; it may be nil.
+	Listening func()
+}
+
+// Serve runs the tasks that clients submit, each as Run would, until ctx is done or
+// SIGTERM or SIGINT comes. Then it takes no more tasks, and returns when those that
+// run have ended. It changes this process for good (see secure).
+//
+// The error is *UsageError if nothing was begun.
+func Serve(ctx context.Context, o ServeOptions) error {
+	if err := secure(); err != nil {
+		return err
+	}
+	settings, err := LoadSettings(o.Environ)
+	if err != nil {
+		return &UsageError{err}
+	}
+	allowed := map[int]bool{0: true, os.Geteuid(): true}
+	for _, name := range o.Allow {
+		account, err := impersonate.Lookup(ctx, name)
+		if err != nil {
+			return &UsageError{fmt.Errorf("permit user %q to submit tasks: %w", name, err)}
+		}
+		allowed[account.UID] = true
+	}
+	listener, err := listenOn(o.Socket, len(o.Allow) > 0)
+	if err != nil {
+		return &UsageError{err}
+	}
+	made, err := os.Lstat(listener.Addr().String())
+	if err != nil {
+		listener.Close()
+		return fmt.Errorf("look at our socket: %w", err)
+	}
+	pool := newPool(o.Keeper, o.Stderr)
+	s := &service{
+		worker:  newWorker(ctx, o.Runner, o.Environ, settings, pool),
+		stderr:  o.Stderr,
+		allowed: allowed,
+		slots:   make(chan struct{}, settings.MaxTasks),
+		hellos:  make(chan struct{}, maxHellos),
+		ending:  make(chan struct{}),
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+	go s.accept(listener)
+	s.say("listening on %s for users with uid %s, at most %d tasks at once", listener.Addr(), uids(allowed), settings.MaxTasks)
+	if o.Listening != nil {
+		o.Listening()
+	}
+	select {
+	case <-ctx.Done():
+	case received := <-signals:
+		s.say("received %s", signalName(received.(syscall.Signal)))
+	}
+	removeOwn(listener, made)
+	close(s.ending)
+	listener.Close()
+	s.wait(signals)
+	pool.close()
+	s.worker.transport.CloseIdleConnections()
+	return nil
+}
+
+func uids(set map[int]bool) string {
+	var list []string
+	for uid := range set {
+		list = append(list, fmt.Sprint(uid))
+	}
+	return strings.Join(list, ", ")
+}
+
+// service is a server that runs.
+type service struct {
+	*worker
+	stderr  io.Writer
+	allowed map[int]bool
+	slots   chan struct{} // one for each task
+	hellos  chan struct{} // one for each client that has not said what it wants
+	ending  chan struct{} // closed: no further task is taken
+
+	mu      sync.Mutex // held to begin a task: none begins once it is waited for all
+	running sync.WaitGroup
+}
+
+func (s *service) say(format string, values ...any) {
+	fmt.Fprintf(s.stderr, "understudy-supervisor: "+format+"\n", values...)
+}
+
+// wait waits for all tasks. A further signal changes nothing, but is answered.
+func (s *service) wait(signals <-chan os.Signal) {
+	done := make(chan struct{})
+	go func() {
+		s.mu.Lock() // who is in begin has seen that we are ending, or counts
+		s.mu.Unlock()
+		s.running.Wait()
+		close(done)
+	}()
+	for {
+		s.say("no more tasks are taken; waiting for %d to end", len(s.slots))
+		select {
+		case <-done:
+			return
+		case <-signals:
+		}
+	}
+}
+
+func (s *service) accept(listener *net.UnixListener) {
+	for {
+		conn, err := listener.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // no descriptors are left, as a rule; tasks that end free some
+			s.say("accept a client: %v", err)
+			select {
+			case <-s.ending:
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+			continue
+		}
+		select {
+		case s.hellos <- struct{}{}:
+			go s.converse(conn)
+		default:
+			tell(conn, event{Event: eventRefused, Reason: RefusedFull, Error: fmt.Sprintf("%d clients are connected and say nothing", maxHellos)})
+			conn.Close()
+		}
+	}
+}
+
+// converse serves one client.
+func (s *service) converse(conn *net.UnixConn) {
+	defer conn.Close()
+	t, err := s.admit(conn)
+	<-s.hellos
+	if err != nil {
+		var refused *RefusedError
+		if !errors.As(err, &refused) {
+			refused = &RefusedError{RefusedWorkload, err.Error()}
+		}
+		tell(conn, event{Event: eventRefused, Reason: refused.Reason, Error: refused.Text})
+		return
+	}
+	tell(conn, event{Event: eventAccepted})
+	err = errors.Join(t.run(context.Background(), nil), t.log.Close())
+	ended := event{Event: eventEnded, State: t.known}
+	if err != nil {
+		s.say("task instance %s: %v", t.workload.TI.ID, t.mask.Text(err.Error()))
+		ended.Error = t.mask.Text(err.Error())
+	}
+	<-s.slots // before the client can know
+	tell(conn, ended)
+	s.running.Done()
+}
+
+// admit reads what a client wants and makes a task of it, which has a slot. What
+// another user than those permitted says is not read.
+func (s *service) admit(conn *net.UnixConn) (*task, error) {
+	uid, err := peerUID(conn)
+	if err != nil {
+		return nil, err
+	}
+	if !s.allowed[uid] {
+		s.say("refused a client with uid %d", uid)
+		return nil, &RefusedError{RefusedUser, fmt.Sprintf("uid %d may not submit tasks here; understudy-supervisor serve --allow-user NAME permits it", uid)}
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(helloBound)); err != nil {
+		return nil, err
+	}
+	workload, err := readHello(conn)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	t, err := s.prepareTask(workload)
+	if err != nil {
+		<-s.slots
+		s.running.Done()
+	}
+	return t, err
+}
+
+// begin takes a slot for a task.
+func (s *service) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.ending:
+		return &RefusedError{RefusedEnding, "the server is about to end"}
+	default:
+	}
+	select {
+	case s.slots <- struct{}{}:
+		s.running.Add(1)
+		return nil
+	default:
+		return &RefusedError{RefusedFull, fmt.Sprintf("%d tasks run already, as many as [understudy] serve_max_tasks permits", cap(s.slots))}
+	}
+}
+
+func (s *service) prepareTask(w Workload) (*task, error) {
+	mask := NewMasker(s.settings.MinSecret, s.settings.SensitiveNames)
+	if err := mask.Add(w.Token); err != nil {
+		return nil, err
+	}
+	log, err := OpenTaskLog(s.settings.LogFolder, w.LogPath, s.stderr, mask)
+	if err != nil {
+		return nil, err
+	}
+	return s.task(w, mask, log), nil
+}
+
+// tell sends an event. A client that does not want it is none of our concern.
+func tell(conn *net.UnixConn, e event) {
+	e.Error = e.Error[:min(len(e.Error), maxEvent/8)] // JSON may need six bytes for one
+	line, err := json.Marshal(e)
+	if err != nil {
+		return
+	}
+	_ = conn.SetWriteDeadline(time.Now().Add(eventBound))
+	_, _ = conn.Write(append(line, '\n'))
+}

@@ -1,0 +1,124 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// listenOn makes the socket of a server. A path left by one that died is used
+// again; one that is alive keeps it. Users other than our own and root can
+// connect only if others is set; who is listened to is decided by uid all the same.
+//
+// The folder has to be ours or root's, and closed to the writing of others, unless
+// it is sticky: who can rename the socket could put another in its place.
+func listenOn(path string, others bool) (*net.UnixListener, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("look at the folder of the socket: %w", err)
+	}
+	defer folder.Close()
+	if err := trusted(folder); err != nil {
+		return nil, err
+	}
+	// Two servers that start at once look one after the other.
+	if err := unix.Flock(int(folder.Fd()), unix.LOCK_EX); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", folder.Name(), err)
+	}
+	if err := removeStale(path); err != nil {
+		return nil, err
+	}
+	old := unix.Umask(0o177) // closed from its first moment on
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	unix.Umask(old)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	listener.SetUnlinkOnClose(false)
+	if others {
+		if err := os.Chmod(path, 0o666); err != nil {
+			listener.Close()
+			return nil, err
+		}
+	}
+	return listener, nil
+}
+
+// trusted refuses a folder in which another user could replace our socket.
+func trusted(folder *os.File) error {
+	info, err := folder.Stat()
+	if err != nil {
+		return err
+	}
+	owner := int(info.Sys().(*syscall.Stat_t).Uid)
+	switch {
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a folder", folder.Name())
+	case owner != os.Geteuid() && owner != 0:
+		return fmt.Errorf("folder %s of the socket belongs to uid %d, who could replace the socket", folder.Name(), owner)
+	case info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
+		return fmt.Errorf("folder %s of the socket has mode %04o: others could replace the socket", folder.Name(), info.Mode().Perm())
+	}
+	return nil
+}
+
+// removeStale makes room for a socket where a server that is no more left one.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look for an old socket: %w", err)
+	case info.Mode()&fs.ModeSocket == 0:
+		return fmt.Errorf("%s is there and is no socket", path)
+	}
+	conn, err := net.Dial("unix", path)
+	if err == nil {
+		conn.Close()
+		return fmt.Errorf("another server listens on %s", path)
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("ask whether a server listens on %s: %w", path, err)
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("remove the socket of a server that is gone: %w", err)
+	}
+	return nil
+}
+
+// removeOwn removes the path of a listener, unless it leads elsewhere by now.
+func removeOwn(listener *net.UnixListener, made fs.FileInfo) {
+	path := listener.Addr().String()
+	if info, err := os.Lstat(path); err == nil && os.SameFile(info, made) {
+		_ = os.Remove(path)
+	}
+}
+
+// peerUID returns the user of the process that made the connection, which the
+// kernel noted then.
+func peerUID(conn *net.UnixConn) (int, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var peer *unix.Ucred
+	var failure error
+	err = raw.Control(func(fd uintptr) {
+		peer, failure = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if err = errors.Join(err, failure); err != nil {
+		return 0, fmt.Errorf("ask who connected: %w", err)
+	}
+	return int(peer.Uid), nil
+}
