@@ -3,6 +3,7 @@ package images
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,6 +36,43 @@ func TestBuiltInImplementationsAreExtractedOnceAndLoad(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(cache, "images", "partial-*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// The halves of Airflow and of the reference, put together, are manifests of their own.
+func TestPairingsLoad(t *testing.T) {
+	found, err := filepath.Glob("airflow/*-*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, path := range found {
+		if strings.HasSuffix(path, "-expectations.yaml") {
+			continue
+		}
+		m, err := implementation.Load(path)
+		if err != nil {
+			t.Error(err)
+		}
+		names = append(names, m.Slug)
+	}
+	if diff := cmp.Diff([]string{"af-pairing", "af-adapter", "af-sudo"}, names); diff != "" {
+		t.Errorf("slugs (-want +got):\n%s", diff)
+	}
+}
+
+// The reference runner under Airflow's supervisor reads the reference's probe.
+func TestProbesOfTheReferenceAreOne(t *testing.T) {
+	original, err := os.ReadFile("reference/probe.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied, err := os.ReadFile("airflow/probe.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(original), string(copied)); diff != "" {
+		t.Errorf("airflow/probe.yaml differs from reference/probe.yaml (-want +got):\n%s", diff)
 	}
 }
 
