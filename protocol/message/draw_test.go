@@ -13,19 +13,39 @@ import (
 // bodies draws a message of a direction with every field filled at random.
 func bodies(d Direction) *rapid.Generator[Body] {
 	return rapid.Custom(func(t *rapid.T) Body {
-		body, err := New(d, rapid.SampledFrom(Types(d)).Draw(t, "type"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		draw(t, reflect.ValueOf(body).Elem(), "body", "")
-		return body
+		return drawer{}.body(t, d, rapid.SampledFrom(Types(d)).Draw(t, "type"))
 	})
 }
 
-// draw fills v with what its type and tag permit. Lists and maps that may be
+// drawer fills messages at random. The zero value knows no rules but those of
+// this package.
+type drawer struct {
+	// present decides whether a field that may be left out is there; nil draws it.
+	present func(t *rapid.T, label string) bool
+	// special fills a field of its own accord, and says whether it did.
+	special func(t *rapid.T, owner reflect.Type, f reflect.StructField, v reflect.Value) bool
+}
+
+func (d drawer) body(t *rapid.T, direction Direction, name string) Body {
+	body, err := New(direction, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.value(t, reflect.ValueOf(body).Elem(), "body", "")
+	return body
+}
+
+func (d drawer) has(t *rapid.T, label string) bool {
+	if d.present != nil {
+		return d.present(t, label)
+	}
+	return rapid.Bool().Draw(t, label+" present")
+}
+
+// value fills v with what its type and tag permit. Lists and maps that may be
 // left out are nil or not; required lists are never nil, since decoding gives
 // an empty one.
-func draw(t *rapid.T, v reflect.Value, label, wire string) {
+func (d drawer) value(t *rapid.T, v reflect.Value, label, wire string) {
 	switch p := v.Addr().Interface().(type) {
 	case *Raw:
 		*p = rawValues(wire == "map").Draw(t, label)
@@ -34,7 +54,7 @@ func draw(t *rapid.T, v reflect.Value, label, wire string) {
 		*p = times().Draw(t, label)
 		return
 	case *NullString:
-		if rapid.Bool().Draw(t, label) {
+		if d.has(t, label) {
 			s := rapid.String().Draw(t, label)
 			p.Value = &s
 		}
@@ -44,7 +64,7 @@ func draw(t *rapid.T, v reflect.Value, label, wire string) {
 		return
 	case *SkippedTask:
 		p.TaskID = rapid.String().Draw(t, label)
-		if rapid.Bool().Draw(t, label) {
+		if d.has(t, label) {
 			n := rapid.Int().Draw(t, label)
 			p.MapIndex = &n
 		}
@@ -63,17 +83,10 @@ func draw(t *rapid.T, v reflect.Value, label, wire string) {
 	case reflect.Float64:
 		v.SetFloat(rapid.Float64().Draw(t, label))
 	case reflect.Struct:
-		for i := range v.NumField() {
-			f := v.Type().Field(i)
-			optional := strings.Contains(f.Tag.Get("json"), ",") || f.Type.Kind() == reflect.Pointer
-			if optional && rapid.Bool().Draw(t, f.Name+" absent") {
-				continue
-			}
-			draw(t, v.Field(i), f.Name, f.Tag.Get("wire"))
-		}
+		d.fields(t, v)
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		draw(t, v.Elem(), label, wire)
+		d.value(t, v.Elem(), label, wire)
 	case reflect.Slice:
 		least := 0
 		if wire == "nonempty" {
@@ -82,12 +95,25 @@ func draw(t *rapid.T, v reflect.Value, label, wire string) {
 		n := rapid.IntRange(least, 3).Draw(t, label)
 		v.Set(reflect.MakeSlice(v.Type(), n, n))
 		for i := range n {
-			draw(t, v.Index(i), fmt.Sprintf("%s[%d]", label, i), "")
+			d.value(t, v.Index(i), fmt.Sprintf("%s[%d]", label, i), "")
 		}
 	case reflect.Map:
 		v.Set(reflect.ValueOf(rapid.MapOfN(rapid.String(), rapid.String(), 0, 3).Draw(t, label)))
 	default:
 		t.Fatalf("%s: cannot draw %v", label, v.Type())
+	}
+}
+
+func (d drawer) fields(t *rapid.T, v reflect.Value) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		optional := strings.Contains(f.Tag.Get("json"), ",") || f.Type.Kind() == reflect.Pointer
+		if optional && !d.has(t, v.Type().Name()+"."+f.Name) {
+			continue
+		}
+		if d.special == nil || !d.special(t, v.Type(), f, v.Field(i)) {
+			d.value(t, v.Field(i), f.Name, f.Tag.Get("wire"))
+		}
 	}
 }
 
