@@ -85,7 +85,7 @@ func TestFindTakesTheFirst(t *testing.T) {
 		{"only here", filepath.Join(other, "a")},
 		{"by link", filepath.Join(root, "link/linked")},
 	} {
-		a, err := Find(t.Context(), []string{root, other}, c.dag)
+		a, err := new(Library).Find(t.Context(), []string{root, other}, c.dag)
 		if err != nil {
 			t.Errorf("%s: %v", c.dag, err)
 			continue
@@ -95,14 +95,14 @@ func TestFindTakesTheFirst(t *testing.T) {
 		}
 		a.Close()
 	}
-	_, err := Find(t.Context(), []string{root}, "missing")
+	_, err := new(Library).Find(t.Context(), []string{root}, "missing")
 	var none *NotFoundError
 	if !errors.As(err, &none) || len(none.Rejected) != 1 || !strings.Contains(err.Error(), "/nonexistent") && !strings.Contains(err.Error(), "to nowhere") {
 		t.Errorf("a Dag that is nowhere: %v", err)
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Find(cancelled, []string{root}, "etl"); !errors.Is(err, context.Canceled) {
+	if _, err := new(Library).Find(cancelled, []string{root}, "etl"); !errors.Is(err, context.Canceled) {
 		t.Errorf("a search that was called off: %v", err)
 	}
 }
@@ -135,12 +135,12 @@ func TestFindSaysWhyNot(t *testing.T) {
 			path := filepath.Join(root, "bundle")
 			place(t, path, "#!/bin/sh\n", holding("etl"))
 			c.spoil(t, path)
-			_, err := Find(t.Context(), []string{root}, "etl")
+			_, err := new(Library).Find(t.Context(), []string{root}, "etl")
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
 				t.Errorf("error %v, want one with %q and %s", err, c.want, path)
 			}
 			place(t, filepath.Join(root, "good"), "#!/bin/sh\n", holding("etl"))
-			a, err := Find(t.Context(), []string{root}, "etl")
+			a, err := new(Library).Find(t.Context(), []string{root}, "etl")
 			if err != nil {
 				t.Fatalf("a good one beside it is not found: %v", err)
 			}
@@ -155,7 +155,7 @@ func TestUnknownSchemaCanBeAskedFor(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "b"), text, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Find(t.Context(), []string{root}, "etl")
+	_, err := new(Library).Find(t.Context(), []string{root}, "etl")
 	var unknown *message.UnknownSchemaError
 	if !errors.As(err, &unknown) || unknown.Version != "2099-01-01" {
 		t.Errorf("%v", err)
@@ -169,7 +169,7 @@ func TestRejectedAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := Find(t.Context(), []string{root}, "etl")
+	_, err := new(Library).Find(t.Context(), []string{root}, "etl")
 	if err == nil || !strings.HasSuffix(err.Error(), "; and 5 more") {
 		t.Errorf("%v", err)
 	}
@@ -181,7 +181,7 @@ func TestOpenRefusesWhatCannotBeExecuted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{fifo: "not a regular file", "/proc": "not a regular file", "/nonexistent": "no such file", "/etc/passwd": "no x", "/bin/sh": "not an executable bundle"} {
-		if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := new(Library).Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -192,7 +192,7 @@ func TestOpenRefusesWhatCannotBeExecuted(t *testing.T) {
 	if err := os.Truncate(big, maxBundle+1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), big); err == nil || !strings.Contains(err.Error(), "larger than") {
+	if _, err := new(Library).Open(t.Context(), big); err == nil || !strings.Contains(err.Error(), "larger than") {
 		t.Errorf("%v", err)
 	}
 }
@@ -202,7 +202,7 @@ func TestOpenRefusesWhatCannotBeExecuted(t *testing.T) {
 func TestChangedBetweenCheckAndStart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bundle")
 	place(t, path, "#!/bin/sh\necho verified\n", holding("etl"))
-	a, err := Open(t.Context(), path)
+	a, err := new(Library).Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +277,7 @@ func TestPackFile(t *testing.T) {
 	if err := PackFile(path, "/bin/echo", []byte("source"), holding("etl")); err != nil {
 		t.Fatal(err)
 	}
-	a, err := Open(t.Context(), path)
+	a, err := new(Library).Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,5 +294,67 @@ func TestPackFile(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+// TestLibrary: tasks of one bundle share its memory until the file changes.
+func TestLibrary(t *testing.T) {
+	root := t.TempDir()
+	path := filepath.Join(root, "bundle")
+	place(t, path, "#!1", holding("etl"))
+	library := new(Library)
+	inode := func() uint64 {
+		t.Helper()
+		a, err := library.Find(t.Context(), []string{root}, "etl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		var stat unix.Stat_t
+		if err := unix.Fstat(int(a.Memory.Fd()), &stat); err != nil || a.Path != path {
+			t.Fatalf("%s: %v", a.Path, err)
+		}
+		return stat.Ino
+	}
+	first := inode()
+	if again := inode(); again != first {
+		t.Errorf("the second task has memory of its own: %d, %d", first, again)
+	}
+	place(t, path+".new", "#!2", holding("etl"))
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+	second := inode()
+	if second == first {
+		t.Error("a bundle that was exchanged is not looked at")
+	}
+	change(t, path, 2, "3")
+	if _, err := library.Find(t.Context(), []string{root}, "etl"); err == nil {
+		t.Error("a bundle that was written to is not looked at")
+	}
+	// Two that bring the same bundle at the same time.
+	a, err := verify(t.Context(), bytes.NewReader(packed(t, "#!", "", holding("etl"))), int64(len(packed(t, "#!", "", holding("etl")))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := library.lend(library.kept[0].id, path, a); err != nil {
+		t.Fatal(err)
+	} else {
+		b.Close()
+	}
+	if _, err := a.Memory.Stat(); err == nil {
+		t.Error("the second copy stays open")
+	}
+	for i := range maxKept + 3 {
+		other := filepath.Join(root, "other", string(rune('a'+i)))
+		place(t, other, "#!", holding("other"))
+		a, err := library.Open(t.Context(), other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Close()
+	}
+	if len(library.kept) != maxKept {
+		t.Errorf("%d bundles are kept, %d are permitted", len(library.kept), maxKept)
 	}
 }

@@ -371,7 +371,7 @@ func TestBundleIsStarted(t *testing.T) {
 		if err := PackFile(path, self(t), []byte("source"), holding("etl")); err != nil {
 			t.Fatal(err)
 		}
-		a, err := Find(t.Context(), []string{root}, "etl")
+		a, err := new(Library).Find(t.Context(), []string{root}, "etl")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -433,7 +433,7 @@ func socketpair(t *testing.T) (*net.UnixConn, *os.File) {
 func TestSendIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bundle")
 	place(t, path, "#!", holding("etl"))
-	a, err := Open(t.Context(), path)
+	a, err := new(Library).Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

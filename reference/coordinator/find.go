@@ -49,8 +49,8 @@ func (e *NotFoundError) Unwrap() []error { return e.Rejected }
 // the order of roots and then of names. Folders are searched with all that is in
 // them, symbolic links included. A bundle that does not hold what it promises is
 // passed over; if no other has the Dag, *NotFoundError says why.
-func Find(ctx context.Context, roots []string, dagID string) (*Artifact, error) {
-	s := &search{ctx: ctx, dagID: dagID, seen: map[[2]uint64]bool{}, failure: &NotFoundError{DagID: dagID, Roots: roots}}
+func (l *Library) Find(ctx context.Context, roots []string, dagID string) (*Artifact, error) {
+	s := &search{library: l, ctx: ctx, dagID: dagID, seen: map[[2]uint64]bool{}, failure: &NotFoundError{DagID: dagID, Roots: roots}}
 	for _, root := range roots {
 		a, err := s.look(root)
 		if a != nil || err != nil {
@@ -61,6 +61,7 @@ func Find(ctx context.Context, roots []string, dagID string) (*Artifact, error) 
 }
 
 type search struct {
+	library *Library
 	ctx     context.Context
 	dagID   string
 	files   int
@@ -130,7 +131,7 @@ func (s *search) try(path string) (*Artifact, error) {
 	if err != nil || !has {
 		return nil, err
 	}
-	a, err := Open(s.ctx, path)
+	a, err := s.library.Open(s.ctx, path)
 	if err != nil {
 		return nil, err
 	}

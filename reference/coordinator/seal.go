@@ -51,23 +51,6 @@ func (a *Artifact) Send(conn *net.UnixConn, arguments, environ []string) error {
 	return nil
 }
 
-// Open verifies the bundle at path: that it is an executable file, what its footer
-// says, and the hash of its binary. Everything is read from the copy that
-// Artifact.Memory holds.
-func Open(ctx context.Context, path string) (*Artifact, error) {
-	file, info, err := openExecutable(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	a, err := verify(ctx, file, info.Size())
-	if err != nil {
-		return nil, fmt.Errorf("bundle %s: %w", path, err)
-	}
-	a.Path = path
-	return a, nil
-}
-
 func verify(ctx context.Context, file io.ReaderAt, size int64) (_ *Artifact, err error) {
 	if _, err := ReadFooter(file, size); err != nil {
 		return nil, err // before anything is copied
