@@ -90,13 +90,30 @@ func TestEveryMessageIsFoundAndHasAPlan(t *testing.T) {
 					t.Fatal("not found by its name")
 				}
 				p := e.plan()
-				if len(p.fields) != len(p.byName) {
-					t.Errorf("%d fields with %d names", len(p.fields), len(p.byName))
-				}
+				checkPlan(t, e.typ(), p)
 				if e.plan() != p {
 					t.Error("the plan is made anew at each use")
 				}
 			})
 		}
+	}
+}
+
+// checkPlan looks at the plans of a struct and of all that it can hold.
+func checkPlan(t *testing.T, of reflect.Type, p *plan) {
+	for i, f := range p.fields {
+		if at, ok := p.find([]byte(f.name), 0); !ok || at != i {
+			t.Errorf("%v: key %q is found at %d", of, f.name, at)
+		}
+		inner := of.Field(f.index).Type
+		for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice || inner.Kind() == reflect.Map {
+			inner = inner.Elem()
+		}
+		if inner.Kind() == reflect.Struct && !reflect.PointerTo(inner).Implements(customType) {
+			checkPlan(t, inner, planOf(inner))
+		}
+	}
+	if of.NumField() > 0 && len(p.fields) == 0 {
+		t.Errorf("%v: no field has a key", of)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/tinylib/msgp/msgp"
@@ -38,7 +39,7 @@ var (
 )
 
 func codecOf(t reflect.Type) codec {
-	if reflect.PointerTo(t).Implements(customType) {
+	if ownMethods(t) && reflect.PointerTo(t).Implements(customType) {
 		return customCodec()
 	}
 	switch t.Kind() {
@@ -81,11 +82,7 @@ func codecOf(t reflect.Type) codec {
 			},
 		}
 	case reflect.Struct:
-		p := planOf(t)
-		return codec{
-			append: func(dst []byte, v reflect.Value) ([]byte, error) { return p.append(dst, v, "") },
-			decode: p.decode,
-		}
+		return structCodec(t)
 	case reflect.Pointer:
 		return pointerCodec(t)
 	case reflect.Slice:
@@ -104,6 +101,16 @@ func customCodec() codec {
 		decode: func(d *decoder, v reflect.Value) error {
 			return v.Addr().Interface().(custom).decodeWire(d)
 		},
+	}
+}
+
+// structCodec makes its plan when a value is there to need it: most of what a
+// message can hold, most messages do not.
+func structCodec(t reflect.Type) codec {
+	made := sync.OnceValue(func() *plan { return planOf(t) })
+	return codec{
+		append: func(dst []byte, v reflect.Value) ([]byte, error) { return made().append(dst, v, "") },
+		decode: func(d *decoder, v reflect.Value) error { return made().decode(d, v) },
 	}
 }
 

@@ -13,13 +13,12 @@ import (
 // plan is how one struct type is written to and read from a MessagePack map.
 type plan struct {
 	fields []field
-	byName map[string]int
 }
 
 type field struct {
 	name     string
 	key      []byte // name as it is written
-	index    []int
+	index    int    // in the struct
 	codec    codec
 	required bool // decoding fails without the key
 	nullable bool // decoding takes null as the zero value
@@ -32,8 +31,9 @@ type field struct {
 // planOf reads the tags of struct type t. It panics on a type that no message
 // should have; a test makes every plan there is.
 func planOf(t reflect.Type) *plan {
-	p := &plan{byName: map[string]int{}}
-	for _, f := range reflect.VisibleFields(t) {
+	p := &plan{fields: make([]field, 0, t.NumField())}
+	for i := range t.NumField() {
+		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "" || !f.IsExported() {
 			continue
@@ -41,18 +41,17 @@ func planOf(t reflect.Type) *plan {
 		omitted := options != "" // omitzero, or omitempty for pointers
 		pointer := f.Type.Kind() == reflect.Pointer
 		wire := f.Tag.Get("wire")
-		p.byName[name] = len(p.fields)
 		p.fields = append(p.fields, field{
 			name:     name,
 			key:      msgp.AppendString(nil, name),
-			index:    f.Index,
+			index:    i,
 			codec:    codecOf(f.Type),
 			required: !omitted && !pointer && wire != "optional",
 			nullable: omitted || pointer || f.Type == rawType && wire != "map",
 			isMap:    wire == "map",
 			atLeast1: wire == "nonempty",
 			omit:     omission(f.Type, omitted),
-			fixed:    reflect.PointerTo(f.Type).Implements(fixedType),
+			fixed:    ownMethods(f.Type) && reflect.PointerTo(f.Type).Implements(fixedType),
 		})
 	}
 	if len(p.fields) > 64 {
@@ -61,17 +60,25 @@ func planOf(t reflect.Type) *plan {
 	return p
 }
 
+// ownMethods reports whether a type can have methods: to look for those of the
+// others would cost as much as all the rest of a plan.
+func ownMethods(t reflect.Type) bool { return t.PkgPath() != "" }
+
 // omission returns the test for a field of type t that is left out, or nil if it
 // never is.
 func omission(t reflect.Type, omitted bool) func(reflect.Value) bool {
 	switch {
 	case !omitted:
 		return nil
-	case t.Implements(reflect.TypeFor[interface{ IsZero() bool }]()) && t.Kind() == reflect.Struct:
-		return func(v reflect.Value) bool { return v.Interface().(interface{ IsZero() bool }).IsZero() }
+	case t.Kind() == reflect.Struct && t.Implements(zeroType):
+		return func(v reflect.Value) bool { return v.Interface().(zeroer).IsZero() }
 	}
 	return reflect.Value.IsZero
 }
+
+type zeroer interface{ IsZero() bool }
+
+var zeroType = reflect.TypeFor[zeroer]()
 
 // append writes the struct v as a map; a name for the message, if there is one,
 // comes first under the key "type".
@@ -79,7 +86,7 @@ func (p *plan) append(dst []byte, v reflect.Value, name string) ([]byte, error) 
 	count := uint32(0)
 	var omitted uint64
 	for i := range p.fields {
-		if f := &p.fields[i]; f.omit != nil && f.omit(v.FieldByIndex(f.index)) {
+		if f := &p.fields[i]; f.omit != nil && f.omit(v.Field(f.index)) {
 			omitted |= 1 << i
 		} else {
 			count++
@@ -100,7 +107,7 @@ func (p *plan) append(dst []byte, v reflect.Value, name string) ([]byte, error) 
 		dst = append(dst, f.key...)
 		start := len(dst)
 		var err error
-		if dst, err = f.codec.append(dst, v.FieldByIndex(f.index)); err != nil {
+		if dst, err = f.codec.append(dst, v.Field(f.index)); err != nil {
 			return dst, at(f.name, err)
 		}
 		if f.isMap {
@@ -112,13 +119,19 @@ func (p *plan) append(dst []byte, v reflect.Value, name string) ([]byte, error) 
 	return dst, nil
 }
 
-// find returns the field of a key, which is tried first with one of the fields.
-func (p *plan) find(key []byte, try int) (int, bool) {
-	if try < len(p.fields) && p.fields[try].name == string(key) {
-		return try, true
+// find returns the field of a key and whether there is one. The search begins
+// with one of the fields and goes round.
+func (p *plan) find(key []byte, first int) (int, bool) {
+	for n := range p.fields {
+		i := first + n
+		if i >= len(p.fields) {
+			i -= len(p.fields)
+		}
+		if p.fields[i].name == string(key) {
+			return i, true
+		}
 	}
-	i, known := p.byName[string(key)]
-	return i, known
+	return 0, false
 }
 
 // decode reads a map into the struct v.
@@ -129,7 +142,7 @@ func (p *plan) decode(d *decoder, v reflect.Value) error {
 	}
 	defer d.leave()
 	var seen uint64
-	next := 0 // the field expected, since peers mostly write them in order
+	next := 0 // the field to try first, since peers mostly write them in order
 	for range pairs {
 		key, err := d.key()
 		if err != nil {
@@ -143,7 +156,7 @@ func (p *plan) decode(d *decoder, v reflect.Value) error {
 		next = i + 1
 		f := &p.fields[i]
 		seen |= 1 << i
-		value := v.FieldByIndex(f.index)
+		value := v.Field(f.index)
 		if f.nullable && d.null() {
 			value.SetZero()
 			continue
@@ -164,7 +177,7 @@ func (p *plan) decode(d *decoder, v reflect.Value) error {
 		case absent && f.required:
 			return at(f.name, &MissingFieldError{Field: f.name})
 		case absent && f.fixed:
-			v.FieldByIndex(f.index).Addr().Interface().(fixed).fill()
+			v.Field(f.index).Addr().Interface().(fixed).fill()
 		}
 	}
 	return nil
