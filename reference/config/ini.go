@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -26,8 +27,10 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%s:%d: %s: %q", e.Path, e.Line, e.Why, e.Text)
 }
 
+// The expressions of this package are compiled when they are first needed: a
+// runner, which starts anew for each task, often needs none.
 var (
-	sectionHeader = regexp.MustCompile(`^\[(.+)\]`)
+	sectionHeader = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\[(.+)\]`) })
 	newlines      = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 )
 
@@ -79,7 +82,7 @@ func (r *reader) read(line string) error {
 		return nil
 	}
 	r.indent = indent
-	if header := sectionHeader.FindStringSubmatch(text); header != nil {
+	if header := sectionHeader().FindStringSubmatch(text); header != nil {
 		return r.open(header[1], text)
 	}
 	return r.assign(text)

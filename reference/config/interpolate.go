@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 const (
@@ -62,20 +63,23 @@ func (s sections) interpolate(section, value string, depth int) (string, error) 
 	}
 }
 
-var variable = regexp.MustCompile(`\$(?:(\w+)|\{([^}]*)\})`)
+var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$(?:(\w+)|\{([^}]*)\})`) })
 
 // expand replaces $NAME and ${NAME} by variables of the environment and a
 // leading ~ by the home directory, again and again until nothing changes.
 // Unknown names stay as they are.
 func expand(value string, environ map[string]string) string {
 	for range maxExpansions {
-		next := variable.ReplaceAllStringFunc(value, func(match string) string {
-			name := strings.Trim(match, "${}")
-			if text, ok := environ[name]; ok {
-				return text
-			}
-			return match
-		})
+		next := value
+		if strings.Contains(value, "$") {
+			next = variable().ReplaceAllStringFunc(value, func(match string) string {
+				name := strings.Trim(match, "${}")
+				if text, ok := environ[name]; ok {
+					return text
+				}
+				return match
+			})
+		}
 		if home := environ["HOME"]; home != "" && (next == "~" || strings.HasPrefix(next, "~/")) {
 			next = strings.TrimRight(home, "/") + next[1:]
 		}

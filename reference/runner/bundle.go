@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
@@ -22,11 +21,22 @@ type bundleEntry struct {
 	} `json:"kwargs"`
 }
 
-var (
-	// plainName are the bundle names that stand for themselves below the storage.
-	plainName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
-	commit    = regexp.MustCompile(`^[0-9a-f]{40}$`)
+const (
+	digits  = "0123456789"
+	letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
+
+// consistsOf reports whether text has nothing but characters of allowed. Compiled
+// expressions would cost every start of a runner their time.
+func consistsOf(text, allowed string) bool { return strings.Trim(text, allowed) == "" }
+
+// isCommit reports whether text is a full commit id.
+func isCommit(text string) bool { return len(text) == 40 && consistsOf(text, digits+"abcdef") }
+
+// isPlainName reports whether a bundle of that name lies under it in the storage.
+func isPlainName(name string) bool {
+	return name != "" && !strings.ContainsAny(name[:1], ".-") && consistsOf(name, letters+digits+"_.-")
+}
 
 // locate returns the directory of the bundle and the path of the Dag file in it.
 // Nothing is looked at yet, let alone prepared: that is the supervisor's task.
@@ -88,9 +98,9 @@ func preparedVersion(c *config.Config, entry bundleEntry, info message.BundleInf
 	switch {
 	case version == "":
 		return "", errors.New("a git bundle needs a version: the supervisor names the one that it has prepared")
-	case !commit.MatchString(version):
+	case !isCommit(version):
 		return "", fmt.Errorf("version %q is no commit id", version)
-	case !plainName.MatchString(entry.Name):
+	case !isPlainName(entry.Name):
 		return "", errors.New("the name of a git bundle may hold letters, digits, '_', '-' and '.' only")
 	case !filepath.IsLocal(filepath.Join(".", entry.Kwargs.Subdir)):
 		return "", fmt.Errorf("subdir %q leaves the repository", entry.Kwargs.Subdir)

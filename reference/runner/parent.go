@@ -20,7 +20,7 @@ func watchParent() <-chan struct{} {
 	if parent <= 1 {
 		return gone
 	}
-	pidfd, err := unix.PidfdOpen(parent, 0)
+	pidfd, err := unix.PidfdOpen(parent, unix.PIDFD_NONBLOCK)
 	if os.Getppid() != parent {
 		close(gone) // it ended before we looked
 		return gone
@@ -29,16 +29,27 @@ func watchParent() <-chan struct{} {
 		return gone
 	}
 	go func() {
-		for {
-			n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, -1)
-			if errors.Is(err, unix.EINTR) {
-				continue
-			}
-			if n > 0 {
-				close(gone)
-			}
-			return
+		if awaitEnd(pidfd) == nil {
+			close(gone)
 		}
 	}()
 	return gone
+}
+
+// awaitEnd returns nil when the process of a non-blocking pidfd has ended. It
+// waits in the poller of the Go runtime, where a goroutine costs no thread.
+func awaitEnd(pidfd int) error {
+	file := os.NewFile(uintptr(pidfd), "pidfd")
+	defer file.Close()
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = conn.Read(func(fd uintptr) bool {
+		n := 0
+		n, failed = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		return n > 0 || failed != nil && !errors.Is(failed, unix.EINTR)
+	})
+	return errors.Join(err, failed)
 }

@@ -37,6 +37,7 @@ func TestStartupCarriesWhatIsHandedOver(t *testing.T) {
 		nil,
 		{},
 		{Settings: map[string]string{"core.x": "ü\n", "a.b.c": ""}, Environment: map[string]string{"TZ": "UTC"}, Switched: true},
+		{Switched: true, Target: &impersonate.Account{Name: "alice", UID: 61002, GID: 61003, Groups: []int{61003, 61100}, Home: "/h", Shell: "/s"}},
 	} {
 		payload, err := EncodeStartup(someDetails(t), handed)
 		if err != nil {
@@ -55,6 +56,25 @@ func TestStartupCarriesWhatIsHandedOver(t *testing.T) {
 		// Whoever does not know the key has to be able to read the frame.
 		if _, err := message.DecodeResponse(payload); err != nil {
 			t.Errorf("a runner that does not know the key: %v", err)
+		}
+	}
+}
+
+func TestWhatIsHandedOverIsChecked(t *testing.T) {
+	for name, value := range map[string]any{
+		"no map":              "text",
+		"settings no map":     map[string]any{"settings": 1},
+		"setting no text":     map[string]any{"settings": map[string]any{"a.b": 1}},
+		"environment no text": map[string]any{"environment": map[string]any{"A": []any{}}},
+		"switched no bool":    map[string]any{"switched": "yes"},
+		"target no map":       map[string]any{"target": true},
+		"name no text":        map[string]any{"target": map[string]any{"name": 1}},
+		"uid no number":       map[string]any{"target": map[string]any{"uid": "0"}},
+		"groups no list":      map[string]any{"target": map[string]any{"groups": 1}},
+		"group no number":     map[string]any{"target": map[string]any{"groups": []any{"root"}}},
+	} {
+		if h, err := decodeHanded(mustRaw(t, value)); err == nil || !strings.Contains(err.Error(), "expected") {
+			t.Errorf("%s: %+v, %v", name, h, err)
 		}
 	}
 }

@@ -491,6 +491,21 @@ func TestSupervisorsSwitch(t *testing.T) {
 	if who.EUID != 65534 || x != "given" || !slices.Equal(names, []string{"HOME", "LOGNAME", "MAIL", "PATH", "SHELL", "TZ", "USER"}) {
 		t.Errorf("uid %d, setting %q, environment %v", who.EUID, x, names)
 	}
+
+	handed.Target = &impersonate.Account{Name: "somebody", UID: 65534, GID: 65534, Groups: []int{65534}, Home: "/h", Shell: "/s"}
+	a = start(t, script{uid: 65534, handed: handed, verbs: `[{"do":"list_environment","save":"names"}]`})
+	a.ends(0, resend, "SetXCom", "SucceedTask")
+	for name, change := range map[string]func(*impersonate.Account){
+		"uid":    func(t *impersonate.Account) { t.UID = 1 },
+		"groups": func(t *impersonate.Account) { t.Groups = nil },
+	} {
+		other := *handed
+		other.Target = new(*handed.Target)
+		change(other.Target)
+		a = start(t, script{uid: 65534, handed: &other})
+		a.ends(1)
+		a.says("stderr of another "+name, &a.stderr, "the switch to user somebody")
+	}
 }
 
 func TestDescriptorsThatSudoPoliciesReplace(t *testing.T) {

@@ -94,15 +94,28 @@ func (r *registry) begin(s *stage) int {
 
 // afterSupervisorsSwitch goes on as the target that this process already is.
 func (s *stage) afterSupervisorsSwitch(handed *Handed) int {
-	account, err := impersonate.LookupUID(context.Background(), os.Geteuid())
+	account, err := ownAccount(handed.Target)
 	if err != nil {
-		return complain(fmt.Errorf("find the account of this process: %w", err))
+		return complain(err)
 	}
 	entries := make([]string, 0, len(handed.Environment))
 	for name, value := range handed.Environment {
 		entries = append(entries, name+"="+value)
 	}
 	return s.asTarget(account, handed.Settings, impersonate.Environment(account, entries))
+}
+
+// ownAccount returns the account of this process: the target of the switch, if
+// it is that, or what the system's database says.
+func ownAccount(target *impersonate.Account) (impersonate.Account, error) {
+	if target != nil {
+		return *target, verify(*target)
+	}
+	account, err := impersonate.LookupUID(context.Background(), os.Geteuid())
+	if err != nil {
+		return account, fmt.Errorf("find the account of this process: %w", err)
+	}
+	return account, nil
 }
 
 // resume is the runner after the switch and returns the exit code. Its parent

@@ -1,21 +1,22 @@
 package runner
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
 // Handed is what a supervisor that switches by itself adds to StartupDetails
 // under the key "understudy", because the runner, being the target already, can
 // read neither the worker's configuration nor its environment.
 type Handed struct {
-	Settings    map[string]string `json:"settings"`    // "section.key", see config.Config.All
-	Environment map[string]string `json:"environment"` // see impersonate.Allowed
-	Switched    bool              `json:"switched"`    // the runner is to switch no more
+	Settings    map[string]string    // "section.key", see config.Config.All
+	Environment map[string]string    // see impersonate.Allowed
+	Switched    bool                 // the runner is to switch no more
+	Target      *impersonate.Account // who the runner is then; nil has it look that up
 }
 
 const handedKey = "understudy"
@@ -27,12 +28,8 @@ func EncodeStartup(details *message.StartupDetails, handed *Handed) ([]byte, err
 	if err != nil || handed == nil {
 		return payload, err
 	}
-	text, err := json.Marshal(handed)
+	value, err := handed.encode()
 	if err != nil {
-		return nil, fmt.Errorf("encode what is handed over: %w", err)
-	}
-	var value message.Raw
-	if err := value.UnmarshalJSON(text); err != nil {
 		return nil, fmt.Errorf("encode what is handed over: %w", err)
 	}
 	// The payload is [0, body, nil]: two bytes, a map, one byte.
@@ -67,11 +64,7 @@ func decodeStartup(payload []byte) (details *message.StartupDetails, handed *Han
 	if value == nil || err != nil {
 		return details, nil, err
 	}
-	text, err := value.MarshalJSON()
-	if err == nil {
-		err = json.Unmarshal(text, &handed)
-	}
-	if err != nil {
+	if handed, err = decodeHanded(value); err != nil {
 		return nil, nil, fmt.Errorf("read startup details: %s: %w", handedKey, err)
 	}
 	return details, handed, nil

@@ -94,7 +94,7 @@ func (t *task) switched(p plan, target impersonate.Account, tree bundle.Tree, fi
 	}
 	settings := maps.Clone(t.settings.All)
 	settings[bundleListSetting] = list
-	p.handed = &runner.Handed{Settings: settings, Environment: map[string]string{}, Switched: true}
+	p.handed = &runner.Handed{Settings: settings, Environment: map[string]string{}, Switched: true, Target: &target}
 	for _, entry := range impersonate.Allowed(t.environ, t.settings.PassEnvironment...) {
 		name, value, _ := strings.Cut(entry, "=")
 		p.handed.Environment[name] = value

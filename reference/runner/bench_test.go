@@ -1,0 +1,112 @@
+package runner
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/protocol/frame"
+	"github.com/understudy-conformance/understudy/protocol/message"
+)
+
+// BenchmarkNoOpTask is the process of one task, from its start to its end, after
+// a supervisor's switch. BenchmarkTrue is the floor: a process that
+// does nothing.
+func BenchmarkNoOpTask(b *testing.B) {
+	dir, err := os.MkdirTemp("", "understudy-runner-bench")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.WriteFile(filepath.Join(dir, "probe.yaml"), []byte(dagFile), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	details := someDetails(b)
+	details.TI.DagID, details.TI.TaskID, details.BundleInfo.Name = "probe", "probe", "dags"
+	details.TIContext.DagRun.Conf = nil
+	payload, err := EncodeStartup(details, &Handed{Switched: true, Settings: map[string]string{
+		"understudy.allow_root": "False", "understudy.kill_step": "5", "understudy.max_frame_bytes": "67108864",
+		"understudy.pass_environment": "", "understudy.terminal_timeout": "2", "understudy.umask": "0022",
+		"workers.missing_dag_retries": "3", "workers.missing_dag_retry_delay": "60", "core.default_impersonation": "",
+		"dag_processor.dag_bundle_config_list": fmt.Sprintf(`[{"name":"dags","classpath":"LocalDagBundle","kwargs":{"path":%q}}]`, dir),
+	}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	startup := frame.Append(nil, payload)
+	measure(b, func() *exec.Cmd { return exec.Command(command) }, func(conn *socket) error { return serveNoOp(conn, startup) })
+}
+
+// measure starts one process after the other, with a channel as descriptor 0, and
+// reports the processor time of each beside the time that passes.
+func measure(b *testing.B, make func() *exec.Cmd, serve func(conn *socket) error) {
+	var cpu time.Duration
+	for b.Loop() {
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		child := os.NewFile(uintptr(fds[1]), "channel")
+		cmd := make()
+		cmd.Stdin = child
+		if err := cmd.Start(); err != nil {
+			b.Fatal(err)
+		}
+		child.Close()
+		if err := serve(newSocket(fds[0])); err != nil {
+			b.Error(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			b.Error(err)
+		}
+		unix.Close(fds[0])
+		cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	}
+	b.ReportMetric(float64(cpu.Nanoseconds())/float64(b.N), "cpu-ns/op")
+}
+
+// serveNoOp answers what one task asks, which needs nothing.
+func serveNoOp(conn *socket, startup []byte) error {
+	if _, err := conn.Write(startup); err != nil {
+		return err
+	}
+	frames := frame.NewReader(conn, 0)
+	for ended := false; !ended; {
+		payload, err := frames.Next()
+		if err != nil {
+			return err
+		}
+		request, err := message.DecodeRequest(payload)
+		if err != nil {
+			return err
+		}
+		answer, err := message.EncodeResponse(message.Response{ID: request.ID})
+		if err != nil {
+			return err
+		}
+		bytes := frame.Append(nil, answer)
+		var rights []byte
+		if _, asks := request.Body.(*message.ResendLoggingFD); asks {
+			rights = unix.UnixRights(2)
+		}
+		if err := unix.Sendmsg(conn.fd, bytes, rights, nil, 0); err != nil {
+			return err
+		}
+		_, ended = request.Body.(*message.SucceedTask)
+	}
+	return nil
+}
+
+func BenchmarkTrue(b *testing.B) {
+	measure(b, func() *exec.Cmd { return exec.Command("/bin/true") }, func(*socket) error { return nil })
+}
+
+// BenchmarkVersion is what every start of the program costs, whatever it does.
+func BenchmarkVersion(b *testing.B) {
+	measure(b, func() *exec.Cmd { return exec.Command(command, "version") }, func(*socket) error { return nil })
+}
