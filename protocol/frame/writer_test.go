@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,40 @@ func TestWriteTakesOneCallForHeaderAndPayload(t *testing.T) {
 	want := [][]byte{{0, 0, 0, 2, 'a', 'b'}, {0, 0, 0, 1, 'c'}}
 	if diff := cmp.Diff(want, c.got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// counted is one end of a connection, and counts how often it is written to.
+type counted struct {
+	net.Conn
+	writes int
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	c.writes++
+	return c.Conn.Write(p)
+}
+
+// Releases of Airflow before 3.3 lose the channel if a header arrives in parts.
+func TestWriteTakesOneCallOnAConnectionWhateverTheSize(t *testing.T) {
+	for _, size := range []int{1, 1000, keepBuffer, keepBuffer + 1, 5 << 20} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			near, far := net.Pipe()
+			defer near.Close()
+			defer far.Close()
+			received := make(chan int, 1)
+			go func() {
+				payload, _ := NewReader(far, 0).Next()
+				received <- len(payload)
+			}()
+			c := &counted{Conn: near}
+			if err := NewWriter(c).Write(make([]byte, size)); err != nil {
+				t.Fatal(err)
+			}
+			if got := <-received; got != size || c.writes != 1 {
+				t.Errorf("%d bytes arrived in %d writes, want %d in 1", got, c.writes, size)
+			}
+		})
 	}
 }
 

@@ -126,3 +126,68 @@ func FuzzRaw(f *testing.F) {
 		}
 	})
 }
+
+// What JSON the HTTP side brings becomes one well-formed value that says the same.
+func FuzzRawFromJSON(f *testing.F) {
+	for _, s := range []string{
+		`null`, ` {"a":[1,-2,2.5,1e400,18446744073709551615,18446744073709551616]}`, `{"a":1,"a":2}`, `"\ud800"`, `[1,2`, `1 2`, `-0`, `0.10`, `{"é":"\u0000"}`,
+		strings.Repeat("[", 120),
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var r Raw
+		if err := r.UnmarshalJSON(text); err != nil {
+			return
+		}
+		if err := r.check(); err != nil {
+			t.Fatalf("%q became %x: %v", text, []byte(r), err)
+		}
+		again, err := r.MarshalJSON()
+		if err != nil {
+			t.Fatalf("%q became %x: %v", text, []byte(r), err)
+		}
+		var want, got any
+		if err := json.Unmarshal(text, &want); err != nil {
+			t.Fatalf("%q was read, and is no JSON: %v", text, err)
+		}
+		if err := json.Unmarshal(again, &got); err != nil {
+			t.Fatalf("%q became %q: %v", text, again, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("%q became %q:\n%s", text, again, diff)
+		}
+	})
+}
+
+// An instant that was read is written so that it is read again as the same.
+func FuzzTime(f *testing.F) {
+	for _, s := range []string{
+		"2026-11-22T03:04:05.678901Z", "2026-11-22 03:04:05", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999999Z", "2026-11-22T03:04+01:00",
+		"2026-11-22T03:04:05+0530", "", "now", "2026-02-30T00:00:00Z",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		when, err := parseTime(text)
+		if err != nil {
+			return
+		}
+		first := Time{when}
+		wire, err := first.appendWire(nil)
+		if err != nil {
+			t.Fatalf("%q was read as %v: %v", text, when, err)
+		}
+		var fromWire, fromJSON Time
+		if err := fromWire.decodeWire(&decoder{b: wire}); err != nil || !fromWire.Equal(when) {
+			t.Fatalf("%q is %v, written and read %v (%v)", text, when, fromWire, err)
+		}
+		js, err := first.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := fromJSON.UnmarshalJSON(js); err != nil || !fromJSON.Equal(when) {
+			t.Fatalf("%q is %v, in JSON %s, read %v (%v)", text, when, js, fromJSON, err)
+		}
+	})
+}
