@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -33,6 +34,8 @@ func runs() []dagRun {
 			dagRun{s.name + "-talk", "probe", map[string]any{"verbs": talk(s)}},
 			dagRun{s.name + "-ghost", "probe", map[string]any{"verbs": verbs{{"do": "push_xcom", "key": "ran", "value": true}}}},
 			dagRun{s.name + "-kill", "probe", map[string]any{"verbs": stubborn}},
+			dagRun{s.name + "-killone", "probe", map[string]any{"verbs": stubborn}},
+			dagRun{s.name + "-other", "probe", map[string]any{"verbs": verbs{{"do": "wait_for", "name": s.name}}, "barrier_dir": root}},
 		)
 	}
 	return all
@@ -74,13 +77,19 @@ func TestAPIServer(t *testing.T) {
 			t.Run("talk/"+s.name, func(t *testing.T) { t.Parallel(); talks(t, s) })
 			t.Run("ghost/"+s.name, func(t *testing.T) { t.Parallel(); ghost(t, s) })
 		}
-		for task, state := range map[string]string{"skip": "skipped", "reschedule": "up_for_reschedule", "defer": "deferred"} {
-			t.Run("states/"+task, func(t *testing.T) { t.Parallel(); ends(t, task, state) })
-		}
 	})
-	// Alone, so that every process of alice is the task's.
+	t.Run("states", func(t *testing.T) {
+		socket := serving(t, airflows)
+		t.Run("of one server", func(t *testing.T) {
+			for task, state := range map[string]string{"skip": "skipped", "reschedule": "up_for_reschedule", "defer": "deferred"} {
+				t.Run(task, func(t *testing.T) { t.Parallel(); ends(t, socket, task, state) })
+			}
+		})
+	})
+	// One after the other, so that every process of alice belongs to the tasks of the test.
 	for _, s := range sides {
 		t.Run("kill/"+s.name, func(t *testing.T) { kill(t, s) })
+		t.Run("kill one of two/"+s.name, func(t *testing.T) { killOne(t, s) })
 	}
 }
 
@@ -144,8 +153,8 @@ func ghost(t *testing.T, s side) {
 	}
 }
 
-func ends(t *testing.T, task, state string) {
-	r := supervise(t, airflows, instance{"states", "states", task})
+func ends(t *testing.T, socket, task, state string) {
+	r := submit(t, airflows, socket, instance{"states", "states", task})
 	r.end(t)
 	if got := r.state(t); got != state {
 		t.Errorf("state %v, want %s", got, state)
@@ -157,27 +166,77 @@ func ends(t *testing.T, task, state string) {
 	}
 }
 
-func kill(t *testing.T, s side) {
-	r := supervise(t, s, instance{"probe", s.name + "-kill", "probe_alice"})
+// stubbornProcesses waits until a stubborn task runs and returns its processes: itself and its daemon.
+func stubbornProcesses(t *testing.T, r *supervised) []string {
+	t.Helper()
 	until(t, "the task of alice runs", func() bool { _, ready := r.xcom(t, "ready"); return ready })
-	before := processesOf(t, "alice")
-	if len(before) < 2 || !slices.ContainsFunc(before, func(p string) bool { return strings.HasSuffix(p, " sleep") }) {
-		t.Fatalf("processes of alice before the kill: %q, want the task and its daemon", before)
+	all := processesOf(t, "alice")
+	if len(all) < 2 || !slices.ContainsFunc(all, func(p string) bool { return strings.HasSuffix(p, " sleep") }) {
+		t.Fatalf("processes of alice before the kill: %q, want the task and its daemon", all)
 	}
-	sql(t, "UPDATE task_instance SET state='failed' WHERE dag_id=? AND run_id=? AND task_id=?", r.dag, r.instance.run, r.task)
+	return all
+}
+
+// endFromOutside fails the task in the database, as a person does who presses the
+// button, and waits for its end.
+func endFromOutside(t *testing.T, r *supervised) {
+	t.Helper()
+	sql(t, "UPDATE task_instance SET state='failed' WHERE dag_id=? AND run_id=? AND task_id=?", r.dag, r.run, r.task)
 	began := time.Now()
 	r.end(t)
 	took := time.Since(began)
-	if left := processesOf(t, "alice"); len(left) > 0 {
-		t.Errorf("processes of alice outlived the task: %q", left)
-	}
 	if took > killBound {
 		t.Errorf("the end took %s", took)
 	}
 	if state := r.state(t); state != "failed" {
 		t.Errorf("the state that the server had given became %v", state)
 	}
-	t.Logf("%d processes of alice were gone %s after the state in the database", len(before), took.Round(10*time.Millisecond))
+	t.Logf("the supervisor was done %s after the state in the database", took.Round(10*time.Millisecond))
+}
+
+func kill(t *testing.T, s side) {
+	r := supervise(t, s, instance{"probe", s.name + "-kill", "probe_alice"})
+	stubbornProcesses(t, r)
+	endFromOutside(t, r)
+	if left := processesOf(t, "alice"); len(left) > 0 {
+		t.Errorf("processes of alice outlived the task: %q", left)
+	}
+}
+
+// killOne ends one of two tasks of alice that one process supervises.
+func killOne(t *testing.T, s side) {
+	socket := serving(t, s)
+	r := submit(t, s, socket, instance{"probe", s.name + "-killone", "probe_alice"})
+	doomed := stubbornProcesses(t, r)
+	barrier := root + "/" + s.name
+	if err := syscall.Mkfifo(barrier, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	gate, err := os.OpenFile(barrier, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gate.Close()
+	other := submit(t, s, socket, instance{"probe", s.name + "-other", "probe_alice"})
+	until(t, "the other task of alice runs", func() bool { _, there := other.xcom(t, "at_"+s.name); return there })
+
+	endFromOutside(t, r)
+	left := processesOf(t, "alice")
+	for _, p := range doomed {
+		if slices.Contains(left, p) {
+			t.Errorf("%s outlived its task", p)
+		}
+	}
+	if len(left) == 0 {
+		t.Error("the other task of alice was ended, too")
+	}
+	if _, err := gate.Write([]byte{1}); err != nil {
+		t.Fatal(err)
+	}
+	other.end(t)
+	if state := other.state(t); state != "success" {
+		t.Errorf("the other task of alice is %v", state)
+	}
 }
 
 // What the workload's token is good for, so that the tests above show that the other

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -29,6 +30,14 @@ var (
 	references = side{"reference", bin + "/understudy-runner", "probe.yaml"}
 	sides      = []side{airflows, references}
 )
+
+// file is the Dag file of a Dag.
+func (s side) file(dag string) string {
+	if dag == "probe" {
+		return s.probe
+	}
+	return dag + ".py"
+}
 
 // workloadToken is what a scheduler gives to an executor: good for POST /run alone.
 func workloadToken(t *testing.T, id string) string {
@@ -87,18 +96,31 @@ type supervised struct {
 	stderr bytes.Buffer
 }
 
+// settings are those of the reference supervisor.
+func settings() []string {
+	return append(common(), "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL=1", "AIRFLOW__UNDERSTUDY__KILL_STEP=1")
+}
+
 // supervise starts the reference supervisor on a task instance.
 func supervise(t *testing.T, s side, i instance) *supervised {
 	t.Helper()
-	file := s.probe
-	if i.dag == "states" {
-		file = "states.py"
-	}
-	path, log := workload(t, i, file)
+	path, log := workload(t, i, s.file(i.dag))
+	return start(t, i, log, "run", "--workload", path, "--runner", s.runner)
+}
+
+// submit hands a task instance to a supervisor that serves.
+func submit(t *testing.T, s side, socket string, i instance) *supervised {
+	t.Helper()
+	path, log := workload(t, i, s.file(i.dag))
+	return start(t, i, log, "submit", "--socket", socket, "--workload", path, "--wait")
+}
+
+// start starts the command understudy-supervisor, which ends with the task instance.
+func start(t *testing.T, i instance, log string, args ...string) *supervised {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), taskLimit)
 	t.Cleanup(cancel)
-	environ := append(common(), "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL=1", "AIRFLOW__UNDERSTUDY__KILL_STEP=1")
-	cmd, err := asWorker(ctx, environ, bin+"/understudy-supervisor", "run", "--workload", path, "--runner", s.runner)
+	cmd, err := asWorker(ctx, settings(), append([]string{bin + "/understudy-supervisor"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +136,43 @@ func supervise(t *testing.T, s side, i instance) *supervised {
 		}
 	})
 	return r
+}
+
+// serving starts a supervisor that serves, and returns its socket. It is asked to end
+// when the test has ended, and has to leave in good order.
+func serving(t *testing.T, s side) (socket string) {
+	t.Helper()
+	worker, err := credential("airflow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(root, "serve-"+strings.ReplaceAll(t.Name(), "/", "-"))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(dir, int(worker.Uid), int(worker.Gid)); err != nil {
+		t.Fatal(err)
+	}
+	socket = filepath.Join(dir, "socket")
+	cmd, err := asWorker(context.Background(), settings(), bin+"/understudy-supervisor", "serve", "--socket", socket, "--runner", s.runner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("serve ended with %v: %s", err, stderr.String())
+		}
+	})
+	until(t, "the supervisor serves", func() bool { _, err := os.Stat(socket); return err == nil })
+	return socket
 }
 
 // end waits until the supervisor has ended, which must know that the server knows.
