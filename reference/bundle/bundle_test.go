@@ -229,3 +229,30 @@ func FuzzCheckName(f *testing.F) {
 		}
 	})
 }
+
+func TestErrorsOfABundleKeepTheirCause(t *testing.T) {
+	u := newUpstream(t)
+	p := preparer(t)
+	path := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(path, nil, 0o600))
+	for _, test := range []struct {
+		says    string
+		def     Definition
+		version string
+		want    string
+	}{
+		{"local path that is a file", Definition{Name: "x", Local: &Local{Path: path}}, "", "is not a directory"},
+		{"version that is no commit id", u.definition(), "main", "not a full commit id"},
+		{"name that is no file name", Definition{Name: "", Git: u.git()}, "", `bundle ""`},
+		{"subdir that is a file", Definition{Name: "dags", Git: &Git{URL: u.url, TrackingRef: "main", Subdir: "a"}}, u.commit("refs/heads/main", file{name: "a"}), "not a directory"},
+	} {
+		_, err := p.Prepare(t.Context(), test.def, test.version)
+		var failed *Error
+		if !errors.As(err, &failed) || failed.Bundle != test.def.Name || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want *Error with %q", test.says, err, test.want)
+		}
+	}
+	if _, err := p.Prepare(t.Context(), Definition{Name: "x", Local: &Local{Path: path + "x"}}, ""); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("local path that is absent: got %v", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
 )
 
 func TestFailingUpstreamIsTriedTwiceForAll(t *testing.T) {
@@ -154,5 +156,38 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestOneLostObjectIsFetchedAgain takes single objects out of the mirror, as a full
+// disk or a zealous clean-up would.
+func TestOneLostObjectIsFetchedAgain(t *testing.T) {
+	u := newUpstream(t)
+	id := u.commit("refs/heads/main",
+		file{name: "a", text: "A"}, file{name: "d", sub: []file{{name: "f", text: "F"}}}, file{name: "l", mode: filemode.Symlink, text: "a"})
+	for _, lost := range []string{id, id + "^{tree}", id + ":a", id + ":l", id + ":d", id + ":d/f"} {
+		t.Run(strings.TrimPrefix(lost, id), func(t *testing.T) {
+			p := preparer(t)
+			tree, err := p.Prepare(t.Context(), u.definition(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := listing(t, tree.Path)
+			must(t, removeTree(tree.Path))
+			mirror := filepath.Join(p.Root, "dags", "mirror.git")
+			out, err := exec.Command("sh", "-c", `cd "$1" && export GIT_DIR=. GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' &&
+				object=$(git rev-parse "$2") &&
+				mkdir aside && mv objects/pack/* aside && for pack in aside/*.pack; do git unpack-objects -q <"$pack" || exit; done &&
+				rm -f "objects/$(printf %.2s "$object")/${object#??}"`, "sh", mirror, lost).CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if tree, err = p.Prepare(t.Context(), u.definition(), id); err != nil {
+				t.Fatal(err)
+			}
+			if after := listing(t, tree.Path); after != before {
+				t.Errorf("tree before:\n%s\nand after:\n%s", before, after)
+			}
+		})
 	}
 }

@@ -359,3 +359,44 @@ func TestSubdir(t *testing.T) {
 		}
 	}
 }
+
+func TestAnnotatedTags(t *testing.T) {
+	u := newUpstream(t)
+	id := u.commit("refs/heads/main", file{name: "a", text: "A"})
+	tag := func(name, object, kind string) {
+		raw := "object " + object + "\ntype " + kind + "\ntag " + name + "\ntagger x <x> 1700000000 +0000\n\nfixture\n"
+		reference := plumbing.NewHashReference(plumbing.NewTagReferenceName(name), u.object(plumbing.TagObject, []byte(raw)))
+		must(t, u.repo.Storer.SetReference(reference))
+	}
+	tag("release", id, "commit")
+	tag("picture", u.object(plumbing.BlobObject, []byte("no commit")).String(), "blob")
+	p := preparer(t)
+	def := u.definition()
+	def.Git.TrackingRef = "release"
+	if tree, err := p.Prepare(t.Context(), def, ""); err != nil || tree.Version != id {
+		t.Errorf("annotated tag of commit %s: got %q, %v", id, tree.Version, err)
+	}
+	def.Git.TrackingRef = "picture"
+	if _, err := p.Prepare(t.Context(), def, ""); err == nil || !strings.Contains(err.Error(), "refs/tags/picture names no commit") {
+		t.Errorf("tag of a blob: got %v", err)
+	}
+}
+
+func TestMissingParentsAreMadeForAllReaders(t *testing.T) {
+	u := newUpstream(t)
+	u.commit("refs/heads/main", file{name: "a", text: "A"})
+	p := preparer(t)
+	above := filepath.Join(p.Root, "var", "lib")
+	p.Root = filepath.Join(above, "bundles")
+	defer syscall.Umask(syscall.Umask(0o077))
+	if _, err := p.Prepare(t.Context(), u.definition(), ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{filepath.Dir(above), above, p.Root} {
+		info, err := os.Stat(dir)
+		must(t, err)
+		if info.Mode().Perm() != 0o755 {
+			t.Errorf("%s has mode %v", dir, info.Mode())
+		}
+	}
+}

@@ -122,6 +122,32 @@ func TestNumbersNameKeyAndSource(t *testing.T) {
 	}
 }
 
+func TestValidateNamesEveryMistake(t *testing.T) {
+	if err := load(t, "[core]\ndags_folder = 7\n[understudy]\numask = 022\n").Validate(); err != nil {
+		t.Errorf("without a mistake: %v", err)
+	}
+	mistaken := map[string]string{
+		"[workers] missing_dag_retries":    "AIRFLOW__WORKERS__MISSING_DAG_RETRIES=-1",
+		"[understudy] max_frame_bytes":     "AIRFLOW__UNDERSTUDY__MAX_FRAME_BYTES=4294967296",
+		"[workers] max_failed_heartbeats":  "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS=three",
+		"[workers] min_heartbeat_interval": "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL=soon",
+		"[understudy] allow_root":          "AIRFLOW__UNDERSTUDY__ALLOW_ROOT=yes",
+		"[understudy] umask":               "AIRFLOW__UNDERSTUDY__UMASK=rw-r--r--",
+	}
+	var env []string
+	for _, entry := range mistaken {
+		env = append(env, entry)
+	}
+	err := load(t, "[core]\ntask_success_overtime = NaN\n", env...).Validate()
+	mistaken["[core] task_success_overtime"] = "airflow.cfg=NaN"
+	for option, entry := range mistaken {
+		source, _, _ := strings.Cut(entry, "=")
+		if !strings.Contains(fmt.Sprint(err), option) || !strings.Contains(fmt.Sprint(err), source) {
+			t.Errorf("%v\nlacks %s from %s", err, option, source)
+		}
+	}
+}
+
 // TestDefaultsAreAirflows holds the table of CFG-005.
 func TestDefaultsAreAirflows(t *testing.T) {
 	c := load(t, "")

@@ -249,3 +249,113 @@ func TestCommand(t *testing.T) {
 		t.Errorf("%v, %v (-want +got):\n%s", err, credential, diff)
 	}
 }
+
+// TestADatabaseThatFailsIsNoUnknownUser holds the difference that decides whether a task
+// is failed for good or the worker is repaired.
+func TestADatabaseThatFailsIsNoUnknownUser(t *testing.T) {
+	directory := t.TempDir() // reading one fails for root, too
+	service := func(id string) func(*testing.T, *Database) {
+		return func(t *testing.T, d *Database) {
+			bin := t.TempDir()
+			if err := os.WriteFile(filepath.Join(bin, "id"), []byte("#!/bin/sh\n"+id+"\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(d.Nsswitch, []byte("group: files ldap\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("PATH", bin)
+		}
+	}
+	for _, test := range []struct {
+		says string
+		hurt func(*testing.T, *Database)
+		want string
+	}{
+		{"passwd unreadable", func(_ *testing.T, d *Database) { d.Passwd = directory }, "is a directory"},
+		{"group unreadable", func(_ *testing.T, d *Database) { d.Group = directory }, "groups of user alice"},
+		{"id fails", service("exit 1"), "id -G -- alice"},
+		{"id is not there", func(t *testing.T, d *Database) { service("")(t, d); t.Setenv("PATH", directory) }, "id -G -- alice"},
+		{"id prints names", service("echo 61002 dags"), `"dags"`},
+	} {
+		t.Run(test.says, func(t *testing.T) {
+			d := accounts(t)
+			test.hurt(t, &d)
+			for how, look := range map[string]func() error{
+				"by name": func() error { _, err := d.Lookup(t.Context(), "alice"); return err },
+				"by uid":  func() error { _, err := d.LookupUID(t.Context(), 61002); return err },
+			} {
+				err := look()
+				var unknown *UnknownUserError
+				if err == nil || errors.As(err, &unknown) {
+					t.Fatalf("%s: got %v, want an error that is not *UnknownUserError", how, err)
+				}
+				if !strings.Contains(err.Error(), test.want) {
+					t.Errorf("%s: %v lacks %q", how, err, test.want)
+				}
+			}
+		})
+	}
+}
+
+// TestFilesAloneAreEnough holds that neither a missing nsswitch.conf nor a missing group
+// file asks a service, or fails: containers have neither.
+func TestFilesAloneAreEnough(t *testing.T) {
+	d := accounts(t)
+	t.Setenv("PATH", t.TempDir()) // no getent, no id
+	for _, path := range []string{d.Nsswitch, d.Group} {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alice, err := d.Lookup(t.Context(), "alice")
+	if err != nil || !slices.Equal(alice.Groups, []int{61002}) {
+		t.Errorf("got %+v, %v", alice, err)
+	}
+	var unknown *UnknownUserError
+	if _, err := d.Lookup(t.Context(), "ghost"); !errors.As(err, &unknown) {
+		t.Errorf("ghost: got %v, want *UnknownUserError", err)
+	}
+}
+
+func TestAServiceThatAnswersNonsenseKnowsNobody(t *testing.T) {
+	d := accounts(t)
+	if err := os.WriteFile(d.Nsswitch, []byte("passwd: files ldap\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "getent"), []byte("#!/bin/sh\necho 'carol:*:x:y::/:/bin/sh'\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+	var unknown *UnknownUserError
+	if _, err := d.Lookup(t.Context(), "carol"); !errors.As(err, &unknown) || unknown.User != "carol" {
+		t.Errorf("got %v, want *UnknownUserError for carol", err)
+	}
+}
+
+func TestRefusedNameIsShownQuoted(t *testing.T) {
+	err := CheckName("-u\x1b[2J")
+	if err == nil || strings.Contains(err.Error(), "\x1b") || !strings.Contains(err.Error(), `"-u\x1b[2J"`) || !strings.Contains(err.Error(), "option") {
+		t.Errorf("got %q", err)
+	}
+}
+
+func TestSudoIsFoundByAbsolutePathOnly(t *testing.T) {
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "sudo"), []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(bin)
+	t.Setenv("PATH", ".")
+	if path, err := FindSudo(); err == nil {
+		t.Errorf("a sudo of the working directory was taken: %s", path)
+	}
+	t.Setenv("PATH", bin)
+	if path, err := FindSudo(); err != nil || path != filepath.Join(bin, "sudo") {
+		t.Errorf("got %s, %v", path, err)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if _, err := FindSudo(); err == nil || !strings.Contains(err.Error(), "not root and has no sudo") {
+		t.Errorf("without sudo: got %v", err)
+	}
+}
