@@ -63,7 +63,7 @@ func (t *task) prepare(ctx context.Context) (plan, error) {
 			return plan{}, err
 		}
 	}
-	p.environ = environment(t.environ, target, switches, t.settings.PassEnvironment)
+	p.environ = environment(truthful(t.environ, t.process.Unixname), target, switches, t.settings.PassEnvironment)
 	if def.Git != nil && !switches {
 		list, err := localBundle(tree, def.Name)
 		if err != nil {

@@ -170,6 +170,13 @@ func TestEnvironmentOfATask(t *testing.T) {
 	}
 }
 
+func TestARunnerThatDecidesItselfIsToldWhoItIs(t *testing.T) {
+	got := truthful([]string{"LOGNAME=alice", "LANG=C", "USER=alice", "USERNAME=alice", "LNAME=alice", "LOGNAMES=1"}, "airflow")
+	if want := []string{"LANG=C", "LOGNAMES=1", "LOGNAME=airflow", "USER=airflow"}; !slices.Equal(got, want) {
+		t.Errorf("environment %q, want %q", got, want)
+	}
+}
+
 // Overtime names the state: a server that is slow to take it must not hold up the kill.
 func TestTheStateIsKnownWhileItIsOnItsWay(t *testing.T) {
 	arrived, let := make(chan struct{}), make(chan struct{})

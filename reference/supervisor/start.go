@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -90,6 +91,16 @@ func environment(worker []string, target impersonate.Account, switches bool, pas
 		}
 	}
 	return kept
+}
+
+// truthful replaces what environ says about the user: Airflow's runner, which decides
+// itself whether to switch, takes LOGNAME or USER for the account that it runs as.
+func truthful(environ []string, account string) []string {
+	kept := slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.Contains([]string{"LOGNAME", "USER", "LNAME", "USERNAME"}, name) // in the order of Python's getpass
+	})
+	return append(kept, "LOGNAME="+account, "USER="+account)
 }
 
 // secure makes this process fit to hold a token and to own a task: undumpable, so
