@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/reference/coordinator/delegate"
 	"github.com/understudy-conformance/understudy/reference/descent"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
@@ -192,11 +194,33 @@ func (k *killer) carryTo(ctx context.Context, account impersonate.Account, signa
 	return errors.Join(append(failures, err)...)
 }
 
+// sockets asks the user of a task what sockets its processes have.
+func (k *killer) sockets(ctx context.Context, account impersonate.Account, pids []int) (map[uint64]bool, error) {
+	if len(k.runners) == 0 {
+		return nil, errors.New("understudy-runner, which can look at them, is not beside this program")
+	}
+	argv := []string{k.runners[0], "sockets"}
+	for _, pid := range pids {
+		argv = append(argv, strconv.Itoa(pid))
+	}
+	output, err := k.ask(ctx, account, argv)
+	if err != nil {
+		return nil, err
+	}
+	return delegate.ParseSockets(output)
+}
+
 // help runs a command as another user and waits for it.
 func (k *killer) help(ctx context.Context, account impersonate.Account, argv []string) error {
+	_, err := k.ask(ctx, account, argv)
+	return err
+}
+
+// ask runs a command as another user and returns its output.
+func (k *killer) ask(ctx context.Context, account impersonate.Account, argv []string) ([]byte, error) {
 	argv, credential, err := impersonate.Command(account, argv)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, helperBound)
 	defer cancel()
@@ -205,10 +229,13 @@ func (k *killer) help(ctx context.Context, account impersonate.Account, argv []s
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
 	cmd.WaitDelay = time.Second
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %.300s", strings.Join(argv[:len(argv)-1], " "), err, strings.TrimSpace(string(output)))
+	var output, complaint bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &complaint
+	if err := cmd.Run(); err != nil {
+		said := strings.TrimSpace(complaint.String() + output.String())
+		return nil, fmt.Errorf("%s: %w: %.300s", strings.Join(argv[:len(argv)-1], " "), err, said)
 	}
-	return nil
+	return output.Bytes(), nil
 }
 
 // killers are the programs that can carry a signal: understudy-runner beside this

@@ -45,6 +45,9 @@ func (t *task) newLife(c *child, p plan) *life {
 
 func (l *life) run(ctx context.Context, signals <-chan os.Signal) error {
 	defer l.child.release()
+	if err := l.connect(ctx); err != nil {
+		return l.neverConnected(ctx, err)
+	}
 	startup, err := l.begin(ctx)
 	if err != nil {
 		return l.abort(ctx, err)
@@ -80,13 +83,13 @@ func (l *life) begin(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	l.ending.shouldRetry = context.ShouldRetry
-	return startupFrame(l.workload, context, l.start, l.plan.handed)
+	return startupFrame(l.workload, context, l.start, l.plan.handed, l.session.schema)
 }
 
 // abort ends a process that was never told what to do.
 func (l *life) abort(ctx context.Context, cause error) error {
 	l.log.Record("error", "Task is not run: "+cause.Error())
-	l.child.comms.Close()
+	l.session.conn.Close()
 	err := l.killer.kill(ctx)
 	l.drain(nil)
 	return errors.Join(cause, err)
@@ -127,7 +130,7 @@ func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signa
 			if err == nil || errors.As(err, &cut) { // nothing more can come; how it exits decides
 				continue
 			}
-			l.child.comms.Close()
+			l.session.conn.Close()
 			l.ending.stopped = true
 			stop("protocol error on its channel: " + err.Error())
 		case <-over:
@@ -172,10 +175,10 @@ func (l *life) drain(served <-chan error) {
 			l.log.Record("warning", "Somebody keeps a channel of the task open; what it still sends is lost", "seconds", l.settings.SocketCleanup.Seconds())
 			l.session.close(gateClosed)
 			l.drains.cut()
-			l.child.comms.Close()
+			l.session.conn.Close()
 		}
 	}
-	l.child.comms.Close()
+	l.session.conn.Close()
 }
 
 // finish says in the log how the process ended and sees to it that the server

@@ -28,25 +28,29 @@ type plan struct {
 	credential *syscall.Credential // or nil
 	who        string              // for people
 	handed     *runner.Handed      // nil where the runner has the worker's own settings
+	foreign    *foreign            // nil unless the task is of another language
+}
+
+// close gives back what a plan holds that is not carried out.
+func (p plan) close() {
+	if p.foreign != nil {
+		p.foreign.close()
+	}
 }
 
 // prepare makes the bundle available and decides who the task runs as. Nothing of
 // the user's is executed.
 func (t *task) prepare(ctx context.Context) (plan, error) {
-	def, err := t.settings.Bundles.Get(t.workload.BundleInfo.Name)
+	c, err := t.settings.Routes.For(message.Or(t.workload.TI.Queue, defaultQueue))
 	if err != nil {
 		return plan{}, err
 	}
-	preparer := bundle.Preparer{Root: t.settings.BundleStorage}
-	tree, err := preparer.Prepare(ctx, def, message.Or(t.workload.BundleInfo.Version, ""))
+	if c != nil {
+		return t.prepareForeign(ctx, c)
+	}
+	def, tree, err := t.fetch(ctx)
 	if err != nil {
 		return plan{}, err
-	}
-	if len(tree.Skipped) > 0 {
-		t.log.Record("warning", "Submodules are not part of the bundle", "paths", tree.Skipped)
-	}
-	if tree.Version != "" { // the whole task sees one version, also if none was asked for
-		t.workload.BundleInfo.Version = &tree.Version
 	}
 	file := filepath.Join(tree.Path, t.workload.DagRelPath)
 	declared, err := t.declaredUser(tree.Path, file)
@@ -73,6 +77,26 @@ func (t *task) prepare(ctx context.Context) (plan, error) {
 	}
 	t.log.Record("info", "Starting task process as "+p.who, "command", p.argv)
 	return p, nil
+}
+
+// fetch makes the bundle of the task available.
+func (t *task) fetch(ctx context.Context) (bundle.Definition, bundle.Tree, error) {
+	def, err := t.settings.Bundles.Get(t.workload.BundleInfo.Name)
+	if err != nil {
+		return def, bundle.Tree{}, err
+	}
+	preparer := bundle.Preparer{Root: t.settings.BundleStorage}
+	tree, err := preparer.Prepare(ctx, def, message.Or(t.workload.BundleInfo.Version, ""))
+	if err != nil {
+		return def, tree, err
+	}
+	if len(tree.Skipped) > 0 {
+		t.log.Record("warning", "Submodules are not part of the bundle", "paths", tree.Skipped)
+	}
+	if tree.Version != "" { // the whole task sees one version, also if none was asked for
+		t.workload.BundleInfo.Version = &tree.Version
+	}
+	return def, tree, nil
 }
 
 // switched completes the plan for a task of another user.

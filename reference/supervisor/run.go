@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/understudy-conformance/understudy/reference/coordinator"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
@@ -73,12 +74,13 @@ type worker struct {
 	parent    parent
 	killers   []string
 	transport *http.Transport
+	library   *coordinator.Library
 	process   Process // the PID is that of this process
 }
 
 func newWorker(ctx context.Context, runner string, environ []string, s Settings, p parent) *worker {
 	return &worker{
-		runner: runner, environ: environ, settings: s, parent: p, killers: killers(runner), transport: newTransport(s),
+		runner: runner, environ: environ, settings: s, parent: p, killers: killers(runner), transport: newTransport(s), library: new(coordinator.Library),
 		process: Process{Hostname: hostname(), Unixname: workerName(ctx), PID: os.Getpid()},
 	}
 }
@@ -112,6 +114,7 @@ func (t *task) run(ctx context.Context, signals <-chan os.Signal) error {
 	}
 	child, err := start(t.parent, plan.argv, plan.environ, plan.credential)
 	if err != nil {
+		plan.close()
 		return t.fail(ctx, fmt.Errorf("run the task as %s: %w", plan.who, err))
 	}
 	t.process.PID = child.main()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/coordinator"
 )
 
 // maxLogChannels is how many log channels one task may ask for. Each costs a
@@ -34,12 +35,14 @@ var errStopped = errors.New("the task was stopped, its requests are not served a
 // which they arrive.
 type session struct {
 	calls caller
-	conn  *net.UnixConn
+	conn  net.Conn
 	max   uint32 // largest frame
 	log   *TaskLog
 	state *terminal
 	beat  *heartbeat
 	logs  *drains
+
+	schema coordinator.Schema // that the task speaks
 
 	gate     atomic.Int32
 	channels int // log channels that were asked for
@@ -109,7 +112,12 @@ func (s *session) wrote(err error) {
 }
 
 func (s *session) reply(w *frame.Writer, r message.Response) error {
-	payload, err := message.EncodeResponse(r)
+	body, err := s.schema.ToRuntime(r.Body)
+	var payload []byte
+	if err == nil {
+		r.Body = body
+		payload, err = message.EncodeResponse(r)
+	}
 	if err != nil {
 		payload, err = message.EncodeResponse(message.Response{ID: r.ID, Err: failure(fmt.Errorf("encode answer: %w", err))})
 		if err != nil {
@@ -121,6 +129,11 @@ func (s *session) reply(w *frame.Writer, r message.Response) error {
 
 // answer serves one request. Every request has an answer.
 func (s *session) answer(ctx context.Context, r message.Request) message.Response {
+	request, err := s.schema.FromRuntime(r.Body)
+	if err != nil {
+		return message.Response{ID: r.ID, Err: failure(err)}
+	}
+	r.Body = request
 	body, err := s.handle(ctx, r)
 	if err != nil {
 		return message.Response{ID: r.ID, Err: failure(err)}
@@ -187,6 +200,11 @@ func (s *session) sendLogChannel(w *frame.Writer, id int64) error {
 		err := fmt.Errorf("%d log channels were handed out already", maxLogChannels)
 		return s.reply(w, message.Response{ID: id, Err: failure(err)})
 	}
+	conn, ok := s.conn.(*net.UnixConn)
+	if !ok {
+		err := errors.New("no descriptor can be passed on this connection; log lines go to the one that --logs named")
+		return s.reply(w, message.Response{ID: id, Err: failure(err)})
+	}
 	ours, theirs, err := socketpair()
 	if err != nil {
 		return s.reply(w, message.Response{ID: id, Err: failure(fmt.Errorf("make log channel: %w", err))})
@@ -200,9 +218,9 @@ func (s *session) sendLogChannel(w *frame.Writer, id int64) error {
 	}
 	s.logs.start(logChannel, ours, nil)
 	bytes := frame.Append(nil, payload)
-	n, _, err := s.conn.WriteMsgUnix(bytes, syscall.UnixRights(fd), nil)
+	n, _, err := conn.WriteMsgUnix(bytes, syscall.UnixRights(fd), nil)
 	if err == nil && n < len(bytes) {
-		_, err = s.conn.Write(bytes[n:])
+		_, err = conn.Write(bytes[n:])
 	}
 	return err
 }

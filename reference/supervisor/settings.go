@@ -13,6 +13,7 @@ import (
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/reference/bundle"
 	"github.com/understudy-conformance/understudy/reference/config"
+	"github.com/understudy-conformance/understudy/reference/coordinator"
 )
 
 // Settings are the options that the supervisor reads, checked.
@@ -37,6 +38,8 @@ type Settings struct {
 
 	Bundles       bundle.Definitions // [dag_processor] dag_bundle_config_list
 	BundleStorage string             // [dag_processor] dag_bundle_storage_path
+
+	Routes coordinator.Routes // [sdk] coordinators, queue_to_coordinator, task_startup_timeout
 
 	LogFolder      string   // [logging] base_log_folder
 	MinSecret      int      // [logging] min_length_masked_secret
@@ -97,6 +100,8 @@ func LoadSettings(environ []string) (Settings, error) {
 		l.fail(fmt.Errorf("setting [logging] base_log_folder: %q is not an absolute path", s.LogFolder))
 	}
 	s.Bundles, err = bundle.ParseDefinitions(l.text("dag_processor", "dag_bundle_config_list"), l.text("core", "dags_folder"))
+	l.fail(err)
+	s.Routes, err = l.routes(environ)
 	l.fail(err)
 	s.All = c.All()
 	return s, errors.Join(l.faults...)
@@ -187,6 +192,18 @@ func (l *loader) api() *url.URL {
 	}
 	u.Path, u.RawPath, u.RawQuery, u.Fragment = strings.TrimRight(u.Path, "/"), "", "", ""
 	return u
+}
+
+// routes reads which queues are for tasks of other languages.
+func (l *loader) routes(environ []string) (coordinator.Routes, error) {
+	var home string
+	for _, entry := range environ {
+		if value, ok := strings.CutPrefix(entry, "HOME="); ok {
+			home = value
+		}
+	}
+	startup := l.seconds("sdk", "task_startup_timeout", positive)
+	return coordinator.ParseRoutes(l.text("sdk", "coordinators"), l.text("sdk", "queue_to_coordinator"), startup, home)
 }
 
 func words(list string) []string {

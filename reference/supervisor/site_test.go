@@ -55,6 +55,9 @@ func TestMain(m *testing.M) {
 	if act := os.Getenv("PUPPET"); act != "" {
 		os.Exit(puppet(act))
 	}
+	if act := os.Getenv("FOREIGN"); act != "" {
+		os.Exit(foreignRuntime(act, os.Args[1:]))
+	}
 	code := m.Run()
 	os.RemoveAll(builtIn)
 	os.Exit(code)
@@ -69,6 +72,8 @@ type site struct {
 	dags string
 	env  []string
 	argv []string // more arguments
+
+	dagFile string
 }
 
 func newSite(t *testing.T) *site {
@@ -85,7 +90,7 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	s := &site{t: t, api: newFakeAPI(t), bin: bin, dir: dir, dags: filepath.Join(dir, "dags")}
+	s := &site{t: t, api: newFakeAPI(t), bin: bin, dir: dir, dags: filepath.Join(dir, "dags"), dagFile: "probe.yaml"}
 	for path, text := range map[string]string{
 		"passwd":          "root:x:0:0:root:/root:/bin/sh\nalice:x:62902:62902::/home/alice:/bin/sh\nbob:x:62903:62903::/home/bob:/bin/sh\n",
 		"group":           "root:x:0:\nalice:x:62902:\nbob:x:62903:\ndags:x:62910:alice,bob\n",
@@ -139,10 +144,10 @@ func (s *site) workload(ti, task string) []byte {
 	if ti != tiID {
 		log = "logs/" + ti + ".log"
 	}
-	return fmt.Appendf(nil, `{"type":"ExecuteTask","token":"workload-token","dag_rel_path":"probe.yaml","log_path":%q,
+	return fmt.Appendf(nil, `{"type":"ExecuteTask","token":"workload-token","dag_rel_path":%q,"log_path":%q,
 		"bundle_info":{"name":"dags","version":null},
 		"ti":{"id":%q,"task_id":%q,"dag_id":"probe","run_id":"r1","try_number":1,"dag_version_id":%q,"pool_slots":1,"priority_weight":1}}`,
-		log, ti, task, tiID)
+		s.dagFile, log, ti, task, tiID)
 }
 
 // supervisor prepares the command as it runs on this machine.

@@ -126,14 +126,14 @@ type drains struct {
 	log *TaskLog
 
 	mu      sync.Mutex
-	conns   []*net.UnixConn
+	conns   []net.Conn
 	running sync.WaitGroup
 	closed  bool
 
 	turn sync.Mutex // held to log: many channels give a task no larger share of the processor
 }
 
-func (d *drains) start(c channel, conn *net.UnixConn, seen func([]byte)) {
+func (d *drains) start(c channel, conn net.Conn, seen func([]byte)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
@@ -164,5 +164,7 @@ func (d *drains) cut() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
-	closeAll(d.conns)
+	for _, c := range d.conns {
+		c.Close()
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/coordinator"
 	"github.com/understudy-conformance/understudy/reference/runner"
 )
 
@@ -41,16 +42,21 @@ func runContext(answer []byte, mask *Masker) (message.TIRunContext, error) {
 
 // startupFrame is the payload of the first frame. handed is what only a runner of
 // this project reads, nil where there is nothing to hand over.
-func startupFrame(w Workload, context message.TIRunContext, start time.Time, handed *runner.Handed) ([]byte, error) {
+// schema is what the runner speaks.
+func startupFrame(w Workload, context message.TIRunContext, start time.Time, handed *runner.Handed, schema coordinator.Schema) ([]byte, error) {
 	if context.StartDate != nil { // the task resumes
 		start = context.StartDate.Time
 	}
-	return runner.EncodeStartup(&message.StartupDetails{
+	details, err := schema.ToRuntime(&message.StartupDetails{
 		TI:                w.TI,
 		DagRelPath:        w.DagRelPath,
 		BundleInfo:        w.BundleInfo,
 		StartDate:         message.At(start),
 		TIContext:         context,
 		SentryIntegration: w.SentryIntegration,
-	}, handed)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return runner.EncodeStartup(details.(*message.StartupDetails), handed)
 }

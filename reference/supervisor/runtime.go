@@ -1,0 +1,182 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/understudy-conformance/understudy/reference/coordinator"
+	"github.com/understudy-conformance/understudy/reference/dagfile"
+	"github.com/understudy-conformance/understudy/reference/impersonate"
+)
+
+// defaultQueue is the queue of task instances that name none.
+const defaultQueue = "default"
+
+// foreign is the program of a task in another language, and how it will connect.
+//
+// Its process is begun as the runner, by the command that a sudo policy permits,
+// and becomes the bundle. Descriptor 0 carries the bundle to it and is closed then;
+// frames and log lines come over connections of their own.
+type foreign struct {
+	artifact *coordinator.Artifact
+	listener *coordinator.Listener
+	startup  time.Duration
+	uid      int
+	user     *impersonate.Account // nil: the worker's own
+	environ  []string
+}
+
+func (f *foreign) close() {
+	if f.artifact != nil {
+		f.artifact.Close()
+	}
+	if f.listener != nil {
+		f.listener.Close()
+	}
+}
+
+// prepareForeign finds the bundle that has the Dag and decides who it runs as.
+func (t *task) prepareForeign(ctx context.Context, c *coordinator.Coordinator) (p plan, err error) {
+	f := &foreign{startup: c.Startup, uid: os.Geteuid()}
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
+	if len(t.killers) == 0 {
+		return plan{}, errors.New("a task of another language is started by understudy-runner, which is not beside this program")
+	}
+	if f.artifact, err = t.library.Find(ctx, c.Roots, t.workload.TI.DagID); err != nil {
+		return plan{}, fmt.Errorf("coordinator %q: %w", c.Name, err)
+	}
+	name, list, err := t.foreignUser(ctx)
+	if err != nil {
+		return plan{}, err
+	}
+	target, switches, err := impersonate.Resolve(ctx, name, impersonate.Policy{AllowRoot: t.settings.AllowRoot})
+	if err != nil {
+		return plan{}, err
+	}
+	p = plan{argv: []string{t.killers[0], "execute"}, who: "the worker's own user", foreign: f}
+	if switches {
+		p.who = fmt.Sprintf("user %q (uid %d)", target.Name, target.UID)
+		f.uid, f.user = target.UID, &target
+		if p.argv, p.credential, err = impersonate.Command(target, p.argv); err != nil {
+			return plan{}, err
+		}
+	}
+	p.environ = environment(t.environ, target, switches, t.settings.PassEnvironment)
+	f.environ = t.foreignEnvironment(p.environ, list)
+	if f.listener, err = coordinator.Listen(); err != nil {
+		return plan{}, err
+	}
+	t.log.Record("info", "Starting language runtime as "+p.who, "bundle", f.artifact.Path, "coordinator", c.Name, "schema", f.artifact.Schema.Version(), "command", p.argv)
+	return p, nil
+}
+
+// foreignUser returns the name of the user that the task is to run as, "" for the
+// worker's own, and the bundle list for the runtime, "" if it needs none. A Dag
+// file that is code is executed by nobody here, so only the settings are known;
+// Airflow ignores even them.
+func (t *task) foreignUser(ctx context.Context) (name, list string, err error) {
+	if !dagfile.Declares(t.workload.DagRelPath) {
+		t.log.Record("warning", "The Dag file is code: whether the task names a user in it is not known, [core] default_impersonation decides", "dag_file", t.workload.DagRelPath)
+		return t.settings.DefaultUser, "", nil
+	}
+	_, tree, err := t.fetch(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	d, err := t.declaredUser(tree.Path, filepath.Join(tree.Path, t.workload.DagRelPath))
+	if err != nil {
+		return "", "", err
+	}
+	list, err = localBundle(tree, t.workload.BundleInfo.Name)
+	return d.effective, list, err
+}
+
+// foreignEnvironment adds what a runtime cannot read from Airflow's configuration:
+// how much it is to log, as Airflow does, and where the bundle of its Dag file is.
+func (t *task) foreignEnvironment(environ []string, list string) []string {
+	level := t.settings.All["logging.logging_level"]
+	if level == "" {
+		level = "INFO"
+	}
+	environ = with(environ, "AIRFLOW__LOGGING__LOGGING_LEVEL", level)
+	environ = with(environ, "AIRFLOW__LOGGING__NAMESPACE_LEVELS", t.settings.All["logging.namespace_levels"])
+	if list != "" {
+		environ = with(environ, "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", list)
+	}
+	return environ
+}
+
+// with sets a variable in a copy of environ.
+func with(environ []string, name, value string) []string {
+	environ = slices.DeleteFunc(slices.Clone(environ), func(entry string) bool { return strings.HasPrefix(entry, name+"=") })
+	return append(environ, name+"="+value)
+}
+
+// connect hands the bundle of another language over, and takes its connections for
+// those of the task. The runner needs neither.
+func (l *life) connect(ctx context.Context) error {
+	f := l.plan.foreign
+	if f == nil {
+		return nil
+	}
+	defer f.close()
+	deadline := time.Now().Add(f.startup)
+	_ = l.child.comms.SetWriteDeadline(deadline)
+	err := f.artifact.Send(l.child.comms, f.listener.Arguments(), f.environ)
+	l.child.comms.Close()
+	// A process that has ended already is explained by how it ended.
+	if err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+		return err
+	}
+	channels, err := f.listener.Accept(ctx, l.foreignRuntime(f), f.startup, func(text string) { l.log.Record("warning", text) })
+	if err != nil {
+		return err
+	}
+	l.session.conn, l.session.schema = channels.Comm, f.artifact.Schema
+	l.drains.start(logChannel, channels.Logs, nil)
+	return nil
+}
+
+// foreignRuntime tells the runtime's connections from those of others: by the
+// processes that descend from its first one, which the user of the task may look
+// at where this process may not.
+func (l *life) foreignRuntime(f *foreign) coordinator.Runtime {
+	r := coordinator.Runtime{UID: f.uid, Exited: l.child.ended(), Processes: func() ([]int, error) {
+		all, err := alive(l.child)
+		var pids []int
+		for _, p := range all {
+			pids = append(pids, p.PID)
+		}
+		return pids, err
+	}}
+	if f.user != nil {
+		r.Sockets = func(ctx context.Context, pids []int) (map[uint64]bool, error) {
+			return l.killer.sockets(ctx, *f.user, pids)
+		}
+	}
+	return r
+}
+
+// neverConnected ends a runtime that did not open its connections. Unlike Airflow,
+// which says nothing then, the server hears of it.
+func (l *life) neverConnected(ctx context.Context, cause error) error {
+	left := l.killer.kill(ctx)
+	l.drain(nil)
+	if left == nil {
+		<-l.child.ended()
+		level, text := l.child.status().describe()
+		l.log.Record(level, text)
+	}
+	return errors.Join(l.fail(ctx, fmt.Errorf("start bundle %s as %s: %w", l.plan.foreign.artifact.Path, l.plan.who, cause)), left)
+}
