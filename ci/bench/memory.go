@@ -98,14 +98,18 @@ func (s *site) memoryRound(ctx context.Context) (before, peak footprint, err err
 }
 
 // footprint reads the supervisor's processes: itself, and those of its children
-// that run its own program or the runner's as the worker.
+// that run a program of the reference.
 func (v *server) footprint() (footprint, error) {
 	var f footprint
 	var err error
 	if f.server, err = memoryOf(v.pid); err != nil {
 		return f, err
 	}
-	for _, child := range childrenOf(v.pid) {
+	children, err := v.children()
+	if err != nil {
+		return f, err
+	}
+	for _, child := range children {
 		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", child))
 		if err != nil || !strings.HasPrefix(exe, v.site.bin+"/") {
 			continue // sudo, which is a task's
@@ -117,6 +121,21 @@ func (v *server) footprint() (footprint, error) {
 		f.keepers, f.count = f.keepers.plus(m), f.count+1
 	}
 	return f, nil
+}
+
+// children lists what all threads of the server have started.
+func (v *server) children() ([]int, error) {
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", v.pid))
+	if err != nil {
+		return nil, fmt.Errorf("list threads of the server: %w", err)
+	}
+	var children []int
+	for _, entry := range threads {
+		if thread, err := strconv.Atoi(entry.Name()); err == nil {
+			children = append(children, childrenOf(v.pid, thread)...)
+		}
+	}
+	return children, nil
 }
 
 func memoryOf(pid int) (memory, error) {
