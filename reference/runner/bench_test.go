@@ -12,6 +12,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
 // BenchmarkNoOpTask is the process of one task, from its start to its end, after
@@ -29,7 +30,12 @@ func BenchmarkNoOpTask(b *testing.B) {
 	details := someDetails(b)
 	details.TI.DagID, details.TI.TaskID, details.BundleInfo.Name = "probe", "probe", "dags"
 	details.TIContext.DagRun.Conf = nil
-	payload, err := EncodeStartup(details, &Handed{Switched: true, Settings: map[string]string{
+	groups, err := os.Getgroups()
+	if err != nil {
+		b.Fatal(err)
+	}
+	target := &impersonate.Account{Name: "me", UID: os.Getuid(), GID: os.Getgid(), Groups: groups, Home: "/", Shell: "/bin/sh"}
+	payload, err := EncodeStartup(details, &Handed{Switched: true, Target: target, Bundle: dir, Settings: map[string]string{
 		"understudy.allow_root": "False", "understudy.kill_step": "5", "understudy.max_frame_bytes": "67108864",
 		"understudy.pass_environment": "", "understudy.terminal_timeout": "2", "understudy.umask": "0022",
 		"workers.missing_dag_retries": "3", "workers.missing_dag_retry_delay": "60", "core.default_impersonation": "",

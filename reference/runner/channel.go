@@ -97,23 +97,42 @@ func (c *channel) deliver(a answer) {
 	reply <- a // has room for it
 }
 
+// pending is a request that was sent, or could not be.
+type pending struct {
+	id    int64
+	name  string
+	reply chan answer
+	err   error
+}
+
 // ask sends a request and waits for its answer, for the end of the channel or
 // of ctx. The descriptors of the answer are the caller's.
 func (c *channel) ask(ctx context.Context, body message.Body) (answer, error) {
-	reply := make(chan answer, 1)
+	return c.await(ctx, c.send(body))
+}
+
+// send sends a request, whose answer has to be awaited.
+func (c *channel) send(body message.Body) pending {
+	p := pending{name: body.MessageType(), reply: make(chan answer, 1)}
 	c.mu.Lock()
-	id := c.next
+	p.id = c.next
 	c.next++
-	c.waiting[id] = reply
+	c.waiting[p.id] = p.reply
 	c.mu.Unlock()
 
-	payload, err := message.EncodeRequest(message.Request{ID: id, Body: body})
+	payload, err := message.EncodeRequest(message.Request{ID: p.id, Body: body})
 	if err == nil {
 		err = c.frames.Write(payload)
 	}
+	p.err = err
+	return p
+}
+
+func (c *channel) await(ctx context.Context, p pending) (answer, error) {
+	err := p.err
 	if err == nil {
 		select {
-		case a := <-reply:
+		case a := <-p.reply:
 			return a, a.err
 		case <-c.ended:
 			err = c.err
@@ -121,8 +140,8 @@ func (c *channel) ask(ctx context.Context, body message.Body) (answer, error) {
 			err = context.Cause(ctx)
 		}
 	}
-	c.forget(id, reply)
-	return answer{}, fmt.Errorf("%s: %w", body.MessageType(), err)
+	c.forget(p.id, p.reply)
+	return answer{}, fmt.Errorf("%s: %w", p.name, err)
 }
 
 // forget withdraws a request whose answer might be on its way.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,13 +21,13 @@ type family struct {
 }
 
 // adoptOrphans makes this process the subreaper of its descendants and reaps the
-// orphans among them from now on. Who started a process may still wait for it.
-func adoptOrphans() (*family, error) {
+// orphans among them when changed says that a child has. Who started a process
+// may still wait for it.
+func adoptOrphans(changed chan os.Signal) (*family, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become the subreaper of the task: %w", err)
 	}
-	f := &family{changed: make(chan os.Signal, 1), stop: make(chan struct{}), stopped: make(chan struct{})}
-	signal.Notify(f.changed, unix.SIGCHLD)
+	f := &family{changed: changed, stop: make(chan struct{}), stopped: make(chan struct{})}
 	go func() {
 		defer close(f.stopped)
 		for {

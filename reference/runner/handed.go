@@ -8,7 +8,7 @@ import (
 )
 
 // encode makes a map of h: {"settings": {...}, "environment": {...}, "switched":
-// bool, "target": {...} or nil}.
+// bool, "target": {...} or nil, "bundle": "path"}.
 func (h *Handed) encode() (message.Raw, error) {
 	var target map[string]any
 	if a := h.Target; a != nil {
@@ -19,7 +19,7 @@ func (h *Handed) encode() (message.Raw, error) {
 		target = map[string]any{"name": a.Name, "uid": a.UID, "gid": a.GID, "groups": groups, "home": a.Home, "shell": a.Shell}
 	}
 	return message.RawOf(map[string]any{
-		"settings": h.Settings, "environment": h.Environment, "switched": h.Switched, "target": target,
+		"settings": h.Settings, "environment": h.Environment, "switched": h.Switched, "target": target, "bundle": h.Bundle,
 	})
 }
 
@@ -31,7 +31,7 @@ func decodeHanded(value message.Raw) (*Handed, error) {
 		return nil, err
 	}
 	m := fields{all: all}
-	h := &Handed{Settings: m.texts("settings"), Environment: m.texts("environment"), Switched: field[bool](&m, "switched")}
+	h := &Handed{Settings: m.texts("settings"), Environment: m.texts("environment"), Switched: field[bool](&m, "switched"), Bundle: field[string](&m, "bundle")}
 	if target := field[map[string]any](&m, "target"); len(target) > 0 {
 		t := fields{all: target, err: m.err}
 		h.Target = &impersonate.Account{

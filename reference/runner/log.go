@@ -18,12 +18,21 @@ const logChannelTimeout = 10 * time.Second
 // is none or it broke, so that no line is lost (IMP-022).
 type logWriter struct {
 	mu       sync.Mutex
-	fd       int // -1: none
+	fd       int    // -1: none
+	settle   func() // waits until fd is known, on the first call; nil if it is
 	fallback io.Writer
+}
+
+// ready waits until it is known where lines go.
+func (w *logWriter) ready() {
+	if w.settle != nil {
+		w.settle()
+	}
 }
 
 // Write takes one line.
 func (w *logWriter) Write(line []byte) (int, error) {
+	w.ready()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.fd >= 0 {
@@ -37,22 +46,28 @@ func (w *logWriter) Write(line []byte) (int, error) {
 }
 
 func (w *logWriter) onChannel() bool {
+	w.ready()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.fd >= 0
 }
 
-// openLog asks the supervisor for a log channel. Whatever goes wrong with that,
-// the task goes on; the reason is the first line on standard error.
+// openLog asks the supervisor for a log channel. The answer is awaited when the
+// first line is to be written, and there is other work until then. Whatever goes
+// wrong with that, the task goes on; the reason is the first line on standard error.
 func openLog(c *channel, fallback io.Writer, ti message.TaskInstance) (*slog.Logger, *logWriter) {
-	w := &logWriter{fallback: fallback}
-	var err error
-	w.fd, err = logChannel(c)
-	log := newLog(w, ti)
-	if err != nil {
-		log.Warn("the supervisor gave no log channel; log lines go to standard error", "reason", err.Error())
-	}
-	return log, w
+	w := &logWriter{fd: -1, fallback: fallback}
+	asked := c.send(&message.ResendLoggingFD{})
+	w.settle = sync.OnceFunc(func() {
+		fd, err := logChannel(c, asked)
+		if err != nil {
+			newLog(fallback, ti).Warn("the supervisor gave no log channel; log lines go to standard error", "reason", err.Error())
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.fd = fd
+	})
+	return newLog(w, ti), w
 }
 
 // newLog returns a logger whose lines say what task they are about.
@@ -64,10 +79,10 @@ func newLog(w io.Writer, ti message.TaskInstance) *slog.Logger {
 
 // logChannel returns the descriptor that came with the answer. The number in the
 // answer is the supervisor's own and says nothing here (IMP-021).
-func logChannel(c *channel) (int, error) {
+func logChannel(c *channel, asked pending) (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), logChannelTimeout)
 	defer cancel()
-	a, err := c.ask(ctx, &message.ResendLoggingFD{})
+	a, err := c.await(ctx, asked)
 	if err != nil {
 		closeAll(a.rights)
 		return -1, err

@@ -37,7 +37,7 @@ func TestStartupCarriesWhatIsHandedOver(t *testing.T) {
 		nil,
 		{},
 		{Settings: map[string]string{"core.x": "ü\n", "a.b.c": ""}, Environment: map[string]string{"TZ": "UTC"}, Switched: true},
-		{Switched: true, Target: &impersonate.Account{Name: "alice", UID: 61002, GID: 61003, Groups: []int{61003, 61100}, Home: "/h", Shell: "/s"}},
+		{Switched: true, Target: &impersonate.Account{Name: "alice", UID: 61002, GID: 61003, Groups: []int{61003, 61100}, Home: "/h", Shell: "/s"}, Bundle: "/srv/dags"},
 	} {
 		payload, err := EncodeStartup(someDetails(t), handed)
 		if err != nil {
@@ -71,6 +71,7 @@ func TestWhatIsHandedOverIsChecked(t *testing.T) {
 		"name no text":        map[string]any{"target": map[string]any{"name": 1}},
 		"uid no number":       map[string]any{"target": map[string]any{"uid": "0"}},
 		"groups no list":      map[string]any{"target": map[string]any{"groups": 1}},
+		"bundle no text":      map[string]any{"bundle": 1},
 		"group no number":     map[string]any{"target": map[string]any{"groups": []any{"root"}}},
 	} {
 		if h, err := decodeHanded(mustRaw(t, value)); err == nil || !strings.Contains(err.Error(), "expected") {

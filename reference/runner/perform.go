@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
@@ -31,7 +28,12 @@ func (e stoppedBy) Error() string { return fmt.Sprintf("stopped by %v", e.signal
 // perform runs the task in this process, reports how it ended and ends what it
 // left running. It returns the exit code.
 func (s *stage) perform() int {
-	family, err := adoptOrphans()
+	if s.signals == nil {
+		s.signals = catchSignals()
+	}
+	<-s.signals.ready
+	s.lines.ready()
+	family, err := adoptOrphans(s.signals.child)
 	if err != nil {
 		return s.refuse(err)
 	}
@@ -87,12 +89,10 @@ func (s *stage) endFamily(f *family) {
 // cancelBySignal cancels the task on the first SIGTERM or SIGINT. The next ones
 // find it cancelled already (LIFE-027).
 func (s *stage) cancelBySignal(cancel context.CancelCauseFunc) (stop func()) {
-	received := make(chan os.Signal, 1)
-	signal.Notify(received, unix.SIGTERM, unix.SIGINT)
 	done := make(chan struct{})
 	go func() {
 		select {
-		case sig := <-received:
+		case sig := <-s.signals.stop:
 			s.log.Warn("the task is to stop", "signal", sig.String())
 			cancel(stoppedBy{sig})
 		case <-done:

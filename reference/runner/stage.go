@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/signal"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -30,6 +30,8 @@ type stage struct {
 
 	bodies      *registry
 	coordinated bool // a language runtime: other channels, no switch
+	signals     *signals
+	bundle      string // in which the task was found already; else ""
 }
 
 // run is the runner from the startup frame on and returns the exit code. If the
@@ -94,6 +96,7 @@ func (r *registry) begin(s *stage) int {
 
 // afterSupervisorsSwitch goes on as the target that this process already is.
 func (s *stage) afterSupervisorsSwitch(handed *Handed) int {
+	s.bundle = handed.Bundle
 	account, err := ownAccount(handed.Target)
 	if err != nil {
 		return complain(err)
@@ -147,6 +150,7 @@ func (r *registry) resume() int {
 
 // asTarget runs the task with nothing of the worker's but its settings.
 func (s *stage) asTarget(account impersonate.Account, given map[string]string, environment []string) int {
+	s.signals = catchSignals()
 	s.user = userName(&account)
 	s.config = config.FromSettings(given)
 	var err error
@@ -173,13 +177,9 @@ func (s *stage) asTarget(account impersonate.Account, given map[string]string, e
 
 // prepare is what each stage does before anything else.
 func prepare() error {
-	surviveClosedOutput()
+	go surviveClosedOutput()
 	return hide()
 }
-
-// surviveClosedOutput makes a closed standard output or error an error of the
-// write instead of the end of the process.
-func surviveClosedOutput() { signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE) }
 
 // open begins the conversation: answers are taken in, log lines go out.
 func (s *stage) open() {
@@ -204,33 +204,42 @@ func (s *stage) findTask() (declared string, err error) {
 	if s.bodies.find(ti) == nil {
 		return "", fmt.Errorf("task %s.%s is not part of %s: %w", ti.DagID, ti.TaskID, program(), errMissing)
 	}
+	if s.bundle != "" {
+		return "", s.checkAccess(s.bundle, filepath.Join(s.bundle, s.details.DagRelPath))
+	}
 	if s.coordinated && !dagfile.Declares(s.details.DagRelPath) {
 		return "", nil
 	}
 	return s.readDag()
 }
 
-// readDag reads the Dag file as the user of this process. Before that it checks
-// every part of the path, so that what is in the way is named (BND-019, BND-020).
+// checkAccess has every part of the path read by the user of this process, so that
+// what is in the way is named (BND-019, BND-020).
+func (s *stage) checkAccess(root, file string) error {
+	err := checkDirectory(root, s.user)
+	if err == nil {
+		if err = checkFile(file, s.user); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("look for Dag file %s: %w", file, errMissing)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("bundle %q: %w", s.details.BundleInfo.Name, err)
+	}
+	return nil
+}
+
+// readDag reads the Dag file as the user of this process.
 func (s *stage) readDag() (declared string, err error) {
 	root, file, err := locate(s.config, s.details)
 	if err != nil {
 		return "", err
 	}
-	name := s.details.BundleInfo.Name
-	if err := checkDirectory(root, s.user); err != nil {
-		return "", fmt.Errorf("bundle %q: %w", name, err)
-	}
-	err = checkFile(file, s.user)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("look for Dag file %s: %w", file, errMissing)
-	}
-	if err != nil {
-		return "", fmt.Errorf("bundle %q: %w", name, err)
+	if err := s.checkAccess(root, file); err != nil {
+		return "", err
 	}
 	dag, err := dagfile.Read(file)
 	if err != nil {
-		return "", fmt.Errorf("bundle %q: %w", name, err)
+		return "", fmt.Errorf("bundle %q: %w", s.details.BundleInfo.Name, err)
 	}
 	task, ok := dag.Task(s.details.TI.TaskID)
 	if dag.ID != s.details.TI.DagID || !ok {
@@ -267,6 +276,7 @@ func (s *stage) refuse(err error) int {
 }
 
 func complain(err error) int {
+	surviveClosedOutput()
 	fmt.Fprintf(os.Stderr, "%s: %v\n", program(), err)
 	return 1
 }

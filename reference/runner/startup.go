@@ -17,6 +17,7 @@ type Handed struct {
 	Environment map[string]string    // see impersonate.Allowed
 	Switched    bool                 // the runner is to switch no more
 	Target      *impersonate.Account // who the runner is then; nil has it look that up
+	Bundle      string               // where the supervisor found the task declared; "" has the runner look
 }
 
 const handedKey = "understudy"

@@ -63,7 +63,7 @@ func (t *task) prepare(ctx context.Context) (plan, error) {
 	}
 	p := plan{argv: []string{t.runner}, who: "the worker's own user"}
 	if switches {
-		if p, err = t.switched(p, target, tree, file, declared.there); err != nil {
+		if p, err = t.switched(p, target, tree, file, declared); err != nil {
 			return plan{}, err
 		}
 	}
@@ -100,11 +100,11 @@ func (t *task) fetch(ctx context.Context) (bundle.Definition, bundle.Tree, error
 }
 
 // switched completes the plan for a task of another user.
-func (t *task) switched(p plan, target impersonate.Account, tree bundle.Tree, file string, there bool) (plan, error) {
+func (t *task) switched(p plan, target impersonate.Account, tree bundle.Tree, file string, d declared) (plan, error) {
 	p.who = fmt.Sprintf("user %q (uid %d)", target.Name, target.UID)
 	reader := bundle.Reader{Name: target.Name, UID: target.UID, GID: target.GID, Groups: target.Groups}
 	paths := []string{tree.Path}
-	if there {
+	if d.there {
 		paths = append(paths, file)
 	}
 	for _, path := range paths {
@@ -119,6 +119,9 @@ func (t *task) switched(p plan, target impersonate.Account, tree bundle.Tree, fi
 	settings := maps.Clone(t.settings.All)
 	settings[bundleListSetting] = list
 	p.handed = &runner.Handed{Settings: settings, Environment: map[string]string{}, Switched: true, Target: &target}
+	if d.found { // nobody need look again
+		p.handed.Bundle = tree.Path
+	}
 	for _, entry := range impersonate.Allowed(t.environ, t.settings.PassEnvironment...) {
 		name, value, _ := strings.Cut(entry, "=")
 		p.handed.Environment[name] = value
@@ -145,6 +148,7 @@ func localBundle(tree bundle.Tree, name string) (string, error) {
 type declared struct {
 	effective string // "" for the worker's own
 	there     bool   // the Dag file exists
+	found     bool   // and declares the task
 }
 
 // declaredUser reads who the task is to run as. A Dag file that is code says
@@ -170,6 +174,7 @@ func (t *task) declaredUser(root, file string) (declared, error) {
 	}
 	if task, ok := dag.Task(t.workload.TI.TaskID); ok {
 		d.effective = impersonate.Effective(task.RunAsUser, t.settings.DefaultUser)
+		d.found = dag.ID == t.workload.TI.DagID
 	}
 	return d, nil
 }
