@@ -19,6 +19,8 @@ const usage = `understudy-supervisor runs Airflow tasks, each as the user that i
   understudy-supervisor run --workload FILE [--runner PATH]
   understudy-supervisor serve --socket PATH [--allow-user NAME]... [--runner PATH] [--keeper PATH]
   understudy-supervisor submit --socket PATH --workload FILE [--wait]
+  understudy-supervisor pack --executable FILE --schema VERSION --dag ID... --output FILE
+                             [--source FILE] [--language NAME] [--sdk-version VERSION]
   understudy-supervisor version
   understudy-supervisor --help
 
@@ -57,6 +59,18 @@ client sends one line, {"workload": {...}}, and gets one or two:
 The reasons are user, workload, full and ending. "ended" with "error" says that the
 API server does not know how the task ended, or that something of it lives.
 
+Tasks of other languages are routed by their queue, as in Airflow. The bundles are
+looked for in all that lies below executables_root; pack makes one of a program
+that understands --comm and --logs:
+
+  export AIRFLOW__SDK__COORDINATORS='{"go": {
+    "classpath": "airflow.sdk.coordinators.executable.ExecutableCoordinator",
+    "kwargs": {"executables_root": ["/srv/bundles"]}}}'
+  export AIRFLOW__SDK__QUEUE_TO_COORDINATOR='{"golang": "go"}'
+
+Where the Dag file is code, a run_as_user in it is not known: such a task runs as
+the user of [core] default_impersonation.
+
 These settings decide what a task may do:
 
   [core] default_impersonation              user of tasks that name none
@@ -64,6 +78,9 @@ These settings decide what a task may do:
   [workers] max_failed_heartbeats = 3       in a row, then the task is stopped
   [workers] socket_cleanup_timeout = 60     seconds for channels that stay open
   [core] task_success_overtime = 20         seconds to end after reporting a state
+  [sdk] coordinators                        of tasks in other languages, JSON
+  [sdk] queue_to_coordinator                whose queues they are, JSON
+  [sdk] task_startup_timeout = 10           seconds for such a task to connect
   [understudy] kill_step = 5                seconds from SIGTERM to SIGKILL
   [understudy] max_frame_bytes = 67108864   longest request that is accepted
   [understudy] serve_max_tasks = 128        that serve runs at once
@@ -97,6 +114,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return serve(args[1:], stdout, stderr)
 	case "submit":
 		return submit(args[1:], stdout, stderr)
+	case "pack":
+		return pack(args[1:], stdout, stderr)
 	case "version":
 		fmt.Fprintln(stdout, reference.Version)
 		return 0
@@ -170,7 +189,7 @@ func submit(args []string, stdout, stderr io.Writer) int {
 }
 
 // value is how the usage text names the values of mandatory flags.
-var value = map[string]string{"socket": "PATH", "workload": "FILE"}
+var value = map[string]string{"socket": "PATH", "workload": "FILE", "executable": "FILE", "output": "FILE", "schema": "VERSION"}
 
 // parse reads flags, of which those named are mandatory. ok is false if the command
 // is to return code.

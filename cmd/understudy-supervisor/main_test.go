@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/understudy-conformance/understudy/reference"
+	"github.com/understudy-conformance/understudy/reference/coordinator"
 )
 
 func TestArguments(t *testing.T) {
@@ -34,6 +35,11 @@ func TestArguments(t *testing.T) {
 		{[]string{"submit", "--socket", dir + "/s"}, 2, "", "--workload FILE is missing"},
 		{[]string{"submit", "--socket", dir + "/s", "--workload", dir + "/none"}, 2, "", "read workload"},
 		{[]string{"submit", "--socket", dir + "/s", "--workload", runner}, 2, "", "not JSON"},
+		{[]string{"pack", "--executable", "/bin/true", "--output", dir + "/b"}, 2, "", "--schema VERSION is missing"},
+		{[]string{"pack", "--executable", "/bin/true", "--output", dir + "/b", "--schema", "2026-06-16"}, 2, "", "names no Dag"},
+		{[]string{"pack", "--executable", "/bin/true", "--output", dir + "/b", "--schema", "2000-01-01", "--dag", "etl"}, 2, "", `"2000-01-01"`},
+		{[]string{"pack", "--executable", "/bin/true", "--output", dir + "/b", "--schema", "2026-06-16", "--dag", "etl", "--source", dir + "/none"}, 2, "", "read source"},
+		{[]string{"pack", "--executable", "/bin/true", "--output", dir + "/b", "--schema", "2026-06-16", "--dag", "etl", "--source", runner}, 0, "", ""},
 		{[]string{"run"}, 2, "", "--workload FILE is missing"},
 		{[]string{"run", "--speed", "9"}, 2, "", "-speed"},
 		{[]string{"run", "--workload", "w", "x"}, 2, "", `unexpected argument "x"`},
@@ -49,5 +55,24 @@ func TestArguments(t *testing.T) {
 		if c.code == 2 && !strings.Contains(stderr.String(), "--help") || c.code == 0 && stderr.Len() > 0 {
 			t.Errorf("%q: %s", c.args, &stderr)
 		}
+	}
+}
+
+func TestPackedBundleIsFound(t *testing.T) {
+	dir := t.TempDir()
+	var stdout, stderr bytes.Buffer
+	args := []string{"pack", "--executable", "/bin/true", "--output", filepath.Join(dir, "bundle"), "--schema", "2026-06-16", "--dag", "etl", "--dag", "report"}
+	if code := run(args, &stdout, &stderr); code != 0 {
+		t.Fatalf("exit code %d: %s", code, &stderr)
+	}
+	for _, dag := range []string{"etl", "report"} {
+		a, err := new(coordinator.Library).Find(t.Context(), []string{dir}, dag)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Schema.Version() != "2026-06-16" {
+			t.Errorf("schema %q", a.Schema.Version())
+		}
+		a.Close()
 	}
 }

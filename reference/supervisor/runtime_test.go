@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -263,6 +264,56 @@ func TestRunnerAsForeignRuntime(t *testing.T) {
 		if !strings.Contains(s.log(), "over TCP") || !strings.Contains(s.log(), "Starting language runtime as") {
 			t.Errorf("log:\n%s", s.log())
 		}
+	}
+}
+
+// TestServerSharesABundle: many tasks of a server at once have the memory of one
+// bundle, and leave none of it with the server.
+func TestServerSharesABundle(t *testing.T) {
+	bin, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := foreignSite(t, filepath.Join(bin, "understudy-runner"), manifest(message.Schema20261030))
+	v := s.serve()
+	release := v.barrier("go")
+	const tasks = 8
+	var done []chan string
+	for n := range tasks {
+		done = append(done, v.begin(n, []string{"probe", "probe_alice"}[n%2], verb{"do": "wait_for", "name": "go"}))
+	}
+	v.waitFor("POST", "/at_go", tasks)
+	inodes := map[uint64]bool{}
+	programs, _ := filepath.Glob("/proc/[0-9]*/exe")
+	running := 0
+	for _, exe := range programs {
+		line, _ := os.ReadFile(filepath.Join(filepath.Dir(exe), "cmdline"))
+		var stat syscall.Stat_t
+		if strings.HasPrefix(string(line), filepath.Join(s.dir, "bundles")) && syscall.Stat(exe, &stat) == nil {
+			inodes[stat.Ino] = true
+			running++
+		}
+	}
+	if running != tasks || len(inodes) != 1 {
+		t.Errorf("%d runtimes of %d different files", running, len(inodes))
+	}
+	for range tasks {
+		release()
+	}
+	for n, d := range done {
+		if got := <-d; got != "success <nil>" {
+			t.Errorf("task %d: %s\n%s", n, got, v.logOf(n))
+		}
+	}
+	open, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", v.cmd.Process.Pid))
+	kept := 0
+	for _, fd := range open {
+		if target, _ := os.Readlink(fd); strings.HasPrefix(target, "/memfd:") {
+			kept++
+		}
+	}
+	if kept != 1 {
+		t.Errorf("the server holds %d bundles open after all tasks ended", kept)
 	}
 }
 
