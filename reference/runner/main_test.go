@@ -42,6 +42,8 @@ func TestArguments(t *testing.T) {
 		{[]string{"execute", "x"}, 2, "", "--help"},
 		{[]string{"kill", "KILL"}, 2, "", "--help"},
 		{[]string{"kill", "KILL", "1"}, 1, "", `"1" is no pid`},
+		{[]string{"hunt"}, 2, "", "--help"},
+		{[]string{"hunt", "1"}, 1, "", `"1" is no pid`},
 		{[]string{"kill", "NONE", "999999"}, 1, "", `"NONE"`},
 	} {
 		var stdout, stderr strings.Builder

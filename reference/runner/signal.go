@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/reference/descent"
 )
 
 // Kill sends a signal to each of the pids given as text. It exists so that a
@@ -33,6 +36,19 @@ func Kill(signal string, pids []string) error {
 		}
 	}
 	return errors.Join(failures...)
+}
+
+// huntTime is how long Hunt takes.
+const huntTime = 50 * time.Millisecond
+
+// Hunt sends SIGKILL to what descends from the process with that pid and may be
+// signalled by this one, see descent.Hunt. It exists for the same reason as Kill.
+func Hunt(root string) error {
+	pid, err := strconv.Atoi(root)
+	if err != nil || pid <= 1 {
+		return fmt.Errorf("%q is no pid of a task's subreaper", root)
+	}
+	return descent.Hunt(pid, huntTime)
 }
 
 // signalNumber understands KILL, SIGKILL and 9.

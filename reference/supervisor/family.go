@@ -29,6 +29,8 @@ type family interface {
 	ended() <-chan struct{} // closed when the task process is gone
 	status() exit           // valid then
 
+	// root is the process whose descendants the members are, 0 if that is gone.
+	root() int
 	// scan lists all members, parents before children, zombies included.
 	scan() ([]descent.Process, error)
 	// gone reports whether there are no members any more, zombies included. Unlike
@@ -38,8 +40,9 @@ type family interface {
 	// that came true. It is to be called once the task process has ended.
 	settle(d time.Duration) bool
 	// reap takes note of ended members whose parents ended before them, as far as
-	// that is for this process to do.
-	reap() error
+	// that is for this process to do. It leaves alone a helper, for which its caller
+	// waits; 0 if there is none.
+	reap(helper int) error
 	// orphans announces that reap may have something to do. It may be nil.
 	orphans() <-chan os.Signal
 	// release gives the family up. What still lives of it is left alone.
@@ -93,6 +96,7 @@ type ownFamily struct {
 }
 
 func (o *ownFamily) main() int                        { return o.pid }
+func (o *ownFamily) root() int                        { return os.Getpid() }
 func (o *ownFamily) ended() <-chan struct{}           { return o.done }
 func (o *ownFamily) status() exit                     { return o.exit }
 func (o *ownFamily) scan() ([]descent.Process, error) { return descent.Of(os.Getpid()) }
@@ -131,10 +135,10 @@ func reapAny() (left bool) {
 	}
 }
 
-func (o *ownFamily) reap() error {
+func (o *ownFamily) reap(helper int) error {
 	all, err := o.scan()
 	for _, p := range all {
-		if p.Zombie && p.PID != o.pid { // the task process has a Wait of its own
+		if p.Zombie && p.PID != o.pid && p.PID != helper { // the task process has a Wait of its own
 			_, _ = unix.Wait4(p.PID, nil, unix.WNOHANG, nil) // fails for those that are not children
 		}
 	}

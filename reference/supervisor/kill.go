@@ -31,6 +31,16 @@ const (
 	// lookAgain is the time between two looks at the processes of a task.
 	lookAgain = 10 * time.Millisecond
 
+	// patientRounds is how often SIGKILL is sent before a hunt: sudo needs a moment
+	// to end after its command.
+	patientRounds = 3
+
+	// huntTime is how long a hunt takes, see descent.Hunt.
+	huntTime = 50 * time.Millisecond
+
+	// reapHunted is how often what a hunt hit is reaped.
+	reapHunted = 5 * time.Millisecond
+
 	// vanish is what processes get that a task process left behind and that are
 	// about to end by themselves, as sudo's monitor is.
 	vanish = 20 * time.Millisecond
@@ -45,6 +55,12 @@ type killer struct {
 	step    time.Duration // from SIGTERM to SIGKILL
 	runners []string      // understudy-runner, as the policy names it; the first that works is used
 	log     *TaskLog
+
+	// hunting is set once processes outlived SIGKILL to all that were seen, sent
+	// patientRounds times: they fork faster than that. users are the owners of
+	// foreign processes that were seen.
+	hunting bool
+	users   map[int]bool
 }
 
 // stop ends the task: SIGTERM to its process group, so that the runner can clean
@@ -93,18 +109,16 @@ func (k *killer) kill(ctx context.Context) error {
 	}
 	deadline := time.Now().Add(killBound)
 	var failure error
-	for !k.family.gone() {
+	for rounds := 0; !k.family.gone(); rounds++ {
+		k.hunting = rounds >= patientRounds
 		alive, err := alive(k.family)
 		if err != nil {
 			return err
 		}
+		// That none is seen says nothing: each may have lived for less than the look.
 		if len(alive) == 0 {
-			if err := k.family.reap(); err != nil {
+			if err := k.family.reap(0); err != nil {
 				return err
-			}
-			// The task process is waited for elsewhere; its zombie may be there still.
-			if k.onlyMain() {
-				return nil
 			}
 		}
 		if time.Now().After(deadline) {
@@ -130,12 +144,6 @@ func (k *killer) over() bool {
 	}
 }
 
-// onlyMain reports whether the only child left is the task process as a zombie.
-func (k *killer) onlyMain() bool {
-	all, err := k.family.scan()
-	return err == nil && !slices.ContainsFunc(all, func(p descent.Process) bool { return p.PID != k.family.main() || !p.Zombie })
-}
-
 // round sends SIGKILL to each process once. Those of other users go first: sudo
 // ends with its command, but not the other way round.
 func (k *killer) round(ctx context.Context, alive []descent.Process) error {
@@ -144,6 +152,7 @@ func (k *killer) round(ctx context.Context, alive []descent.Process) error {
 	for _, p := range alive {
 		if err := syscall.Kill(p.PID, 0); errors.Is(err, syscall.EPERM) {
 			foreign = append(foreign, p)
+			k.users[p.UID] = true
 		} else {
 			own = append(own, p)
 		}
@@ -152,12 +161,18 @@ func (k *killer) round(ctx context.Context, alive []descent.Process) error {
 	for _, p := range own {
 		_ = syscall.Kill(p.PID, syscall.SIGKILL)
 	}
+	if root := k.family.root(); k.hunting && root != 0 {
+		err = errors.Join(err, descent.Hunt(root, huntTime))
+	}
 	return err
 }
 
 // carry sends a signal to processes of other users, one command for each user.
 func (k *killer) carry(ctx context.Context, signal string, processes []descent.Process) error {
 	byUser := map[int][]string{}
+	for uid := range k.users {
+		byUser[uid] = nil
+	}
 	for _, p := range processes {
 		byUser[p.UID] = append(byUser[p.UID], strconv.Itoa(p.PID))
 	}
@@ -175,9 +190,15 @@ func (k *killer) carry(ctx context.Context, signal string, processes []descent.P
 }
 
 func (k *killer) carryTo(ctx context.Context, account impersonate.Account, signal string, pids []string) error {
+	args := append([]string{"kill", signal}, pids...)
+	if root := k.family.root(); k.hunting && root != 0 {
+		args = []string{"hunt", strconv.Itoa(root)}
+	} else if len(pids) == 0 {
+		return nil
+	}
 	var failures []error
 	for _, runner := range k.runners {
-		err := k.help(ctx, account, append([]string{runner, "kill", signal}, pids...))
+		err := k.help(ctx, account, append([]string{runner}, args...))
 		if err == nil {
 			return nil
 		}
@@ -185,7 +206,7 @@ func (k *killer) carryTo(ctx context.Context, account impersonate.Account, signa
 	}
 	// The runner may be another implementation's. A wide policy permits this, too.
 	program, err := exec.LookPath("kill")
-	if err == nil {
+	if err == nil && len(pids) > 0 {
 		err = k.help(ctx, account, append([]string{program, "-s", signal}, pids...))
 	}
 	if err == nil {
@@ -231,11 +252,33 @@ func (k *killer) ask(ctx context.Context, account impersonate.Account, argv []st
 	cmd.WaitDelay = time.Second
 	var output, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &complaint
-	if err := cmd.Run(); err != nil {
+	if err = cmd.Start(); err == nil {
+		err = k.waitFor(cmd)
+	}
+	if err != nil {
 		said := strings.TrimSpace(complaint.String() + output.String())
 		return nil, fmt.Errorf("%s: %w: %.300s", strings.Join(argv[:len(argv)-1], " "), err, said)
 	}
 	return output.Bytes(), nil
+}
+
+// waitFor waits for a helper. A hunt goes faster if those that were hit do not lie
+// about as zombies.
+func (k *killer) waitFor(helper *exec.Cmd) error {
+	done := make(chan error, 1)
+	go func() { done <- helper.Wait() }()
+	reap := time.NewTicker(reapHunted)
+	defer reap.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-reap.C:
+			if k.hunting {
+				_ = k.family.reap(helper.Process.Pid)
+			}
+		}
+	}
 }
 
 // killers are the programs that can carry a signal: understudy-runner beside this

@@ -33,7 +33,7 @@ type life struct {
 
 func (t *task) newLife(c *child, p plan) *life {
 	l := &life{task: t, plan: p, child: c, state: newTerminal(), drains: &drains{log: t.log}}
-	l.killer = &killer{family: c, step: t.settings.KillStep, runners: t.killers, log: t.log}
+	l.killer = &killer{family: c, step: t.settings.KillStep, runners: t.killers, log: t.log, users: map[int]bool{}}
 	l.session = &session{
 		calls: caller{server: t.server, mask: t.mask}, conn: c.comms, max: t.settings.MaxFrame,
 		log: t.log, state: l.state, logs: l.drains,
@@ -145,7 +145,7 @@ func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signa
 		case <-reap.C:
 			if orphans {
 				orphans = false
-				if err := l.child.reap(); err != nil {
+				if err := l.child.reap(0); err != nil {
 					l.log.Record("warning", "Ended processes could not be reaped", "error", err)
 				}
 			}

@@ -332,6 +332,13 @@ func (f *keptFamily) lost() bool {
 	}
 }
 
+func (f *keptFamily) root() int {
+	if f.isEmpty() || f.lost() {
+		return 0
+	}
+	return f.keeper.process.Pid
+}
+
 func (f *keptFamily) scan() ([]descent.Process, error) {
 	switch {
 	case f.isEmpty():
@@ -365,7 +372,7 @@ func (f *keptFamily) settle(d time.Duration) bool {
 	return f.gone()
 }
 
-func (f *keptFamily) reap() error {
+func (f *keptFamily) reap(int) error {
 	if !f.lost() || f.isEmpty() {
 		return nil // the keeper does
 	}
