@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -100,6 +101,7 @@ type host struct {
 	user   impersonate.Account // alice
 	dir    string
 	env    []string
+	socket string // of the server that runs the tasks; "": each has a supervisor of its own
 }
 
 // lastTask is the number of the task that was started last, on any host: no two
@@ -151,6 +153,44 @@ func newHost(t *testing.T, s setup) *host {
 	return h
 }
 
+// serve starts a server, which runs all further tasks, until the test ends.
+func (h *host) serve() {
+	h.t.Helper()
+	if err := h.folder("run"); err != nil {
+		h.t.Fatal(err)
+	}
+	socket := filepath.Join(h.dir, "run", "socket")
+	var output bytes.Buffer
+	server := h.command("serve", "--socket", socket)
+	server.Stdout, server.Stderr = &output, &output
+	if err := server.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() {
+		_ = server.Process.Signal(syscall.SIGTERM)
+		if err := server.Wait(); err != nil {
+			h.t.Errorf("server: %v, it said %q", err, &output)
+		}
+	})
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		conn, err := net.Dial("unix", socket)
+		if err == nil {
+			conn.Close()
+			h.socket = socket
+			return
+		}
+	}
+	h.t.Fatal("the server does not listen")
+}
+
+// command prepares the supervisor as the worker.
+func (h *host) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(commands, "understudy-supervisor"), args...)
+	cmd.Env = h.env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: impersonate.Credential(h.worker), Setpgid: true}
+	return cmd
+}
+
 // folder makes a folder of the worker's that everybody may read.
 func (h *host) folder(name string) error {
 	path := filepath.Join(h.dir, name)
@@ -191,10 +231,11 @@ func (h *host) start(task string, verbs func(mark string) []verb) (*trial, error
 	if err != nil {
 		return nil, err
 	}
-	r.cmd = exec.Command(filepath.Join(commands, "understudy-supervisor"), "run", "--workload", workload)
-	r.cmd.Env = h.env
+	r.cmd = h.command("run", "--workload", workload)
+	if h.socket != "" {
+		r.cmd = h.command("submit", "--socket", h.socket, "--workload", workload, "--wait")
+	}
 	r.cmd.Stdout, r.cmd.Stderr = &r.output, &r.output
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: impersonate.Credential(h.worker), Setpgid: true}
 	if err := r.cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -29,19 +29,30 @@ func twoChildren(mark string) []verb {
 // one, all of it is gone when its supervisor is, and the other notices nothing.
 func TestSeriesKill(t *testing.T) {
 	for _, s := range setups {
-		t.Run(s.name, func(t *testing.T) {
-			h := newHost(t, s)
-			repeat(t, repetitions(t, 100), 4, h.killOneOfTwo)
-			all, err := living()
-			if err != nil {
-				t.Error(err)
-			}
-			for _, p := range all {
-				if p.uid == h.user.UID || p.uid == h.worker.UID {
-					t.Errorf("left: %v", p)
+		for _, served := range []bool{false, true} {
+			t.Run(s.name+map[bool]string{false: ", a supervisor each", true: ", one server"}[served], func(t *testing.T) {
+				h := newHost(t, s)
+				if served {
+					h.serve()
 				}
-			}
-		})
+				repeat(t, repetitions(t, 100), 4, h.killOneOfTwo)
+				h.nothingOf(h.user.UID)
+			})
+		}
+	}
+}
+
+// nothingOf demands that no process of a user is left.
+func (h *host) nothingOf(uid int) {
+	h.t.Helper()
+	all, err := living()
+	if err != nil {
+		h.t.Error(err)
+	}
+	for _, p := range all {
+		if p.uid == uid {
+			h.t.Errorf("left: %v", p)
+		}
 	}
 }
 
