@@ -24,6 +24,7 @@ type fakeAPI struct {
 	connections map[string]string // JSON
 	shouldRetry bool
 	conf        any
+	forget      bool           // requests are not noted
 	confs       map[string]any // of single task instances
 	// fault answers a request instead, if it returns a status other than 0.
 	fault func(method, path string, n int) (status int, body string)
@@ -54,7 +55,9 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
 	request := apiRequest{Method: r.Method, Path: path, Token: strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), Header: r.Header, Raw: string(raw), At: time.Now()}
 	_ = json.Unmarshal(raw, &request.Body)
 	f.mu.Lock()
-	f.requests = append(f.requests, request)
+	if !f.forget {
+		f.requests = append(f.requests, request)
+	}
 	key := r.Method + " " + path
 	f.seen[key]++
 	n := f.seen[key]

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,8 +25,13 @@ const (
 	// eventBound is how long a client may take to take an event.
 	eventBound = 2 * time.Second
 
-	// maxHellos is how many clients may be about to say what they want.
-	maxHellos = 64
+	// garbage is how much of its memory, in percent of what is in use, a server may
+	// waste. It holds little: looking for what is free costs more than it gains.
+	garbage = 300
+
+	// spareHellos is how many clients may be about to say what they want, beside as
+	// many as can have a task.
+	spareHellos = 64
 )
 
 // ServeOptions are what the command line says.
@@ -71,13 +77,14 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		listener.Close()
 		return fmt.Errorf("look at our socket: %w", err)
 	}
+	debug.SetGCPercent(garbage)
 	pool := newPool(o.Keeper, o.Stderr)
 	s := &service{
 		worker:  newWorker(ctx, o.Runner, o.Environ, settings, pool),
 		stderr:  o.Stderr,
 		allowed: allowed,
 		slots:   make(chan struct{}, settings.MaxTasks),
-		hellos:  make(chan struct{}, maxHellos),
+		hellos:  make(chan struct{}, settings.MaxTasks+spareHellos),
 		ending:  make(chan struct{}),
 	}
 	signals := make(chan os.Signal, 4)
@@ -165,7 +172,7 @@ func (s *service) accept(listener *net.UnixListener) {
 		case s.hellos <- struct{}{}:
 			go s.converse(conn)
 		default:
-			tell(conn, event{Event: eventRefused, Reason: RefusedFull, Error: fmt.Sprintf("%d clients are connected and say nothing", maxHellos)})
+			tell(conn, event{Event: eventRefused, Reason: RefusedFull, Error: fmt.Sprintf("%d clients are connected and say nothing", cap(s.hellos))})
 			conn.Close()
 		}
 	}

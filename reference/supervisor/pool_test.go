@@ -1,0 +1,283 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/reference/descent"
+)
+
+// testPool is a pool in this process, which becomes a subreaper for good.
+func testPool(t *testing.T) *pool {
+	t.Helper()
+	bin, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	p := newPool(filepath.Join(bin, "understudy-keeper"), os.Stderr)
+	t.Cleanup(p.close)
+	return p
+}
+
+// sh starts a shell; its channels are closed.
+func sh(t *testing.T, p parent, script string) family {
+	t.Helper()
+	c, err := start(p, []string{"/bin/sh", "-c", script}, os.Environ(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeAll(append([]*net.UnixConn(nil), c.comms, c.stdout, c.stderr)) })
+	return c.family
+}
+
+func waitEnd(t *testing.T, f family) exit {
+	t.Helper()
+	select {
+	case <-f.ended():
+		return f.status()
+	case <-time.After(20 * time.Second):
+		t.Fatal("no end")
+		return exit{}
+	}
+}
+
+func TestParentsTellHowATaskEnds(t *testing.T) {
+	for name, p := range map[string]parent{"keepers": testPool(t), "self": self{}} {
+		for script, want := range map[string]exit{
+			"exit 0":            {},
+			"exit 7":            {code: 7},
+			"kill -9 $$":        {signal: syscall.SIGKILL},
+			"sleep 0.05 & exit": {},
+		} {
+			f := sh(t, p, script)
+			if got := waitEnd(t, f); got != want {
+				t.Errorf("%s, %s: %+v", name, script, got)
+			}
+			if name == "keepers" && !f.settle(10*time.Second) { // this process has other children
+				t.Errorf("%s, %s: something is left", name, script)
+			}
+			f.release()
+		}
+		for program, want := range map[string]error{"/no/such/program": syscall.ENOENT, "/etc/passwd": syscall.EACCES} {
+			if _, err := start(p, []string{program}, nil, nil); !errors.Is(err, want) || !strings.Contains(err.Error(), program) {
+				t.Errorf("%s, %s: %v", name, program, err)
+			}
+		}
+		if _, err := start(p, []string{"/bin/true", "a\x00b"}, nil, nil); err == nil {
+			t.Errorf("%s: an argument with a zero byte was taken", name)
+		}
+	}
+}
+
+func TestKeepersAreUsedAgain(t *testing.T) {
+	p := testPool(t)
+	seen := map[int]bool{}
+	for range 20 {
+		f := sh(t, p, "exit 0")
+		waitEnd(t, f)
+		if !f.settle(10 * time.Second) {
+			t.Fatal("something is left")
+		}
+		seen[f.(*keptFamily).keeper.process.Pid] = true
+		f.release()
+	}
+	if len(seen) != 1 {
+		t.Errorf("%d keepers for tasks one after the other", len(seen))
+	}
+	var all []family
+	for range 5 {
+		all = append(all, sh(t, p, "exit 0"))
+	}
+	for _, f := range all {
+		waitEnd(t, f)
+		f.settle(10 * time.Second)
+		f.release()
+	}
+	p.mu.Lock()
+	for _, k := range p.idle {
+		k.since = time.Now().Add(-2 * keepersIdle)
+	}
+	p.mu.Unlock()
+	p.shrink()
+	if n := len(p.idle); n != keepersKept {
+		t.Errorf("%d idle keepers are left, want %d", n, keepersKept)
+	}
+}
+
+// What a task leaves behind is found below its keeper, and below this process
+// when the keeper was killed. A keeper that was stopped is of no use.
+func TestOrphansAreFound(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		signal syscall.Signal
+	}{{"keeper lives", 0}, {"keeper killed", syscall.SIGKILL}} {
+		t.Run(c.name, func(t *testing.T) {
+			p := testPool(t)
+			f := sh(t, p, "(setsid sleep 600 & setsid sh -c 'sleep 600 & sleep 600' &) & sleep 600")
+			waitFor(t, "four sleeps", func() bool { return countNamed(t, f, "sleep") == 4 })
+			if c.signal != 0 {
+				if err := f.(*keptFamily).keeper.process.Signal(c.signal); err != nil {
+					t.Fatal(err)
+				}
+				if got := waitEnd(t, f); !errors.Is(got.lost, errNoKeeper) {
+					t.Errorf("%+v", got)
+				}
+			}
+			k := &killer{family: f, log: &TaskLog{w: os.Stderr, mask: NewMasker(5, nil)}}
+			if err := k.kill(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if !f.gone() {
+				t.Error("not gone")
+			}
+			if n := countNamed(t, f, "sleep"); n != 0 {
+				t.Errorf("%d are left", n)
+			}
+			f.release()
+			next := sh(t, p, "exit 3")
+			if got := waitEnd(t, next); got.code != 3 {
+				t.Errorf("the next: %+v", got)
+			}
+			next.release()
+		})
+	}
+}
+
+func TestKeeperThatDoesNotAnswerIsReplaced(t *testing.T) {
+	p := testPool(t)
+	first := sh(t, p, "exit 0")
+	waitEnd(t, first)
+	first.settle(10 * time.Second)
+	first.release()
+	if err := first.(*keptFamily).keeper.process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	next := sh(t, p, "exit 4")
+	if got := waitEnd(t, next); got.code != 4 {
+		t.Errorf("%+v", got)
+	}
+	next.release()
+}
+
+func countNamed(t *testing.T, f family, name string) (n int) {
+	t.Helper()
+	living, err := alive(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range living {
+		if p.Name == name {
+			n++
+		}
+	}
+	return n
+}
+
+func waitFor(t *testing.T, what string, true func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !true(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 20 s: %s", what)
+		}
+	}
+}
+
+// holdings counts what this process has.
+func holdings(t *testing.T, dir string) map[string]int {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	below, err := descent.Of(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	below = slices.DeleteFunc(below, func(p descent.Process) bool { return p.Name == "understudy-keep" })
+	files := 0
+	_ = filepath.WalkDir(dir, func(string, os.DirEntry, error) error { files++; return nil })
+	return map[string]int{"descriptors": len(fds), "goroutines": runtime.NumGoroutine(), "processes": len(below), "files": files}
+}
+
+// TestThousandTasksLeaveNothing runs tasks as a server does, one after the other
+// and some at once, within this process, so that its goroutines can be counted.
+func TestThousandTasksLeaveNothing(t *testing.T) {
+	s := newSite(t)
+	p := testPool(t)
+	settings, err := LoadSettings(s.env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &service{
+		worker: newWorker(t.Context(), filepath.Join(s.bin, "understudy-runner"), s.env, settings, p),
+		stderr: os.Stderr, allowed: map[int]bool{os.Geteuid(): true},
+		slots: make(chan struct{}, 8), hellos: make(chan struct{}, 16), ending: make(chan struct{}),
+	}
+	path := filepath.Join(s.dir, "socket")
+	listener, err := listenOn(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go v.accept(listener)
+	defer listener.Close()
+	s.api.conf = map[string]any{"verbs": []verb{}, "barrier_dir": s.dir}
+	s.api.forget = true
+	round := func(count int) {
+		const atOnce = 4
+		failures := make(chan error, atOnce)
+		for range atOnce {
+			go func() {
+				for range count / atOnce {
+					if o, err := Submit(t.Context(), path, s.workload(tiID, "probe"), true); err != nil || o.State != "success" {
+						failures <- fmt.Errorf("%v, %w", o, err)
+						return
+					}
+				}
+				failures <- nil
+			}()
+		}
+		for range atOnce {
+			if err := <-failures; err != nil {
+				t.Fatal(err)
+			}
+		}
+		v.transport.CloseIdleConnections()
+		s.api.CloseClientConnections()
+	}
+	round(20)
+	var before map[string]int
+	settled := func() bool { // connections take a moment to close
+		now := holdings(t, s.dir)
+		same := fmt.Sprint(now) == fmt.Sprint(before)
+		before = now
+		return same
+	}
+	waitFor(t, "the first tasks have gone", settled)
+	first := before
+	round(1000)
+	waitFor(t, "the tasks have gone", func() bool {
+		now := holdings(t, s.dir)
+		for what, n := range now {
+			if n > first[what] {
+				before = now
+				return false
+			}
+		}
+		return true
+	})
+	t.Logf("before %v, after 1000 tasks %v", first, holdings(t, s.dir))
+}
