@@ -55,8 +55,8 @@ func registerBodies() {
 		"probe.commands": commands,
 		"together":       together,
 		"cancelled": func(ctx context.Context, t *Task) error {
-			if err := t.Push(ctx, "at_gate", true); err != nil {
-				return err
+			if err := t.Push(ctx, "at_gate", true); err != nil && ctx.Err() == nil {
+				return err // the signal may come before the answer
 			}
 			<-ctx.Done()
 			return Skip(context.Cause(ctx).Error())

@@ -108,6 +108,9 @@ type pending struct {
 // ask sends a request and waits for its answer, for the end of the channel or
 // of ctx. The descriptors of the answer are the caller's.
 func (c *channel) ask(ctx context.Context, body message.Body) (answer, error) {
+	if ctx.Err() != nil { // nobody waits for what it would do
+		return answer{}, fmt.Errorf("%s: %w", body.MessageType(), context.Cause(ctx))
+	}
 	return c.await(ctx, c.send(body))
 }
 

@@ -161,6 +161,25 @@ func TestCancelledRequestsDoNotShiftLaterOnes(t *testing.T) {
 	}
 }
 
+// TestWhatIsGivenUpBeforeIsNotSent shows the next request to be the first one
+// that arrives.
+func TestWhatIsGivenUpBeforeIsNotSent(t *testing.T) {
+	c, p := pair(t)
+	c.listen(0)
+	ctx, cancel := context.WithCancelCause(within(t))
+	stopped := errors.New("stopped")
+	cancel(stopped)
+	if _, err := c.Ask(ctx, &message.DeleteVariable{Key: "precious"}); !errors.Is(err, stopped) {
+		t.Errorf("got %v, want the cause", err)
+	}
+	go c.Ask(within(t), &message.GetVariable{Key: "k"})
+	request := p.next()
+	if _, ok := request.Body.(*message.GetVariable); !ok {
+		t.Errorf("%s was sent", request.Body.MessageType())
+	}
+	p.send(p.encode(message.Response{ID: request.ID}))
+}
+
 func TestAnswersMayComeByteByByte(t *testing.T) {
 	c, p := pair(t)
 	c.listen(0)

@@ -1,6 +1,17 @@
 // Package runner executes one task for a supervisor, as the user that the task
 // names, where Airflow's own runner does the same with Python.
 //
+// A program that calls Register for each of its tasks, and then Main, is a
+// complete runner; docs/tutorial-tasks.md shows one. What a body can do is in
+// Task, how it can end in Func.
+//
+//	func main() {
+//		runner.Register("etl.extract", extract)
+//		runner.Main()
+//	}
+//
+// # The conversation
+//
 //	supervisor            first stage (worker)                 second stage (target)
 //	    |  fd 0: StartupDetails    |
 //	    |------------------------->|
@@ -37,6 +48,7 @@
 //   - The end of the channel or of the parent process ends the task and all its
 //     descendants, daemons included, with exit code 1.
 //   - SIGTERM and SIGINT cancel the task, which still reports its end.
+//   - A body may use os/exec; orphans among its descendants are reaped.
 //   - Descendants are part of the task: what still runs when the terminal
 //     message was delivered is killed.
 //   - Exactly one terminal message is sent, none when the task could not be set
@@ -50,6 +62,9 @@
 // runner has undone that; no startup data has arrived by then, but a debugger
 // that a hostile process of the same user attached meanwhile stays attached.
 // Pluggable authentication sets no limits when root switches without sudo.
+// A panic in a goroutine that a body started, and os.Exit, end the process
+// without a terminal message, as does SIGKILL. A request that is being written
+// is written to its end, however long the supervisor takes to read it.
 // Processes that a task started as yet another user, through a sudo rule of its
 // own, cannot be signalled by it; they are named in the log.
 package runner
