@@ -17,11 +17,14 @@ const (
 )
 
 // A payload of up to firstStep bytes is allocated at once. A longer one gets a
-// buffer of firstStep bytes, and a buffer growth times as large whenever the
-// last one is full, so that memory stays within growth times what arrived.
+// buffer of firstStep bytes, when that is full one of secondStep bytes, and then
+// one that is growth times as large each time, so that memory stays within growth
+// times what arrived. The steps are few and the early ones small: of a frame of
+// 20 MiB a twentieth is copied.
 const (
-	firstStep = 256 << 10
-	growth    = 16
+	firstStep  = 256 << 10
+	secondStep = 1 << 20
+	growth     = 32
 )
 
 // Reader reads frames from a stream. It is not safe for concurrent use.
@@ -86,7 +89,11 @@ func (r *Reader) payload(length int) ([]byte, error) {
 		if got == length {
 			return buf, nil
 		}
-		larger := make([]byte, min(length, len(buf)*growth))
+		next := secondStep
+		if len(buf) >= secondStep {
+			next = len(buf) * growth
+		}
+		larger := make([]byte, min(length, next))
 		copy(larger, buf)
 		buf = larger
 	}

@@ -231,7 +231,7 @@ func TestAnySplitYieldsTheSameFrames(t *testing.T) {
 
 // A long payload arrives whole although its buffer grows on the way.
 func TestLongPayloadsArriveUnchanged(t *testing.T) {
-	for _, size := range []int{256 << 10, 256<<10 + 1, 5 << 20, 20_000_000} {
+	for _, size := range []int{256 << 10, 256<<10 + 1, 1<<20 + 1, 5 << 20, 20_000_000, 40 << 20} {
 		want := make([]byte, size)
 		for i := range want {
 			want[i] = byte(i * 7)
@@ -252,7 +252,7 @@ func TestReaderDoesNotAllocateWhatAHostileHeaderAnnounces(t *testing.T) {
 	}{
 		{"refused", math.MaxUint32, 1 << 20, 8 << 10},
 		{"permitted, nothing arrives", frame.DefaultMaxPayload, 0, 300 << 10},
-		{"permitted, 300 KiB arrive", frame.DefaultMaxPayload, 300 << 10, 5 << 20},
+		{"permitted, 300 KiB arrive", frame.DefaultMaxPayload, 300 << 10, 2 << 20},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			stream := append(header(tt.length), make([]byte, tt.arriving)...)
