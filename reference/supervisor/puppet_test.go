@@ -123,6 +123,38 @@ var acts = map[string]func(a *actor) int{
 		}
 		return a.succeed()
 	},
+	"frames without end": func(a *actor) int {
+		signal.Ignore(syscall.SIGTERM)
+		go func() {
+			for { // somebody has to read the answers
+				_, _ = a.r.Next()
+			}
+		}()
+		batch := bytes.Repeat(frame.Append(nil, must(message.EncodeRequest(message.Request{ID: 1, Body: &message.GetVariable{Key: "absent"}}))), 100)
+		for {
+			if _, err := a.conn.Write(batch); err != nil {
+				return hang()
+			}
+		}
+	},
+	"logs without end": func(a *actor) int {
+		signal.Ignore(syscall.SIGTERM, syscall.SIGPIPE)
+		lines := bytes.Repeat([]byte(`{"level":"info","event":"again"}`+"\n"), 2000)
+		write := func(w *os.File) {
+			for {
+				if _, err := w.Write(lines); err != nil {
+					return
+				}
+			}
+		}
+		for range maxLogChannels {
+			a.send(&message.ResendLoggingFD{})
+			go write(a.receiveFD())
+		}
+		go write(os.Stderr)
+		write(os.Stdout)
+		return hang()
+	},
 	"secret late": func(a *actor) int {
 		a.ask(&message.MaskSecret{Value: must(message.RawOf(map[string]any{"deep": []any{"hidden-value"}}))})
 		fmt.Println("stdout hidden-value")
