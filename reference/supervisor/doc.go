@@ -1,5 +1,5 @@
-// Package supervisor runs one Airflow task in a process of its own, as the user
-// the task asks for, and speaks for it to the Execution API.
+// Package supervisor runs Airflow tasks, each in a process of its own and as the
+// user it asks for, and speaks for them to the Execution API.
 //
 //	Execution API              supervisor                     task process
 //	      |                        |  bundle, user, access         .
@@ -16,9 +16,24 @@
 //	      |   PATCH .../state      |                               |
 //	      |<-----------------------|                               exit
 //
-// The process that calls Run is the task's supervisor and nothing else: it makes
-// itself undumpable before it reads the token, becomes the subreaper of all that
-// the task starts, and is done with one task.
+// The process that calls Run or Serve is a supervisor and nothing else: it makes
+// itself undumpable before it reads a token, and becomes a subreaper. Run runs one
+// task, and whatever descends from the process is that task. Serve runs those that
+// clients submit on a socket; below it each task has a subreaper of its own, see
+// package keeper.
+//
+//	executor                   Serve                    keeper
+//	   |  {"workload": {...}}    |                        .
+//	   |------------------------>|  argv, fds             .
+//	   |  {"event": "accepted"}  |----------------------->|  starts the task process
+//	   |<------------------------|   all of the above     |
+//	   |                         |  exited, empty         |
+//	   |  {"event": "ended",     |<-----------------------|
+//	   |   "state": "success"}   |                        |  and is free for the next
+//	   |<------------------------|
+//
+// A client may be the server's own user, root, or who was permitted by name; the
+// kernel says who it is. To the others the socket says why not, and reads nothing.
 //
 // Who the task runs as is decided before anything of the user's runs: the Dag
 // file is read as data. A Dag file that is code (any but .yaml) can only be
