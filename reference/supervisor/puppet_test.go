@@ -189,6 +189,9 @@ func must[T any](v T, err error) T {
 func puppet(name string) int {
 	act := acts[name]
 	if act == nil {
+		act = hostile[name]
+	}
+	if act == nil {
 		return 98
 	}
 	inherited = openDescriptors()
