@@ -149,7 +149,9 @@ func TestSizesOfTheTerminalArrive(t *testing.T) {
 	p := start(func(_ context.Context, in *Reader, out *Writer) {
 		for f, err := in.Next(); err == nil; f, err = in.Next() {
 			if f.Kind == Window {
-				err = got.UnmarshalBinary(f.Payload)
+				if err := got.UnmarshalBinary(f.Payload); err != nil {
+					t.Error(err)
+				}
 				break
 			}
 		}

@@ -139,6 +139,7 @@ func (s *service) wait(signals <-chan os.Signal) {
 	done := make(chan struct{})
 	go func() {
 		s.mu.Lock() // who is in begin has seen that we are ending, or counts
+		//lint:ignore SA2001 to have held the lock is all that is wanted
 		s.mu.Unlock()
 		s.running.Wait()
 		close(done)
