@@ -22,6 +22,7 @@ type Machine struct {
 	Sudo       string  `json:"sudo"`
 	Go         string  `json:"go"`
 	LoadBefore float64 `json:"load_before"` // runnable processes, average of the minute before
+	Scheduling string  `json:"scheduling"`  // class of all that is measured; chrt shields a run from what else the machine does
 }
 
 // machineFacts are read inside the sandbox, whose sudo is the one that counts.
@@ -39,6 +40,9 @@ func machineFacts(ctx context.Context) (Machine, error) {
 	first, _, _ := strings.Cut(string(load), " ")
 	if m.LoadBefore, err = strconv.ParseFloat(first, 64); err != nil {
 		return m, fmt.Errorf("read load: %w", err)
+	}
+	if m.Scheduling, err = scheduling(); err != nil {
+		return m, err
 	}
 	version, err := exec.CommandContext(ctx, "sudo", "--version").Output()
 	if err != nil {
@@ -61,4 +65,19 @@ func field(path, name string) string {
 		}
 	}
 	return "unknown"
+}
+
+// scheduling names the class of this process, which what it starts inherits.
+func scheduling() (string, error) {
+	attributes, err := unix.SchedGetAttr(0, 0)
+	if err != nil {
+		return "", fmt.Errorf("ask for the scheduling class: %w", err)
+	}
+	switch attributes.Policy {
+	case unix.SCHED_NORMAL, unix.SCHED_BATCH:
+		return "ordinary scheduling", nil
+	case unix.SCHED_FIFO, unix.SCHED_RR:
+		return "real time scheduling", nil
+	}
+	return fmt.Sprintf("scheduling class %d", attributes.Policy), nil
 }

@@ -13,8 +13,8 @@ func writeMarkdown(w io.Writer, r Results) error {
 	m := r.Machine
 	fmt.Fprintf(&text, "# Benchmarks\n\n")
 	fmt.Fprintf(&text, "Written by `go run ./ci/bench`; README.md beside this file says what each line measures.\n\n")
-	fmt.Fprintf(&text, "Begun %s on %d cores (%s), %s, Linux %s, %s, %s, load before %.2f.\n\n",
-		r.Begun.Format("2006-01-02 15:04 UTC"), m.Cores, m.Processor, m.Memory, m.Kernel, m.Sudo, m.Go, m.LoadBefore)
+	fmt.Fprintf(&text, "Begun %s on %d cores (%s), %s, Linux %s, %s, %s, load before %.2f, %s.\n\n",
+		r.Begun.Format("2006-01-02 15:04 UTC"), m.Cores, m.Processor, m.Memory, m.Kernel, m.Sudo, m.Go, m.LoadBefore, m.Scheduling)
 	fmt.Fprintf(&text, "| line | goal | median | quartiles | min to max | pairs | measured | floor | |\n")
 	fmt.Fprintf(&text, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, l := range r.Lines {
