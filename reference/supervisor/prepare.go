@@ -99,9 +99,12 @@ func (t *task) fetch(ctx context.Context) (bundle.Definition, bundle.Tree, error
 	return def, tree, nil
 }
 
+// nameOf describes a user for people.
+func nameOf(a impersonate.Account) string { return fmt.Sprintf("user %q (uid %d)", a.Name, a.UID) }
+
 // switched completes the plan for a task of another user.
 func (t *task) switched(p plan, target impersonate.Account, tree bundle.Tree, file string, d declared) (plan, error) {
-	p.who = fmt.Sprintf("user %q (uid %d)", target.Name, target.UID)
+	p.who = nameOf(target)
 	reader := bundle.Reader{Name: target.Name, UID: target.UID, GID: target.GID, Groups: target.Groups}
 	paths := []string{tree.Path}
 	if d.there {

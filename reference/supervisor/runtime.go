@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/understudy-conformance/understudy/reference/bundle"
 	"github.com/understudy-conformance/understudy/reference/coordinator"
 	"github.com/understudy-conformance/understudy/reference/dagfile"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
@@ -56,24 +57,32 @@ func (t *task) prepareForeign(ctx context.Context, c *coordinator.Coordinator) (
 	if f.artifact, err = t.library.Find(ctx, c.Roots, t.workload.TI.DagID); err != nil {
 		return plan{}, fmt.Errorf("coordinator %q: %w", c.Name, err)
 	}
-	name, list, err := t.foreignUser(ctx)
+	dag, err := t.foreignDag(ctx)
 	if err != nil {
 		return plan{}, err
 	}
-	target, switches, err := impersonate.Resolve(ctx, name, impersonate.Policy{AllowRoot: t.settings.AllowRoot})
+	target, switches, err := impersonate.Resolve(ctx, dag.effective, impersonate.Policy{AllowRoot: t.settings.AllowRoot})
 	if err != nil {
 		return plan{}, err
 	}
-	p = plan{argv: []string{t.killers[0], "execute"}, who: "the worker's own user", foreign: f}
-	if switches {
-		p.who = fmt.Sprintf("user %q (uid %d)", target.Name, target.UID)
+	p = plan{argv: []string{t.killers[0], "execute"}, who: "the worker's own user"}
+	switch {
+	case switches && dag.file != "":
+		p, err = t.switched(p, target, dag.tree, dag.file, dag.declared)
+	case switches:
+		p.who = nameOf(target)
+		p.argv, p.credential, err = impersonate.Command(target, p.argv)
+	}
+	if err != nil {
+		return plan{}, err
+	}
+	if p.foreign = f; switches {
 		f.uid, f.user = target.UID, &target
-		if p.argv, p.credential, err = impersonate.Command(target, p.argv); err != nil {
-			return plan{}, err
-		}
 	}
-	p.environ = environment(t.environ, target, switches, t.settings.PassEnvironment)
-	f.environ = t.foreignEnvironment(p.environ, list)
+	p.environ = environment(truthful(t.environ, t.process.Unixname), target, switches, t.settings.PassEnvironment)
+	if f.environ, err = t.foreignEnvironment(p.environ, dag); err != nil {
+		return plan{}, err
+	}
 	if f.listener, err = coordinator.Listen(); err != nil {
 		return plan{}, err
 	}
@@ -81,40 +90,44 @@ func (t *task) prepareForeign(ctx context.Context, c *coordinator.Coordinator) (
 	return p, nil
 }
 
-// foreignUser returns the name of the user that the task is to run as, "" for the
-// worker's own, and the bundle list for the runtime, "" if it needs none. A Dag
-// file that is code is executed by nobody here, so only the settings are known;
-// Airflow ignores even them.
-func (t *task) foreignUser(ctx context.Context) (name, list string, err error) {
+// foreignDag is what is known of the Dag of a task in another language.
+type foreignDag struct {
+	declared
+	tree bundle.Tree
+	file string // "" if it is code: then only the user of the settings is known
+}
+
+// foreignDag reads the Dag file if it is a declaration. One that is code is
+// executed by nobody here, so only the settings say who the task runs as; Airflow
+// ignores even them.
+func (t *task) foreignDag(ctx context.Context) (d foreignDag, err error) {
 	if !dagfile.Declares(t.workload.DagRelPath) {
 		t.log.Record("warning", "The Dag file is code: whether the task names a user in it is not known, [core] default_impersonation decides", "dag_file", t.workload.DagRelPath)
-		return t.settings.DefaultUser, "", nil
+		d.effective = t.settings.DefaultUser
+		return d, nil
 	}
-	_, tree, err := t.fetch(ctx)
-	if err != nil {
-		return "", "", err
+	if _, d.tree, err = t.fetch(ctx); err != nil {
+		return d, err
 	}
-	d, err := t.declaredUser(tree.Path, filepath.Join(tree.Path, t.workload.DagRelPath))
-	if err != nil {
-		return "", "", err
-	}
-	list, err = localBundle(tree, t.workload.BundleInfo.Name)
-	return d.effective, list, err
+	d.file = filepath.Join(d.tree.Path, t.workload.DagRelPath)
+	d.declared, err = t.declaredUser(d.tree.Path, d.file)
+	return d, err
 }
 
 // foreignEnvironment adds what a runtime cannot read from Airflow's configuration:
 // how much it is to log, as Airflow does, and where the bundle of its Dag file is.
-func (t *task) foreignEnvironment(environ []string, list string) []string {
+func (t *task) foreignEnvironment(environ []string, d foreignDag) ([]string, error) {
 	level := t.settings.All["logging.logging_level"]
 	if level == "" {
 		level = "INFO"
 	}
 	environ = with(environ, "AIRFLOW__LOGGING__LOGGING_LEVEL", level)
 	environ = with(environ, "AIRFLOW__LOGGING__NAMESPACE_LEVELS", t.settings.All["logging.namespace_levels"])
-	if list != "" {
-		environ = with(environ, "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", list)
+	if d.file == "" {
+		return environ, nil
 	}
-	return environ
+	list, err := localBundle(d.tree, t.workload.BundleInfo.Name)
+	return with(environ, "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", list), err
 }
 
 // with sets a variable in a copy of environ.
