@@ -29,6 +29,8 @@ type fakeAPI struct {
 	// fault answers a request instead, if it returns a status other than 0.
 	fault func(method, path string, n int) (status int, body string)
 	seen  map[string]int
+	// instead serves a request itself, if it returns true.
+	instead func(w http.ResponseWriter, r *http.Request, path string) bool
 }
 
 type apiRequest struct {
@@ -61,8 +63,11 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {
 	key := r.Method + " " + path
 	f.seen[key]++
 	n := f.seen[key]
-	fault := f.fault
+	fault, instead := f.fault, f.instead
 	f.mu.Unlock()
+	if instead != nil && instead(w, r, path) {
+		return
+	}
 	if fault != nil {
 		if status, body := fault(r.Method, path, n); status != 0 {
 			answerJSON(w, status, body)

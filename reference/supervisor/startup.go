@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,6 +24,9 @@ func runContext(answer []byte, mask *Masker) (message.TIRunContext, error) {
 	}
 	if err := json.Unmarshal(answer, &keys); err != nil {
 		return c, fmt.Errorf("read the server's answer to run: %w", err)
+	}
+	if keys.DagRun == nil {
+		return c, errors.New("read the server's answer to run: it has no dag_run")
 	}
 	if _, there := keys.DagRun["partition_key"]; !there {
 		c.DagRun.PartitionKey.Omit = true
