@@ -54,6 +54,7 @@ func registerBodies() {
 		"goexit":         func(context.Context, *Task) error { runtime.Goexit(); return nil },
 		"probe.commands": commands,
 		"together":       together,
+		"probe_alice":    commandAs,
 		"cancelled": func(ctx context.Context, t *Task) error {
 			if err := t.Push(ctx, "at_gate", true); err != nil && ctx.Err() == nil {
 				return err // the signal may come before the answer
@@ -105,6 +106,19 @@ func together(ctx context.Context, t *Task) error {
 	}
 	wg.Wait()
 	return failed
+}
+
+// commandAs pushes who a command of the task runs as, and what is asked for.
+func commandAs(ctx context.Context, t *Task) error {
+	who, err := exec.CommandContext(ctx, "id", "-un").Output()
+	if err != nil {
+		return err
+	}
+	value, err := t.Variable(ctx, "v")
+	if err != nil {
+		return err
+	}
+	return t.Push(ctx, "who", []string{strings.TrimSpace(string(who)), value})
 }
 
 func variables(b message.Body) *message.Response {

@@ -154,6 +154,18 @@ func kill(t *testing.T, as impersonate.Account, pid int) {
 	}
 }
 
+// TestSudoSwitchesRegisteredTasks is the way of a program with tasks of its own,
+// which is this test program.
+func TestSudoSwitchesRegisteredTasks(t *testing.T) {
+	from, _ := accounts(t)
+	a := startAs(t, from, script{bodies: true, answer: variables})
+	a.ends(0, resend, resend, "GetVariable", "SetXCom", "SucceedTask")
+	var who []string
+	if a.result("who", &who); !slices.Equal(who, []string{target, "value of v"}) {
+		t.Errorf("got %q", who)
+	}
+}
+
 // TestSudoPolicies writes sudoers files of its own.
 func TestSudoPolicies(t *testing.T) {
 	from, _ := accounts(t)
