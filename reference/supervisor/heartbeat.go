@@ -27,10 +27,10 @@ type heartbeat struct {
 	// verdict receives at most one reason to end the task.
 	verdict chan verdict
 
-	quit    chan struct{}
-	once    sync.Once
-	stopped chan struct{}
-	cancel  context.CancelFunc
+	turn   chan struct{} // has room for who may go on: a heartbeat that is sent, or stop
+	quit   chan struct{}
+	once   sync.Once
+	cancel context.CancelFunc
 }
 
 // verdict is why heartbeats end a task.
@@ -43,28 +43,30 @@ func startHeartbeat(ctx context.Context, s server, p Process, set Settings, log 
 	ctx, cancel := context.WithCancel(ctx)
 	h := &heartbeat{
 		server: s, process: p, interval: set.HeartbeatInterval, most: set.MaxFailedHeartbeats, log: log,
-		refuse: refuse, verdict: make(chan verdict, 1), quit: make(chan struct{}), stopped: make(chan struct{}), cancel: cancel,
+		refuse: refuse, verdict: make(chan verdict, 1), turn: make(chan struct{}, 1), quit: make(chan struct{}), cancel: cancel,
 	}
 	go h.loop(ctx)
 	return h
 }
 
 func (h *heartbeat) loop(ctx context.Context) {
-	defer close(h.stopped)
 	ticker := time.NewTicker(h.interval)
 	defer ticker.Stop()
 	failures := 0
 	for {
-		select { // a heartbeat that is due when the task ends is not sent
-		case <-h.quit:
-			return
-		default:
-		}
-		err := h.server.beat(ctx, h.process)
 		select {
 		case <-h.quit:
+			return
+		case h.turn <- struct{}{}:
+		}
+		if h.over() { // a heartbeat that is due when the task ends is not sent
+			<-h.turn
+			return
+		}
+		err := h.server.beat(ctx, h.process)
+		<-h.turn
+		if h.over() {
 			return // what the server says about a task that just ended is no reason to kill it
-		default:
 		}
 		switch {
 		case err == nil:
@@ -92,11 +94,23 @@ func (h *heartbeat) loop(ctx context.Context) {
 // stop ends the heartbeats; when it returns none will be sent. One that is under
 // way gets a moment to finish.
 func (h *heartbeat) stop() {
-	h.once.Do(func() { close(h.quit) })
+	h.once.Do(func() {
+		close(h.quit)
+		select {
+		case h.turn <- struct{}{}: // as a rule there is none, and nobody to wait for
+		case <-time.After(lastBeat):
+			h.cancel()
+			h.turn <- struct{}{}
+		}
+		h.cancel()
+	})
+}
+
+func (h *heartbeat) over() bool {
 	select {
-	case <-h.stopped:
-	case <-time.After(lastBeat):
+	case <-h.quit:
+		return true
+	default:
+		return false
 	}
-	h.cancel()
-	<-h.stopped
 }

@@ -57,7 +57,7 @@ func (t *task) prepare(ctx context.Context) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	target, switches, err := impersonate.Resolve(ctx, declared.effective, impersonate.Policy{AllowRoot: t.settings.AllowRoot})
+	target, switches, err := t.accounts.resolve(ctx, declared.effective, impersonate.Policy{AllowRoot: t.settings.AllowRoot})
 	if err != nil {
 		return plan{}, err
 	}

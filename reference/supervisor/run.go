@@ -73,6 +73,7 @@ type worker struct {
 	settings  Settings
 	parent    parent
 	killers   []string
+	accounts  *accounts
 	transport *http.Transport
 	library   *coordinator.Library
 	process   Process // the PID is that of this process
@@ -80,7 +81,7 @@ type worker struct {
 
 func newWorker(ctx context.Context, runner string, environ []string, s Settings, p parent) *worker {
 	return &worker{
-		runner: runner, environ: environ, settings: s, parent: p, killers: killers(runner), transport: newTransport(s), library: new(coordinator.Library),
+		runner: runner, environ: environ, settings: s, parent: p, killers: killers(runner), accounts: new(accounts), transport: newTransport(s), library: new(coordinator.Library),
 		process: Process{Hostname: hostname(), Unixname: workerName(ctx), PID: os.Getpid()},
 	}
 }

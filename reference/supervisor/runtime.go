@@ -61,7 +61,7 @@ func (t *task) prepareForeign(ctx context.Context, c *coordinator.Coordinator) (
 	if err != nil {
 		return plan{}, err
 	}
-	target, switches, err := impersonate.Resolve(ctx, dag.effective, impersonate.Policy{AllowRoot: t.settings.AllowRoot})
+	target, switches, err := t.accounts.resolve(ctx, dag.effective, impersonate.Policy{AllowRoot: t.settings.AllowRoot})
 	if err != nil {
 		return plan{}, err
 	}
