@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,7 +18,7 @@ import (
 // the zombies go when the task ends.
 func reapOrphans() {
 	ended := endedChildren() // before what is held: a child is never seen ended without its pidfd
-	if len(ended) == 0 {
+	if len(ended) == 0 || !holdsPidfds() {
 		return
 	}
 	held, err := heldProcesses()
@@ -30,6 +31,16 @@ func reapOrphans() {
 		}
 	}
 }
+
+// holdsPidfds reports whether package os works by pidfds on this kernel.
+var holdsPidfds = sync.OnceValue(func() bool {
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		return false
+	}
+	defer self.Release()
+	return self.WithHandle(func(uintptr) {}) == nil
+})
 
 // endedChildren lists the children of all threads that are zombies.
 func endedChildren() []int {
