@@ -9,6 +9,7 @@
 package covered
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,6 +49,9 @@ func Restore() {
 // time, and in it the file "began.PID.NANOSECONDS.COMMAND-VERB": a process that is
 // killed, or becomes another program, leaves nothing else.
 func note() (string, error) {
+	if folder == "" {
+		return "", errors.New("the linker was given no folder")
+	}
 	space, err := os.Readlink("/proc/self/ns/pid")
 	if err != nil {
 		return "", err
