@@ -86,7 +86,8 @@ func (k *keeper) start(r Request, fds []int) (int, error) {
 	return syscall.ForkExec(r.Argv[0], r.Argv, attr)
 }
 
-// keep reaps until nothing is left.
+// keep reaps until nothing is left. The end of main is reported once: its pid is
+// free afterwards, and a task that forks enough can have it again.
 func keep(main int) {
 	for {
 		var status unix.WaitStatus
@@ -98,6 +99,7 @@ func keep(main int) {
 			return
 		case pid == main:
 			send(Report{Exited, uint32(status)})
+			main = 0
 		}
 	}
 }

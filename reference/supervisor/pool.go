@@ -240,8 +240,7 @@ func (k *kept) listen() {
 			k.current = nil
 			k.reply <- r
 		case r.Kind == keeper.Exited && f != nil:
-			f.exit = exitOfStatus(syscall.WaitStatus(r.Value))
-			close(f.done)
+			f.end(exitOfStatus(syscall.WaitStatus(r.Value)))
 		case r.Kind == keeper.Empty && f != nil:
 			k.current = nil
 			close(f.empty)
@@ -262,12 +261,17 @@ func (k *kept) listen() {
 	defer k.mu.Unlock()
 	if f := k.current; f != nil {
 		_ = k.pool.endOrphans() // what cannot be ended so, who ends the task has to
-		select {
-		case <-f.done:
-		default:
-			f.exit = exit{lost: errNoKeeper}
-			close(f.done)
-		}
+		f.end(exit{lost: errNoKeeper})
+	}
+}
+
+// end notes how the task process ended, the first time; the keeper's mu is held.
+func (f *keptFamily) end(e exit) {
+	select {
+	case <-f.done:
+	default:
+		f.exit = e
+		close(f.done)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/reference/descent"
+	"github.com/understudy-conformance/understudy/reference/keeper"
 )
 
 // testPool is a pool in this process, which becomes a subreaper for good.
@@ -173,6 +174,40 @@ func TestKeeperThatDoesNotAnswerIsReplaced(t *testing.T) {
 	next.release()
 }
 
+// A task may get the pid of its first process for another one. No report of a
+// keeper, however often it comes, ends the server with all its tasks.
+func TestFirstReportOfAnEndCounts(t *testing.T) {
+	p := testPool(t)
+	ours, theirs, err := socketpair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	process, err := os.StartProcess("/bin/true", []string{"true"}, &os.ProcAttr{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &kept{pool: p, process: process, conn: ours, dead: make(chan struct{}), reply: make(chan keeper.Report, 1)}
+	f := &keptFamily{keeper: k, done: make(chan struct{}), empty: make(chan struct{})}
+	k.current = f
+	p.ended.Add(1)
+	go k.listen()
+	var reports []byte
+	for _, r := range []keeper.Report{{Kind: keeper.Started, Value: 7}, {Kind: keeper.Exited, Value: 3 << 8}, {Kind: keeper.Exited}, {Kind: keeper.Empty}} {
+		reports = r.Append(reports)
+	}
+	if _, err := theirs.Write(reports); err != nil {
+		t.Fatal(err)
+	}
+	if !f.settle(10 * time.Second) {
+		t.Fatal("not empty")
+	}
+	if got := waitEnd(t, f); got.code != 3 || f.main() != 7 {
+		t.Errorf("process %d ended with %+v", f.main(), got)
+	}
+	f.release() // close, at the end, waits for it
+}
+
 func countNamed(t *testing.T, f family, name string) (n int) {
 	t.Helper()
 	living, err := alive(f)
@@ -227,6 +262,7 @@ func TestThousandTasksLeaveNothing(t *testing.T) {
 		stderr: os.Stderr, allowed: map[int]bool{os.Geteuid(): true},
 		slots: make(chan struct{}, 8), hellos: make(chan struct{}, 16), ending: make(chan struct{}),
 	}
+	v.spares = newSpares(v.worker, v.say)
 	path := filepath.Join(s.dir, "socket")
 	listener, err := listenOn(path, false)
 	if err != nil {
