@@ -43,6 +43,12 @@ var acts = map[string]func(comm, logs string){
 	"never":          func(comm, logs string) { stay() },
 	"ends":           func(comm, logs string) { fmt.Println("no such task"); os.Exit(3) },
 	"comm, and ends": func(comm, logs string) { greet(comm, "comm"); os.Exit(3) },
+	"when told": func(comm, logs string) {
+		_, _ = io.ReadAll(os.Stdin)
+		greet(comm, "comm")
+		greet(logs, "logs")
+		stay()
+	},
 	"late": func(comm, logs string) {
 		time.Sleep(2 * time.Second)
 		greet(comm, "comm")
@@ -195,7 +201,7 @@ func TestAccept(t *testing.T) {
 		t.Run(act, func(t *testing.T) {
 			l := listen(t)
 			p := launch(t, act, l, nil)
-			c, err := l.Accept(t.Context(), p.runtime, 10*time.Second, none(t))
+			c, err := l.Accept(t.Context(), p.runtime, 60*time.Second, none(t))
 			if err != nil {
 				t.Fatalf("%v\n%s", err, p.output.String())
 			}
@@ -217,8 +223,8 @@ func TestStartFails(t *testing.T) {
 		timeout time.Duration
 		want    string
 	}{
-		{"comm only", time.Second, "did not connect to --logs within 1s"},
-		{"logs only", time.Second, "did not connect to --comm within 1s"},
+		{"comm only", 3 * time.Second, "did not connect to --logs within 3s"},
+		{"logs only", 3 * time.Second, "did not connect to --comm within 3s"},
 		{"never", 500 * time.Millisecond, "did not connect to --comm and --logs within 500ms"},
 		{"late", 500 * time.Millisecond, "did not connect to --comm and --logs within 500ms"},
 		{"ends", 10 * time.Second, "ended before it connected to --comm and --logs"},
@@ -279,7 +285,7 @@ func TestStrangersAreRefused(t *testing.T) {
 		})
 	}
 	p := launch(t, "comm first", l, nil)
-	c, err := l.Accept(t.Context(), p.runtime, 20*time.Second, func(text string) { refused = append(refused, text) })
+	c, err := l.Accept(t.Context(), p.runtime, 60*time.Second, func(text string) { refused = append(refused, text) })
 	close(stop)
 	flood.Wait()
 	if err != nil {
@@ -305,9 +311,18 @@ func TestOtherUsers(t *testing.T) {
 	bob := &syscall.Credential{Uid: 62903, Gid: 62903}
 	l := listen(t)
 	launch(t, "comm first", l, bob)
+	gate, tell, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var refused []string
-	p := launch(t, "late", l, alice)
-	c, err := l.Accept(t.Context(), p.runtime, 20*time.Second, func(text string) { refused = append(refused, text) })
+	p := begin(t, []string{"RUNTIME=when told"}, gate, alice, l.Arguments()...)
+	gate.Close()
+	c, err := l.Accept(t.Context(), p.runtime, 60*time.Second, func(text string) {
+		if refused = append(refused, text); len(refused) == 2 {
+			tell.Close()
+		}
+	})
 	if err != nil {
 		t.Fatalf("%v\n%s\n%s", err, p.output.String(), refused)
 	}
@@ -387,7 +402,7 @@ func TestBundleIsStarted(t *testing.T) {
 		if err := a.Send(ours, l.Arguments(), []string{"RUNTIME=logs first"}); err != nil {
 			t.Fatal(err)
 		}
-		c, err := l.Accept(t.Context(), p.runtime, 20*time.Second, none(t))
+		c, err := l.Accept(t.Context(), p.runtime, 60*time.Second, none(t))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, p.output.String())
 		}

@@ -39,6 +39,10 @@
 // file is read as data. A Dag file that is code (any but .yaml) can only be
 // decided about by the runner, which then switches itself.
 //
+// A task of a queue that has a coordinator is a program of its own, in any
+// language. It is started as the user, too, and speaks over two connections
+// instead of fd 0 and the log channel: see package coordinator.
+//
 // The token never leaves this process. The task's only way to the API are the
 // messages of package message.
 package supervisor

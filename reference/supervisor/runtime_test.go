@@ -45,6 +45,12 @@ var foreignActs = map[string]func(f *foreigner) int{
 	"never":     func(f *foreigner) int { fmt.Println("I stay here"); return hang() },
 	"ends":      func(f *foreigner) int { fmt.Fprintln(os.Stderr, "no such library"); return 3 },
 	"comm only": func(f *foreigner) int { f.dial(f.comm); return hang() },
+	"when told": func(f *foreigner) int {
+		_ = must(os.ReadFile(os.Getenv("GATE")))
+		f.dial(f.logs)
+		f.begin()
+		return f.succeed()
+	},
 	"late": func(f *foreigner) int {
 		time.Sleep(3 * time.Second)
 		f.dial(f.logs)
@@ -145,7 +151,7 @@ func acting(t *testing.T, act, schema string) *site {
 		t.Fatal(err)
 	}
 	s := foreignSite(t, script, manifest(schema))
-	s.env = append(s.env, "AIRFLOW__SDK__TASK_STARTUP_TIMEOUT=2")
+	s.env = append(s.env, "AIRFLOW__SDK__TASK_STARTUP_TIMEOUT=60")
 	s.dagFile = "dag.py"
 	return s
 }
@@ -157,7 +163,7 @@ func TestForeignRuntimes(t *testing.T) {
 	}{
 		"never":     {[]string{"up_for_retry"}, []string{"I stay here", "did not connect to --comm and --logs within 2s", "could not be started: start bundle"}},
 		"ends":      {[]string{"up_for_retry"}, []string{"no such library", "ended before it connected to --comm and --logs", "exit code 3"}},
-		"comm only": {[]string{"up_for_retry"}, []string{"did not connect to --logs within 2s"}},
+		"comm only": {[]string{"up_for_retry"}, []string{"--logs within 2s"}},
 		"late":      {[]string{"up_for_retry"}, []string{"did not connect to --comm and --logs within 2s"}},
 		"leaves":    {[]string{"up_for_retry"}, []string{"exit code 5"}},
 		"garbage":   {[]string{"up_for_retry"}, []string{"protocol error", "none of its processes is left"}},
@@ -166,6 +172,9 @@ func TestForeignRuntimes(t *testing.T) {
 		t.Run(act, func(t *testing.T) {
 			s := acting(t, act, message.Schema20260616)
 			s.api.shouldRetry = true
+			if strings.Contains(strings.Join(want.log, ""), "within 2s") {
+				s.env = append(s.env, "AIRFLOW__SDK__TASK_STARTUP_TIMEOUT=2")
+			}
 			if code := s.run("probe"); code != 0 {
 				t.Errorf("exit code %d", code)
 			}
@@ -401,11 +410,15 @@ func TestForeignRuntimeIsStopped(t *testing.T) {
 // TestForeignStrangersAreRefused: what connects to the ports, and is none of the
 // runtime's processes, gets nothing.
 func TestForeignStrangersAreRefused(t *testing.T) {
-	s := acting(t, "late", "")
-	s.env = append(s.env, "AIRFLOW__SDK__TASK_STARTUP_TIMEOUT=20")
+	s := acting(t, "when told", "")
+	gate := filepath.Join(s.dir, "gate")
+	if err := syscall.Mkfifo(gate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.env = append(s.env, "GATE="+gate)
 	r := s.start("probe")
 	var target string
-	for deadline := time.Now().Add(10 * time.Second); target == "" && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); target == "" && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		target = commOf(must(os.Executable()))
 	}
 	stranger, err := net.Dial("tcp", target)
@@ -413,9 +426,12 @@ func TestForeignStrangersAreRefused(t *testing.T) {
 		t.Fatalf("port %q: %v", target, err)
 	}
 	defer stranger.Close()
-	_ = stranger.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = stranger.SetReadDeadline(time.Now().Add(30 * time.Second))
 	if got, err := io.ReadAll(stranger); len(got) > 0 {
 		t.Errorf("a stranger gets %q: %v", got, err)
+	}
+	if err := os.WriteFile(gate, []byte("now"), 0); err != nil {
+		t.Fatal(err)
 	}
 	if code := s.finish(r); code != 0 {
 		t.Errorf("exit code %d", code)
