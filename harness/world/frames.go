@@ -78,6 +78,8 @@ func route(task string, body message.Body) (method, path string) {
 		return "GET", xcom(b.DagID, b.RunID, b.TaskID, b.Key)
 	case *message.GetXComCount:
 		return "HEAD", xcom(b.DagID, b.RunID, b.TaskID, b.Key)
+	case *message.GetNumberXComs:
+		return "HEAD", xcom(b.DagID, b.RunID, b.TaskID, b.Key)
 	case *message.GetXComSequenceItem:
 		return "GET", xcom(b.DagID, b.RunID, b.TaskID, b.Key, "item", fmt.Sprint(b.Offset))
 	case *message.GetXComSequenceSlice:
@@ -187,6 +189,8 @@ func (w *World) xcomFrame(body message.Body) (message.Body, *Problem) {
 		return &message.XComResult{Key: b.Key, Value: raw(value)}, nil
 	case *message.GetXComCount:
 		return &message.XComCountResponse{Len: len(w.Sequence(b.DagID, b.RunID, b.TaskID, b.Key))}, nil
+	case *message.GetNumberXComs:
+		return &message.XComLengthResponse{Len: len(w.Sequence(b.DagID, b.RunID, b.TaskID, b.Key))}, nil
 	case *message.GetXComSequenceItem:
 		values := w.Sequence(b.DagID, b.RunID, b.TaskID, b.Key)
 		if value, ok := Item(values, b.Offset); ok {

@@ -53,6 +53,7 @@ func TestFramesReadAndWriteTheWorld(t *testing.T) {
 		{"item", &message.GetXComSequenceItem{Key: "k", DagID: "d", RunID: "r", TaskID: "t", Offset: -1}, `#0 XComSequenceIndexResult{root: [1152921504606846976, 1.5, nil]}`},
 		{"no item", &message.GetXComSequenceItem{Key: "k", DagID: "d", RunID: "r", TaskID: "t", Offset: 1}, `#0 ErrorResponse{error: "XCOM_NOT_FOUND", detail: {"message": "XCom item not found"}}`},
 		{"count", &message.GetXComCount{Key: "k", DagID: "d", RunID: "r", TaskID: "t"}, `#0 XComCountResponse{len: 1}`},
+		{"count as 3.0 asks", &message.GetNumberXComs{Key: "k", DagID: "d", RunID: "r", TaskID: "t"}, `#0 XComLengthResponse{len: 1}`},
 		{"delete", &message.DeleteXCom{Key: "k", DagID: "d", RunID: "r", TaskID: "t"}, "#0 empty"},
 		{"count after", &message.GetXComCount{Key: "k", DagID: "d", RunID: "r", TaskID: "t"}, `#0 XComCountResponse{len: 0}`},
 		{"success", &message.SucceedTask{EndDate: message.At(time.Unix(0, 0))}, "#0 empty"},

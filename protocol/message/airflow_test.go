@@ -99,6 +99,9 @@ func samples() []sample {
 	var all []sample
 	for _, d := range []Direction{ToSupervisor, ToRunner} {
 		for _, name := range Types(d) {
+			if name == "GetNumberXComs" || name == "XComLengthResponse" { // of Airflow 3.0 only
+				continue
+			}
 			add := func(what string, seed int, present func(*rapid.T, string) bool) {
 				body := rapid.Custom(func(t *rapid.T) Body {
 					rapid.Bool().Draw(t, "rapid insists on one draw, and some messages are empty")

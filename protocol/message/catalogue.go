@@ -34,6 +34,7 @@ var requests = registry{
 	{body: (*GetDagRun)(nil)},
 	{body: (*GetDagRunState)(nil)},
 	{body: (*GetHITLDetailResponse)(nil)},
+	{body: (*GetNumberXComs)(nil)},
 	{body: (*GetPrevSuccessfulDagRun)(nil)},
 	{body: (*GetPreviousDagRun)(nil)},
 	{body: (*GetPreviousTI)(nil)},
@@ -96,6 +97,7 @@ var responses = registry{
 	{body: (*VariableKeysResult)(nil)},
 	{body: (*VariableResult)(nil)},
 	{body: (*XComCountResponse)(nil)},
+	{body: (*XComLengthResponse)(nil)},
 	{body: (*XComResult)(nil)},
 	{body: (*XComSequenceIndexResult)(nil)},
 	{body: (*XComSequenceSliceResult)(nil)},
@@ -142,6 +144,9 @@ func (*GetXCom) MessageType() string { return "GetXCom" }
 
 // MessageType implements Body.
 func (*GetXComCount) MessageType() string { return "GetXComCount" }
+
+// MessageType implements Body.
+func (*GetNumberXComs) MessageType() string { return "GetNumberXComs" }
 
 // MessageType implements Body.
 func (*GetXComSequenceItem) MessageType() string { return "GetXComSequenceItem" }
@@ -283,6 +288,9 @@ func (*XComResult) MessageType() string { return "XComResult" }
 
 // MessageType implements Body.
 func (*XComCountResponse) MessageType() string { return "XComCountResponse" }
+
+// MessageType implements Body.
+func (*XComLengthResponse) MessageType() string { return "XComLengthResponse" }
 
 // MessageType implements Body.
 func (*XComSequenceIndexResult) MessageType() string { return "XComSequenceIndexResult" }

@@ -53,6 +53,10 @@ type GetXComCount struct {
 	TaskID string `json:"task_id"`
 }
 
+// GetNumberXComs is GetXComCount as Airflow 3.0 calls it, and asks for
+// XComLengthResponse. Runners of later releases do not send it.
+type GetNumberXComs GetXComCount
+
 // GetXComSequenceItem asks for XComSequenceIndexResult.
 type GetXComSequenceItem struct {
 	Key    string `json:"key"`

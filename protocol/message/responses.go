@@ -41,6 +41,9 @@ type XComCountResponse struct {
 	Len int `json:"len"`
 }
 
+// XComLengthResponse answers GetNumberXComs.
+type XComLengthResponse XComCountResponse
+
 // XComSequenceIndexResult answers GetXComSequenceItem.
 type XComSequenceIndexResult struct {
 	Root Raw `json:"root"`

@@ -107,7 +107,7 @@ func (c caller) answer(ctx context.Context, body message.Body) (message.Body, er
 	case *message.DeleteVariable:
 		return c.done(ctx, http.MethodDelete, nil, nil, "variables", m.Key)
 
-	case *message.GetXCom, *message.GetXComCount, *message.GetXComSequenceItem, *message.GetXComSequenceSlice,
+	case *message.GetXCom, *message.GetXComCount, *message.GetNumberXComs, *message.GetXComSequenceItem, *message.GetXComSequenceSlice,
 		*message.SetXCom, *message.DeleteXCom:
 		return c.xcom(ctx, body)
 
@@ -212,6 +212,12 @@ func (c caller) xcom(ctx context.Context, body message.Body) (message.Body, erro
 			return nil, fmt.Errorf("read the server's answer: Content-Range is %.80q", a.header.Get("Content-Range"))
 		}
 		return &message.XComCountResponse{Len: count}, nil
+	case *message.GetNumberXComs:
+		count, err := c.xcom(ctx, (*message.GetXComCount)(m))
+		if err != nil {
+			return nil, err
+		}
+		return (*message.XComLengthResponse)(count.(*message.XComCountResponse)), nil
 	case *message.GetXComSequenceItem:
 		value, err := get[message.Raw](ctx, c, nil, at(name{m.DagID, m.RunID, m.TaskID, m.Key}, "item", strconv.Itoa(m.Offset))...)
 		if err != nil {

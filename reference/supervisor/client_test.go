@@ -263,6 +263,7 @@ func TestCalls(t *testing.T) {
 		{&message.GetXCom{Key: "k", DagID: "d", RunID: "r", TaskID: "t", MapIndex: num(2), IncludePriorDates: true}, 200, `{"key":"k","value":[1,null]}`, recorded{"GET " + x + "?include_prior_dates=true&map_index=2", "", `XComResult {"key":"k","value":[1,null]}`}},
 		{&message.GetXCom{Key: "k", DagID: "d", RunID: "r", TaskID: "t", MapIndex: num(-1)}, 404, `{}`, recorded{"GET " + x, "", `XComResult {"key":"k","value":null}`}},
 		{&message.GetXComCount{Key: "k", DagID: "d", RunID: "r", TaskID: "t"}, 200, ``, recorded{"HEAD " + x, "", `XComCountResponse {"len":7}`}},
+		{&message.GetNumberXComs{Key: "k", DagID: "d", RunID: "r", TaskID: "t"}, 200, ``, recorded{"HEAD " + x, "", `XComLengthResponse {"len":7}`}},
 		{&message.GetXComSequenceItem{Key: "k", DagID: "d", RunID: "r", TaskID: "t", Offset: -1}, 200, `{"a":1.5}`, recorded{"GET " + x + "/item/-1", "", `XComSequenceIndexResult {"root":{"a":1.5}}`}},
 		{&message.GetXComSequenceItem{Key: "k", DagID: "d", RunID: "r", TaskID: "t", Offset: 9}, 404, `{}`, recorded{"GET " + x + "/item/9", "", `ErrorResponse {"error":"XCOM_NOT_FOUND","detail":{"dag_id":"d","key":"k","offset":9,"run_id":"r","task_id":"t"}}`}},
 		{&message.GetXComSequenceSlice{Key: "k", DagID: "d", RunID: "r", TaskID: "t", Stop: num(3)}, 200, `["a",2]`, recorded{"GET " + x + "/slice?stop=3", "", `XComSequenceSliceResult {"root":["a",2]}`}},

@@ -186,7 +186,7 @@ func (s *session) maskSecret(m *message.MaskSecret) error {
 // readOnly reports whether a request changes nothing anywhere.
 func readOnly(body message.Body) bool {
 	switch body.(type) {
-	case *message.GetConnection, *message.GetVariable, *message.GetVariableKeys, *message.GetXCom, *message.GetXComCount,
+	case *message.GetConnection, *message.GetVariable, *message.GetVariableKeys, *message.GetXCom, *message.GetXComCount, *message.GetNumberXComs,
 		*message.GetXComSequenceItem, *message.GetXComSequenceSlice:
 		return true
 	}
