@@ -19,7 +19,6 @@ const reapEvery = time.Second
 // life is a task from the start of its process to its last trace.
 type life struct {
 	*task
-	plan    plan
 	child   *child
 	killer  *killer
 	drains  *drains
@@ -31,8 +30,8 @@ type life struct {
 	fault  error // processes that could not be ended
 }
 
-func (t *task) newLife(c *child, p plan) *life {
-	l := &life{task: t, plan: p, child: c, state: newTerminal(), drains: &drains{log: t.log}}
+func (t *task) newLife(c *child) *life {
+	l := &life{task: t, child: c, state: newTerminal(), drains: &drains{log: t.log}}
 	l.killer = &killer{family: c, step: t.settings.KillStep, runners: t.killers, log: t.log, users: map[int]bool{}}
 	l.session = &session{
 		calls: caller{server: t.server, mask: t.mask}, conn: c.comms, max: t.settings.MaxFrame,

@@ -19,7 +19,7 @@ import (
 	"github.com/understudy-conformance/understudy/reference/keeper"
 )
 
-// testPool is a pool in this process, which becomes a subreaper for good.
+// testPool is a pool in this process, which is a subreaper as long as the test runs.
 func testPool(t *testing.T) *pool {
 	t.Helper()
 	bin, err := built()
@@ -29,6 +29,7 @@ func testPool(t *testing.T) *pool {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) })
 	p := newPool(filepath.Join(bin, "understudy-keeper"), os.Stderr)
 	t.Cleanup(p.close)
 	return p

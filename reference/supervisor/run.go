@@ -104,7 +104,9 @@ type task struct {
 	server   server
 	process  Process // who the server is told runs the task
 	start    time.Time
-	known    string // the state that the server knows at the end; "" if it wanted to hear none, or does not know
+	plan     plan
+	spares   *spares // nil for none
+	known    string  // the state that the server knows at the end; "" if it wanted to hear none, or does not know
 }
 
 // run runs the task. signals are those that ask this process to end.
@@ -113,14 +115,25 @@ func (t *task) run(ctx context.Context, signals <-chan os.Signal) error {
 	if err != nil {
 		return t.fail(ctx, err)
 	}
-	child, err := start(t.parent, plan.argv, plan.environ, plan.credential)
+	t.plan = plan
+	child, err := t.spawn(plan)
 	if err != nil {
 		plan.close()
 		return t.fail(ctx, fmt.Errorf("run the task as %s: %w", plan.who, err))
 	}
 	t.process.PID = child.main()
-	l := t.newLife(child, plan)
+	l := t.newLife(child)
 	return l.run(ctx, signals)
+}
+
+// spawn starts the process of a plan, or takes one that was started before.
+func (t *task) spawn(p plan) (*child, error) {
+	if t.spares != nil {
+		if child := t.spares.take(p); child != nil {
+			return child, nil
+		}
+	}
+	return start(t.parent, p.argv, p.environ, p.credential)
 }
 
 // fail reports a task that could not be started. The server has to hear first

@@ -87,6 +87,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		hellos:  make(chan struct{}, settings.MaxTasks+spareHellos),
 		ending:  make(chan struct{}),
 	}
+	s.spares = newSpares(s.worker, s.say)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
@@ -104,6 +105,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	close(s.ending)
 	listener.Close()
 	s.wait(signals)
+	s.spares.close()
 	pool.close()
 	s.worker.transport.CloseIdleConnections()
 	return nil
@@ -120,6 +122,7 @@ func uids(set map[int]bool) string {
 // service is a server that runs.
 type service struct {
 	*worker
+	spares  *spares
 	stderr  io.Writer
 	allowed map[int]bool
 	slots   chan struct{} // one for each task
@@ -201,6 +204,7 @@ func (s *service) converse(conn *net.UnixConn) {
 	}
 	<-s.slots // before the client can know
 	tell(conn, ended)
+	s.spares.renew(t.plan)
 	s.running.Done()
 }
 
@@ -260,7 +264,9 @@ func (s *service) prepareTask(w Workload) (*task, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.task(w, mask, log), nil
+	t := s.task(w, mask, log)
+	t.spares = s.spares
+	return t, nil
 }
 
 // tell sends an event. A client that does not want it is none of our concern.

@@ -287,9 +287,15 @@ func TestNothingSurvivesAServerThatIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-v.exited
-	for _, p := range all {
-		v.waitUntil(fmt.Sprintf("%d %s ends", p.PID, p.Name), func() bool { return !errors.Is(syscall.Kill(p.PID, 0), nil) })
-	}
+	v.waitUntil("all that ran below it ends", func() bool {
+		now, err := descent.Of(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !slices.ContainsFunc(now, func(p descent.Process) bool {
+			return !p.Zombie && slices.ContainsFunc(all, func(before descent.Process) bool { return p.PID == before.PID && p.Name == before.Name })
+		})
+	})
 	w := v.site.serve() // its socket is stale
 	if got, err := w.submit(7, "probe_alice"); err != nil || got.State != "success" {
 		t.Errorf("the next server: %v, %v", got, err)
