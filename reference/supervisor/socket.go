@@ -8,9 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// lockBound is how long the lock of the socket's folder may be another's. A server
+// that starts holds it for a millisecond.
+const lockBound = 2 * time.Second
 
 // listenOn makes the socket of a server. A path left by one that died is used
 // again; one that is alive keeps it. Users other than our own and root can
@@ -32,8 +37,8 @@ func listenOn(path string, others bool) (*net.UnixListener, error) {
 		return nil, err
 	}
 	// Two servers that start at once look one after the other.
-	if err := unix.Flock(int(folder.Fd()), unix.LOCK_EX); err != nil {
-		return nil, fmt.Errorf("lock %s: %w", folder.Name(), err)
+	if err := lock(folder); err != nil {
+		return nil, err
 	}
 	if err := removeStale(path); err != nil {
 		return nil, err
@@ -52,6 +57,23 @@ func listenOn(path string, others bool) (*net.UnixListener, error) {
 		}
 	}
 	return listener, nil
+}
+
+// lock takes the lock of a folder, which goes with the descriptor. Whoever can read
+// the folder can take it too, so it is not waited for without end.
+func lock(folder *os.File) error {
+	for deadline := time.Now().Add(lockBound); ; time.Sleep(lookAgain) {
+		err := unix.Flock(int(folder.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, unix.EINTR):
+		case !errors.Is(err, unix.EWOULDBLOCK):
+			return fmt.Errorf("lock %s: %w", folder.Name(), err)
+		case time.Now().After(deadline):
+			return fmt.Errorf("lock %s: another process has held it for %v: %w", folder.Name(), lockBound, err)
+		}
+	}
 }
 
 // trusted refuses a folder in which another user could replace our socket.
