@@ -93,6 +93,9 @@ func (s *site) memoryRound(ctx context.Context) (before, peak footprint, err err
 	if err == nil {
 		peak, err = v.footprint()
 	}
+	if err == nil && peak.count < crowd { // what is not seen would count for nothing
+		err = fmt.Errorf("%d keepers were seen while %d tasks lived", peak.count, crowd)
+	}
 	s.api.release(gate)
 	return before, peak, errors.Join(err, <-ended)
 }
