@@ -108,11 +108,7 @@ func (v *server) footprint() (footprint, error) {
 	if f.server, err = memoryOf(v.pid); err != nil {
 		return f, err
 	}
-	children, err := v.children()
-	if err != nil {
-		return f, err
-	}
-	for _, child := range children {
+	for _, child := range allChildrenOf(v.pid) {
 		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", child))
 		if err != nil || !strings.HasPrefix(exe, v.site.bin+"/") {
 			continue // sudo, which is a task's
@@ -124,21 +120,6 @@ func (v *server) footprint() (footprint, error) {
 		f.keepers, f.count = f.keepers.plus(m), f.count+1
 	}
 	return f, nil
-}
-
-// children lists what all threads of the server have started.
-func (v *server) children() ([]int, error) {
-	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", v.pid))
-	if err != nil {
-		return nil, fmt.Errorf("list threads of the server: %w", err)
-	}
-	var children []int
-	for _, entry := range threads {
-		if thread, err := strconv.Atoi(entry.Name()); err == nil {
-			children = append(children, childrenOf(v.pid, thread)...)
-		}
-	}
-	return children, nil
 }
 
 func memoryOf(pid int) (memory, error) {

@@ -21,6 +21,9 @@ type account struct {
 	uid, gid int
 }
 
+// allIDs is what idsOf says of a process that is the user and nobody else.
+func (a account) allIDs() string { return fmt.Sprintf("%[1]d %[1]d %[1]d %[1]d", a.uid) }
+
 // workerName is the account that runs supervisors, as everywhere in the suite.
 const workerName = "airflow"
 

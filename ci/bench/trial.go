@@ -73,13 +73,12 @@ func (t *trial) mark(what string, came, answered time.Time) {
 // millisecond, which counts for the subject.
 func (t *trial) look() {
 	ti, _ := t.world.Task(t.instance.ID)
-	want := strings.TrimSuffix(strings.Repeat(strconv.Itoa(t.user.uid)+" ", 4), " ")
 	ran, seen := false, []string{}
 	for line := descendants(ti.PID); len(line) > 0 && !ran; line = line[:len(line)-1] { // the youngest first: that is the runner
 		pid := line[len(line)-1]
 		ids := idsOf(pid)
 		seen = append(seen, fmt.Sprintf("pid %d: uid %s", pid, ids))
-		ran = ids == want
+		ran = ids == t.user.allIDs()
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -121,6 +120,21 @@ func childrenOf(pid, thread int) []int {
 	for field := range strings.FieldsSeq(string(text)) {
 		if child, err := strconv.Atoi(field); err == nil {
 			children = append(children, child)
+		}
+	}
+	return children
+}
+
+// allChildrenOf lists the children that all threads of a process have started.
+func allChildrenOf(pid int) []int {
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return nil // it ended
+	}
+	var children []int
+	for _, entry := range threads {
+		if thread, err := strconv.Atoi(entry.Name()); err == nil {
+			children = append(children, childrenOf(pid, thread)...)
 		}
 	}
 	return children
