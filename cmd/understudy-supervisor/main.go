@@ -91,8 +91,9 @@ These settings decide what a task may do:
 
 SIGTERM and SIGINT do not end a task: run waits for it, serve takes no more tasks
 and waits for those it has, however often they come. What must not be waited for is
-ended by SIGKILL to serve: every task ends with it, and the API server, told
-nothing, misses the heartbeats.
+ended by SIGKILL to serve: its tasks end with it, and the API server, told nothing,
+misses the heartbeats. Where serve is not root, a task of another user ends so if
+its runner is understudy-runner; others may not notice that serve is gone.
 
 Exit code: 0 the API server knows how the task ended, well or not (submit without
 --wait: the task was taken; serve: it was asked to end); 1 it does not, or something

@@ -24,6 +24,7 @@
 // costs no second exec. It decides nothing: signals are sent by the server.
 //
 // When its socket ends the server is dead. The keeper kills all descendants that
-// its uid permits, and exits. Those of other users are runners, which end, with all
-// they started, at the end of their own channel.
+// its uid permits, and exits. Those of other users have to end at the end of their
+// own channel, with all they started: understudy-runner does, Airflow's runner and
+// the runtimes of other languages need not.
 package keeper
