@@ -26,7 +26,7 @@ const (
 	// endBound is how long a keeper without server tries to end what descends from it.
 	endBound = 10 * time.Second
 
-	// endAgain is the time between two tries.
+	// endAgain is how long one try takes.
 	endAgain = 5 * time.Millisecond
 )
 
@@ -114,11 +114,8 @@ func (k *keeper) watch() {
 	}
 	k.mu.Lock() // for good: nothing is started any more
 	k.closed = true
-	for deadline := time.Now().Add(endBound); time.Now().Before(deadline) && left(); time.Sleep(endAgain) {
-		all, _ := descent.Of(os.Getpid()) // what cannot be listed now is looked for again
-		for _, p := range all {
-			_ = unix.Kill(p.PID, unix.SIGKILL)
-		}
+	for deadline := time.Now().Add(endBound); time.Now().Before(deadline) && left(); {
+		_ = descent.Hunt(os.Getpid(), endAgain) // what cannot be listed now is looked for again
 	}
 	os.Exit(0)
 }
