@@ -116,6 +116,10 @@ func structured(err error, statuses ...int) bool {
 
 var errAnswerTooLarge = fmt.Errorf("answer of more than %d bytes", maxAnswer)
 
+// errNotJSON reports an answer that is not the Execution API's, which cannot have
+// done then what it was asked for.
+var errNotJSON = errors.New("the server's answer is not JSON: something before it may have answered")
+
 // call is one request to the API.
 type call struct {
 	method string
@@ -228,6 +232,8 @@ func (c *Client) once(ctx context.Context, k call) (answer, error) {
 		err = errAnswerTooLarge
 	case err == nil && response.StatusCode >= 300:
 		return answer{}, statusError(k, response, body)
+	case err == nil && k.method != http.MethodGet && len(body) > 0 && !json.Valid(body):
+		err = errNotJSON // it is not looked into any more: that a page came for it would not be seen
 	}
 	if err != nil {
 		return answer{}, fmt.Errorf("%s %s: read answer: %w", k.method, strings.Join(k.path, "/"), err)

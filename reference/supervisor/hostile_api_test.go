@@ -93,6 +93,7 @@ func TestHostileAPI(t *testing.T) {
 		"run: silence":          {"/run", slow, read, 1, nil, false, "timeout"},
 		"run: noise":            {"/run", noise, read, 1, nil, false, "malformed HTTP"},
 		"heartbeat: 404 page":   {"/heartbeat", page(404), stay, 0, []string{"up_for_retry"}, true, "3 heartbeats in a row failed"},
+		"heartbeat: 200 page":   {"/heartbeat", page(200), stay, 0, []string{"up_for_retry"}, true, "3 heartbeats in a row failed"},
 		"heartbeat: giant":      {"/heartbeat", giant, stay, 0, []string{"up_for_retry"}, true, "3 heartbeats in a row failed"},
 		"heartbeat: silence":    {"/heartbeat", slow, stay, 0, []string{"up_for_retry"}, true, "3 heartbeats in a row failed"},
 		"heartbeat: noise":      {"/heartbeat", noise, stay, 0, []string{"up_for_retry"}, true, "3 heartbeats in a row failed"},
@@ -103,7 +104,7 @@ func TestHostileAPI(t *testing.T) {
 		"variable: noise":       {"/absent", noise, read, 0, []string{"success"}, true, "exit code 0"},
 		"variable: other shape": {"/absent", typed("application/json", `{"key":7,"value":[]}`), read, 0, []string{"success"}, true, "exit code 0"},
 		"state: noise":          {"/state", noise, read, 1, []string{"success", "success", "success", "success"}, true, "could not be reported"},
-		"state: 200 page":       {"/state", page(200), read, 0, []string{"success"}, true, "Task ended"},
+		"state: 200 page":       {"/state", page(200), read, 1, []string{"success", "success", "success", "success"}, true, "could not be reported"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
