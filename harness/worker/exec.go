@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
 
@@ -78,7 +79,9 @@ func execute(e plan.Exec, in io.Reader, out *shell.Writer) (int, error) {
 	if err != nil {
 		return unable(out, err), nil
 	}
-	go mine.feed(shell.NewReader(in), out)
+	ask := &asker{out: out}
+	defer ask.stop()
+	go mine.feed(shell.NewReader(in), ask)
 	copied := map[shell.Kind]chan error{}
 	for kind, from := range mine.outputs {
 		done := make(chan error, 1)
@@ -180,9 +183,31 @@ func control(file *os.File, f func(fd int) error) error {
 	return failed
 }
 
+// asker asks for input until it is stopped: an exit code is the last frame.
+type asker struct {
+	out  *shell.Writer
+	mu   sync.Mutex
+	over bool
+}
+
+func (a *asker) more() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.over {
+		return os.ErrClosed
+	}
+	return a.out.Write(shell.More, nil)
+}
+
+func (a *asker) stop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.over = true
+}
+
 // feed hands the command its input. Any error is the end of it.
-func (e ends) feed(in *shell.Reader, out *shell.Writer) {
-	for err := out.Write(shell.More, nil); err == nil; {
+func (e ends) feed(in *shell.Reader, ask *asker) {
+	for err := ask.more(); err == nil; {
 		var frame shell.Frame
 		if frame, err = in.Next(); err != nil {
 			return
@@ -190,7 +215,7 @@ func (e ends) feed(in *shell.Reader, out *shell.Writer) {
 		switch frame.Kind {
 		case shell.Input:
 			if _, err = e.input.Write(frame.Payload); err == nil {
-				err = out.Write(shell.More, nil)
+				err = ask.more()
 			}
 		case shell.End:
 			if e.terminal == nil {
