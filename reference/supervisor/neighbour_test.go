@@ -89,7 +89,7 @@ func TestHostileTaskTakesNoMoreThanItsShare(t *testing.T) {
 			select {
 			case got := <-hostile:
 				t.Logf("alone %v, beside %v; the hostile task: %s", alone, beside, got)
-			case <-time.After(30 * time.Second):
+			case <-time.After(60 * time.Second):
 				t.Error("the hostile task does not end")
 			}
 			if kib := peakOf(t, "understudy-supe", v.socket); kib > 96<<10 {
