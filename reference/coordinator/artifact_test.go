@@ -357,4 +357,16 @@ func TestLibrary(t *testing.T) {
 	if len(library.kept) != maxKept {
 		t.Errorf("%d bundles are kept, %d are permitted", len(library.kept), maxKept)
 	}
+	huge, err := verify(t.Context(), bytes.NewReader(packed(t, "#!", "", holding("etl"))), int64(len(packed(t, "#!", "", holding("etl")))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lent, err := library.lend(identity{size: maxBytes}, path, huge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lent.Close()
+	if len(library.kept) != 1 || library.kept[0].artifact != huge {
+		t.Errorf("beside one of %d bytes, %d others are kept", int64(maxBytes), len(library.kept)-1)
+	}
 }

@@ -10,8 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxKept is how many bundles a Library keeps.
-const maxKept = 8
+// What a Library keeps: bundles, and bytes of them in all. The one used last is
+// always kept.
+const (
+	maxKept  = 8
+	maxBytes = 1 << 30
+)
 
 // Library keeps the bundles used last, so that tasks of one bundle share its memory
 // and it is hashed once. A file that was changed or exchanged is another bundle.
@@ -75,7 +79,7 @@ func (l *Library) lend(id identity, path string, brought *Artifact) (*Artifact, 
 		v := l.kept[i]
 		l.kept = append(slices.Delete(l.kept, i, i+1), v)
 	}
-	if len(l.kept) > maxKept {
+	for len(l.kept) > maxKept || len(l.kept) > 1 && l.size() > maxBytes {
 		l.kept[0].artifact.Close()
 		l.kept = slices.Delete(l.kept, 0, 1)
 	}
@@ -86,4 +90,12 @@ func (l *Library) lend(id identity, path string, brought *Artifact) (*Artifact, 
 	}
 	a.Path, a.Memory = path, os.NewFile(uintptr(fd), path)
 	return &a, nil
+}
+
+// size is how many bytes are kept; l.mu is held.
+func (l *Library) size() (bytes int64) {
+	for _, v := range l.kept {
+		bytes += v.id.size
+	}
+	return bytes
 }

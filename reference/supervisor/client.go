@@ -51,6 +51,7 @@ type Client struct {
 
 	mu    sync.Mutex
 	token string
+	fresh func(token string) // is told of each token that the server refreshes; may be nil
 }
 
 // NewClient returns a Client for one task's token; "" sends none.
@@ -222,6 +223,9 @@ func (c *Client) once(ctx context.Context, k call) (answer, error) {
 	}
 	defer response.Body.Close()
 	if fresh := response.Header.Get("Refreshed-API-Token"); fresh != "" {
+		if c.fresh != nil {
+			c.fresh(fresh)
+		}
 		c.mu.Lock()
 		c.token = fresh
 		c.mu.Unlock()

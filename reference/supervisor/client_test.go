@@ -126,8 +126,13 @@ func TestClientTakesRefreshedTokens(t *testing.T) {
 			w.WriteHeader(404)
 		}
 	})
+	var told []string
+	client.fresh = func(token string) { told = append(told, token) }
 	for range 4 {
 		_, _ = client.do(t.Context(), call{method: "GET", path: []string{"x"}})
+	}
+	if diff := cmp.Diff([]string{"second", "third"}, told); diff != "" {
+		t.Errorf("new tokens (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"Bearer first", "Bearer second", "Bearer second", "Bearer third"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

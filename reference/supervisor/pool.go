@@ -28,6 +28,10 @@ const (
 	// startBound is how long a keeper may take to start a process.
 	startBound = 10 * time.Second
 
+	// orphanBound is how long what a keeper left behind may take to end before
+	// another keeper is asked for the same.
+	orphanBound = 2 * time.Second
+
 	// startTries is how many keepers may fail before a start is given up.
 	startTries = 3
 )
@@ -100,9 +104,26 @@ func (p *pool) start(argv, environ []string, credential *syscall.Credential, fds
 		}
 		k.end()
 		<-k.dead
-		_ = p.endOrphans() // it told nobody what it started; nothing was sent to that yet
-		if try == startTries {
-			return nil, fmt.Errorf("start task process: %w", err)
+		// It told nobody what it started. Nothing was sent to that yet, but it has the
+		// channel of the task, which must not have two readers.
+		if left := p.awaitOrphans(); left != nil || try == startTries {
+			return nil, fmt.Errorf("start task process: %w", errors.Join(err, left))
+		}
+	}
+}
+
+// awaitOrphans ends what keepers left behind, and waits for its end.
+func (p *pool) awaitOrphans() error {
+	for deadline := time.Now().Add(orphanBound); ; time.Sleep(lookAgain) {
+		if err := p.endOrphans(); err != nil {
+			return err
+		}
+		left, err := p.orphans()
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("what a keeper left behind does not end: %s", describe(left))
 		}
 	}
 }

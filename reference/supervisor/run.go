@@ -89,9 +89,15 @@ func newWorker(ctx context.Context, runner string, environ []string, s Settings,
 // task prepares a run. Nothing in it but the worker is shared with another task:
 // what one task masks or logs, and its token, is its own.
 func (w *worker) task(workload Workload, mask *Masker, log *TaskLog) *task {
+	client := newClient(w.settings, w.transport, workload.Token)
+	client.fresh = func(token string) {
+		if err := mask.Add(token); err != nil {
+			log.Record("warning", "A new token could not be masked", "error", err)
+		}
+	}
 	return &task{
 		worker: w, workload: workload, mask: mask, log: log, process: w.process, start: time.Now(),
-		server: server{newClient(w.settings, w.transport, workload.Token), workload.TI.ID},
+		server: server{client, workload.TI.ID},
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
@@ -204,7 +205,9 @@ func (s *service) converse(conn *net.UnixConn) {
 	}
 	<-s.slots // before the client can know
 	tell(conn, ended)
-	s.spares.renew(t.plan)
+	if t.known == message.StateSuccess { // whom sudo refuses, it would refuse again
+		s.spares.renew(t.plan)
+	}
 	s.running.Done()
 }
 

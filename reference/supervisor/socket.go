@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -21,8 +22,8 @@ const lockBound = 2 * time.Second
 // again; one that is alive keeps it. Users other than our own and root can
 // connect only if others is set; who is listened to is decided by uid all the same.
 //
-// The folder has to be ours or root's, and closed to the writing of others, unless
-// it is sticky: who can rename the socket could put another in its place.
+// The folder and all above it have to be ours or root's, and closed to the writing
+// of others, unless sticky: who can rename the socket could put another in its place.
 func listenOn(path string, others bool) (*net.UnixListener, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -33,7 +34,7 @@ func listenOn(path string, others bool) (*net.UnixListener, error) {
 		return nil, fmt.Errorf("look at the folder of the socket: %w", err)
 	}
 	defer folder.Close()
-	if err := trusted(folder); err != nil {
+	if err := trusted(filepath.Dir(path), 0, os.Geteuid()); err != nil {
 		return nil, err
 	}
 	// Two servers that start at once look one after the other.
@@ -76,22 +77,56 @@ func lock(folder *os.File) error {
 	}
 }
 
-// trusted refuses a folder in which another user could replace our socket.
-func trusted(folder *os.File) error {
-	info, err := folder.Stat()
+// trusted refuses a folder in which others than the owners could replace a socket:
+// it and all above it have to belong to one of them, and be closed to the writing
+// of others, unless they are sticky.
+func trusted(folder string, owners ...int) error {
+	folder, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return fmt.Errorf("look at the folder of the socket: %w", err)
+	}
+	for dir := folder; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return fmt.Errorf("look at the folder of the socket: %w", err)
+		}
+		owner := ownerOf(info)
+		switch {
+		case !info.IsDir():
+			return fmt.Errorf("%s is not a folder", dir)
+		case !slices.Contains(owners, owner):
+			return fmt.Errorf("folder %s belongs to uid %d, who could replace the socket", dir, owner)
+		case info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
+			return fmt.Errorf("folder %s has mode %04o: others could replace the socket", dir, info.Mode().Perm())
+		case dir == filepath.Dir(dir):
+			return nil
+		}
+	}
+}
+
+func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
+
+// trustedServer refuses to tell a token to whoever put a socket where a server's is
+// expected. A server is root, our own user, or the owner of the folder of its
+// socket, if nobody else can replace that.
+func trustedServer(path string, conn *net.UnixConn) error {
+	path, err := filepath.Abs(path)
 	if err != nil {
 		return err
 	}
-	owner := int(info.Sys().(*syscall.Stat_t).Uid)
-	switch {
-	case !info.IsDir():
-		return fmt.Errorf("%s is not a folder", folder.Name())
-	case owner != os.Geteuid() && owner != 0:
-		return fmt.Errorf("folder %s of the socket belongs to uid %d, who could replace the socket", folder.Name(), owner)
-	case info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
-		return fmt.Errorf("folder %s of the socket has mode %04o: others could replace the socket", folder.Name(), info.Mode().Perm())
+	uid, err := peerUID(conn)
+	if err != nil || uid == 0 || uid == os.Geteuid() {
+		return err
 	}
-	return nil
+	folder := filepath.Dir(path)
+	info, err := os.Stat(folder)
+	if err != nil {
+		return fmt.Errorf("look at the folder of the socket: %w", err)
+	}
+	if owner := ownerOf(info); uid != owner {
+		return fmt.Errorf("the server on %s has uid %d, and its folder belongs to uid %d: give a server a folder of its own for its socket", path, uid, owner)
+	}
+	return trusted(folder, 0, os.Geteuid(), uid)
 }
 
 // removeStale makes room for a socket where a server that is no more left one.

@@ -1,9 +1,13 @@
 package supervisor
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -31,4 +35,85 @@ func TestLockedFolderIsNotWaitedForWithoutEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	listener.Close()
+}
+
+// Who makes a socket where a server's is expected must not be told a token.
+func TestTokenIsToldToNoStranger(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("servers of other users need root")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { // others are to enter
+		t.Fatal(err)
+	}
+	folder := func(name string, uid int, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.Mkdir(path, 0o755), os.Chmod(path, mode), os.Chown(path, uid, uid)); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, c := range []struct {
+		name, folder string
+		uid          int
+		want         string // "" if it is told
+	}{
+		{"root in a shared folder", folder("shared", 0, 0o777|os.ModeSticky), 0, ""},
+		{"alice in a shared folder", filepath.Join(dir, "shared"), aliceUID, "its folder belongs to uid 0"},
+		{"alice in her own", folder("alice", aliceUID, 0o755), aliceUID, ""},
+		{"bob in hers", filepath.Join(dir, "alice"), bobUID, "its folder belongs to uid 62902"},
+		{"bob in his own, which is in hers", folder("alice/bob", bobUID, 0o755), bobUID, "alice belongs to uid 62902, who could replace the socket"},
+		{"alice in her own, open to all", folder("open", aliceUID, 0o777), aliceUID, "mode 0777"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(c.folder, fmt.Sprint("socket", c.uid))
+			told := listenAs(t, c.uid, path)
+			_, err := Submit(t.Context(), path, []byte(`{"token": "secret"}`), false)
+			var misuse *UsageError
+			if refused := errors.As(err, &misuse); refused != (c.want != "") || !strings.Contains(fmt.Sprint(err), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+			if text := <-told; strings.Contains(text, "secret") != (c.want == "") {
+				t.Errorf("it was told %q", text)
+			}
+		})
+	}
+}
+
+// listenAs listens as another user, takes one client, and gives what that says in
+// one line.
+func listenAs(t *testing.T, uid int, path string) <-chan string {
+	t.Helper()
+	type made struct {
+		net.Listener
+		error
+	}
+	done := make(chan made)
+	go func() {
+		runtime.LockOSThread() // the thread ends with the goroutine, and its user with it
+		const same = ^uintptr(0)
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, same, uintptr(uid), same); errno != 0 {
+			done <- made{nil, errno}
+			return
+		}
+		listener, err := net.Listen("unix", path)
+		done <- made{listener, err}
+	}()
+	listener := <-done
+	if listener.error != nil {
+		t.Fatal(listener.error)
+	}
+	t.Cleanup(func() { listener.Close() })
+	told := make(chan string, 1)
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			told <- err.Error()
+			return
+		}
+		defer conn.Close()
+		line, _ := bufio.NewReader(conn).ReadString('\n')
+		told <- line
+	}()
+	return told
 }

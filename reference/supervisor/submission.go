@@ -78,7 +78,8 @@ type Outcome struct {
 // socket. With wait it returns when nothing of the task is left, else when the
 // server has taken it.
 //
-// The error is *RefusedError if nothing was started. Any other one means that it
+// The error is *RefusedError if nothing was started, and *UsageError if who listens
+// there is not to be trusted with the token and was sent nothing. Any other one means that it
 // is not known what became of the task, or that the API does not know.
 func Submit(ctx context.Context, socket string, workload []byte, wait bool) (Outcome, error) {
 	if !json.Valid(workload) {
@@ -94,6 +95,9 @@ func Submit(ctx context.Context, socket string, workload []byte, wait bool) (Out
 		return Outcome{}, fmt.Errorf("submit task: %w", err)
 	}
 	defer conn.Close()
+	if err := trustedServer(socket, conn.(*net.UnixConn)); err != nil {
+		return Outcome{}, &UsageError{fmt.Errorf("submit task: %w", err)}
+	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	_, sent := conn.Write(append(line, '\n')) // who is refused at once is not read
