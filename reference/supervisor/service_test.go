@@ -407,7 +407,9 @@ func TestOnlySomeUsersMaySubmit(t *testing.T) {
 			if err := os.WriteFile(file, v.workload(ti(1), "probe_alice"), 0o644); err != nil {
 				t.Fatal(err)
 			}
+			v.api.mu.Lock()
 			v.api.confs[ti(1)] = map[string]any{"verbs": []verb{}}
+			v.api.mu.Unlock()
 			cmd := exec.Command(filepath.Join(v.bin, "understudy-supervisor"), "submit", "--socket", v.socket, "--workload", file, "--wait")
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: c.uid, Gid: c.uid}}
 			output, _ := cmd.CombinedOutput()
