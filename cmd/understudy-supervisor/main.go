@@ -49,8 +49,10 @@ password for the runner:
 
 Who may submit tasks to serve is decided by uid: root, the user that serve runs as,
 and those of --allow-user. Whoever may, runs code as every user that serve can become.
-The folder of the socket must be closed to the writing of others. On the socket a
-client sends one line, {"workload": {...}}, and gets one or two:
+The folder of the socket and all above it must be closed to the writing of others,
+or sticky as /tmp is. submit tells the token to nobody but root, its own user and the
+owner of that folder. On the socket a client sends one line, {"workload": {...}}, and
+gets one or two:
 
   {"event": "accepted"}                      the task runs on if the client closes now
   {"event": "ended", "state": "success"}

@@ -21,7 +21,7 @@ func explainCommand() *cobra.Command {
 evidence, and the cases that verify it; of a case what it does and what it
 verifies. Either way: how to run it.`,
 		Example: `  understudy explain IMP-003
-  understudy explain IMP-003/runner/own-user`,
+  understudy explain IMP-003/runner/own-user-without-sudo`,
 		Args: arguments(1, 1, "the id of a requirement or case"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			all, err := loadSuite()

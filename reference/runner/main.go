@@ -19,7 +19,7 @@ const usage = `%[1]s executes one Airflow task as the user that the task names.
   %[1]s --comm=HOST:PORT --logs=HOST:PORT
                                        the same as a language runtime
   %[1]s kill SIGNAL PID... send a signal (KILL, SIGKILL or 9)
-  %[1]s hunt PID         kill one's own processes below that one, however fast they fork
+  %[1]s hunt PID           kill one's own processes below that one, however fast they fork
   %[1]s execute            become the bundle that a coordinator sends on descriptor 0
   %[1]s sockets PID...     list the sockets of processes, for a coordinator
   %[1]s tasks              list the tasks that are part of this program
