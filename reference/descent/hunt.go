@@ -2,6 +2,7 @@ package descent
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,46 +16,71 @@ const (
 	// at all processes.
 	volley = 500
 
-	// youngest is how many of the children it then aims at.
+	// youngest is how many of the children it then aims at; at every sweep-th look
+	// at all, since those that wait for a processor do not stay the youngest.
 	youngest = 8
+	sweep    = 8
+
+	// listSize is room for as many pids as most systems have.
+	listSize = 256 << 10
 )
 
-// Hunt sends SIGKILL for that long to whatever descends from root, again and again;
-// this process and what it may not signal are left out. Whether anything is left
-// is for the parent of them all to say.
+// Hunt sends SIGKILL to whatever descends from root, again and again until nothing
+// of it seems to live, for at most that long; this process and what it may not
+// signal are left out. Whether anything is left is for the parent of them all to say.
 //
 // It exists for programs that fork in a loop, each process living for a fraction
 // of the time that a look at /proc takes: whoever lists them and then kills what he
 // listed comes too late. Below a subreaper each of them is, for most of its life, a
 // child of that, and those the kernel lists at once.
-func Hunt(root int, duration time.Duration) error {
-	for deadline := time.Now().Add(duration); time.Now().Before(deadline); {
+func Hunt(root int, bound time.Duration) error {
+	for deadline := time.Now().Add(bound); time.Now().Before(deadline); {
 		all, err := Of(root)
 		if err != nil {
 			return err
 		}
+		alive := false
 		for _, p := range all {
-			shoot(p.PID)
+			alive = shoot(p.PID) && !p.Zombie || alive
 		}
-		lists := openChildren(root)
-		for shot := 0; shot < volley && time.Now().Before(deadline); shot++ {
-			for _, list := range lists {
-				for _, pid := range list.last(youngest) {
-					shoot(pid)
-				}
-			}
-		}
-		for _, list := range lists {
-			list.file.Close()
+		if !fire(root, deadline) && !alive {
+			return nil
 		}
 	}
 	return nil
 }
 
-func shoot(pid int) {
-	if pid > 1 && pid != os.Getpid() {
-		_ = syscall.Kill(pid, syscall.SIGKILL) // it is gone, or another user's
+// fire aims at the children of the root for a volley, and reports whether there
+// were new ones meanwhile.
+func fire(root int, deadline time.Time) (fresh bool) {
+	lists := openChildren(root)
+	newest := make([]int, len(lists))
+	for shot := 0; shot < volley && time.Now().Before(deadline); shot++ {
+		aim := youngest
+		if shot%sweep == 0 {
+			aim = math.MaxInt
+		}
+		for i, list := range lists {
+			pids := list.last(aim)
+			for _, pid := range pids {
+				shoot(pid)
+			}
+			if len(pids) > 0 {
+				fresh = fresh || shot > 0 && pids[0] != newest[i]
+				newest[i] = pids[0]
+			}
+		}
 	}
+	for _, list := range lists {
+		list.file.Close()
+	}
+	return fresh
+}
+
+// shoot reports whether there is such a process, perhaps as a zombie, that may be
+// signalled.
+func shoot(pid int) bool {
+	return pid > 1 && pid != os.Getpid() && syscall.Kill(pid, syscall.SIGKILL) == nil
 }
 
 // childList is the kernel's list of the children that a thread has, the youngest last.
@@ -70,7 +96,7 @@ func openChildren(pid int) []childList {
 	var lists []childList
 	for _, path := range paths {
 		if file, err := os.Open(path); err == nil {
-			lists = append(lists, childList{file, make([]byte, 64<<10)})
+			lists = append(lists, childList{file, make([]byte, listSize)})
 		}
 	}
 	return lists

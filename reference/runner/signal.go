@@ -38,8 +38,9 @@ func Kill(signal string, pids []string) error {
 	return errors.Join(failures...)
 }
 
-// huntTime is how long Hunt takes.
-const huntTime = 50 * time.Millisecond
+// huntBound is how long Hunt takes at most. On a busy machine it takes far longer
+// to start it.
+const huntBound = 2 * time.Second
 
 // Hunt sends SIGKILL to what descends from the process with that pid and may be
 // signalled by this one, see descent.Hunt. It exists for the same reason as Kill.
@@ -48,7 +49,7 @@ func Hunt(root string) error {
 	if err != nil || pid <= 1 {
 		return fmt.Errorf("%q is no pid of a task's subreaper", root)
 	}
-	return descent.Hunt(pid, huntTime)
+	return descent.Hunt(pid, huntBound)
 }
 
 // signalNumber understands KILL, SIGKILL and 9.

@@ -35,7 +35,8 @@ const (
 	// to end after its command.
 	patientRounds = 3
 
-	// huntTime is how long a hunt takes, see descent.Hunt.
+	// huntTime is how long one hunt of this process takes, see descent.Hunt. Between
+	// two, what was hit is reaped.
 	huntTime = 50 * time.Millisecond
 
 	// reapHunted is how often what a hunt hit is reaped.
