@@ -307,8 +307,8 @@ func TestOtherUsers(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("to start processes of other users takes root")
 	}
-	alice := &syscall.Credential{Uid: 62902, Gid: 62902}
-	bob := &syscall.Credential{Uid: 62903, Gid: 62903}
+	alice := &syscall.Credential{Uid: 62952, Gid: 62952}
+	bob := &syscall.Credential{Uid: 62953, Gid: 62953}
 	l := listen(t)
 	launch(t, "comm first", l, bob)
 	gate, tell, err := os.Pipe()
@@ -327,7 +327,7 @@ func TestOtherUsers(t *testing.T) {
 		t.Fatalf("%v\n%s\n%s", err, p.output.String(), refused)
 	}
 	c.Close()
-	if len(refused) != 2 || !strings.Contains(refused[0], "belongs to uid 62903, the runtime is of uid 62902") {
+	if len(refused) != 2 || !strings.Contains(refused[0], "belongs to uid 62953, the runtime is of uid 62952") {
 		t.Errorf("%q", refused)
 	}
 }
@@ -375,7 +375,7 @@ func TestHiddenProcesses(t *testing.T) {
 func TestBundleIsStarted(t *testing.T) {
 	var users []*syscall.Credential
 	if users = append(users, nil); os.Geteuid() == 0 {
-		users = append(users, &syscall.Credential{Uid: 62902, Gid: 62902})
+		users = append(users, &syscall.Credential{Uid: 62952, Gid: 62952})
 	}
 	for _, user := range users {
 		root := t.TempDir()
