@@ -46,6 +46,9 @@ func command(args []string) (int, error) {
 			return 0, err
 		}
 		return worker.Init(os.Stdin)
+	case len(args) == 1 && (args[0] == "--help" || args[0] == "-h" || args[0] == "help"):
+		fmt.Print("understudy-worker plays cases inside a sandbox. understudy run starts it there;\nit is of no use by itself.\n")
+		return 0, nil
 	case len(args) == 2 && args[0] == "parent":
 		return 0, stage.StandIn(args[1])
 	}

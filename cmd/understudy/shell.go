@@ -62,7 +62,7 @@ that cannot be used, 3 where no sandbox is possible, 4 for our own faults.`,
 	flags.SetInterspersed(false) // flags behind COMMAND are its own
 	flags.StringVar(&f.implementation, "implementation", images.Reference, "manifest, its folder, or the name of a built-in implementation")
 	flags.StringVar(&f.sandbox, "sandbox", "auto", "auto, docker or namespace")
-	flags.StringVar(&f.user, "user", "root", "account that runs COMMAND: "+strings.Join(shell.Accounts(), ", ")+", or a user id")
+	flags.StringVar(&f.user, "user", "root", "account that runs COMMAND: "+strings.Join(shell.Accounts(), ", ")+", or a user id, without further groups")
 	flags.StringVar(&f.bring, "bring", "", "folder to be copied to "+sandbox.Brought)
 	complete(cmd, "sandbox", sandboxKinds)
 	complete(cmd, "user", shell.Accounts())

@@ -20,7 +20,7 @@ import (
 //  5. Without a term that includes, everything not excluded is selected. The
 //     empty filter selects everything.
 type Filter struct {
-	include, exclude []string // lower case
+	include, exclude []string // as written
 	text             string
 }
 
@@ -34,7 +34,7 @@ func ParseFilter(text string) (Filter, error) {
 		return Filter{}, nil
 	}
 	for term := range strings.SplitSeq(text, ",") {
-		term = strings.ToLower(strings.TrimSpace(term))
+		term = strings.TrimSpace(term)
 		pattern, excludes := strings.CutPrefix(term, "!")
 		switch {
 		case term == "":
@@ -81,7 +81,7 @@ func matchesTerm(term string, c Case) bool {
 }
 
 func matchesID(term, id string) bool {
-	id = strings.ToLower(id)
+	term, id = strings.ToLower(term), strings.ToLower(id)
 	if !strings.ContainsAny(term, "*?") {
 		return strings.HasPrefix(id, term)
 	}

@@ -134,12 +134,16 @@ func Build(ctx context.Context, checkout, dest, overlay string, progress sandbox
 		return fmt.Errorf("build helper commands: start %s: %w", goTool, err)
 	}
 	var compiled atomic.Int64
+	var said string
 	stop := tick(func() {
 		text := "building the helper commands"
 		if n := compiled.Load(); n > 0 {
 			text = fmt.Sprintf("%s: %d packages compiled (the first time takes minutes)", text, n)
 		}
-		progress(text)
+		if text != said { // linking takes a while
+			progress(text)
+			said = text
+		}
 	})
 	messages := read(stderr, &compiled)
 	err = cmd.Wait()
