@@ -8,16 +8,33 @@ import (
 	"github.com/understudy-conformance/understudy/harness/world"
 )
 
-// Lives requires that a process of that user and name lives now, and returns it:
-// the control before its end is required.
+// execBound is how long a process may take for an exec that it has begun. Who
+// started it is told of success before the kernel shows name, arguments and
+// environment of the new program.
+const execBound = 2 * time.Second
+
+// Lives requires that a process of that user and name lives, and returns it once
+// /proc shows all of it: the control before its end is required.
 func (c Check) Lives(user, name string) Process {
-	living := c.stage.Alive(user)
-	i := slices.IndexFunc(living, func(p Process) bool { return p.Name == name })
-	if i < 0 {
+	bound := time.NewTimer(c.stage.scaled(execBound))
+	defer bound.Stop()
+	again := time.NewTicker(watchEvery)
+	defer again.Stop()
+	for {
+		living := c.stage.Alive(user)
+		i := slices.IndexFunc(living, func(p Process) bool { return p.Name == name && p.executed() })
+		if i >= 0 {
+			c.held(fmt.Sprintf("process %d (%s) of %s lives", living[i].PID, name, user))
+			return living[i]
+		}
+		select {
+		case <-again.C:
+			continue
+		case <-bound.C:
+		case <-c.stage.ctx.Done():
+		}
 		c.fails("a process that should live does not", fmt.Sprintf("a process %q of %s", name, user), listed(living))
 	}
-	c.held(fmt.Sprintf("process %d (%s) of %s lives", living[i].PID, name, user))
-	return living[i]
 }
 
 // AllGone requires that no process of the user lives any more after the limit,

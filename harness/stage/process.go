@@ -101,6 +101,17 @@ func (p Process) Environ() ([]string, error) { return p.strings("environ") }
 // Argv returns the argument list that /proc shows for the process.
 func (p Process) Argv() ([]string, error) { return p.strings("cmdline") }
 
+// executed reports whether no exec is under way: until its end the kernel shows
+// no arguments, and for a moment longer no environment.
+func (p Process) executed() bool {
+	argv, err := p.Argv()
+	if err != nil || len(argv) == 0 {
+		return false
+	}
+	environ, err := p.Environ()
+	return err == nil && (len(environ) > 0 || p.State != "R")
+}
+
 func (p Process) strings(file string) ([]string, error) {
 	raw, err := os.ReadFile(p.path(file))
 	if err != nil {

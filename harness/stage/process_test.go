@@ -2,6 +2,7 @@ package stage
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -247,4 +248,35 @@ func TestABarrierIsReleasedOnce(t *testing.T) {
 	if err := <-released; err != nil {
 		t.Error(err)
 	}
+}
+
+// Go, like Python, learns of a successful exec before the kernel shows the new
+// arguments and environment.
+func TestExecutedProcessesShowAll(t *testing.T) {
+	early := 0
+	for range 200 {
+		cmd := exec.Command("/bin/sleep", "600")
+		cmd.Env = []string{"HOME=/"}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for executed := false; !executed; {
+			p, err := readProcess(cmd.Process.Pid)
+			if err != nil || p.zombie() {
+				t.Fatalf("%v, %v", p, err)
+			}
+			if executed = p.executed(); !executed {
+				early++
+				continue
+			}
+			argv, argvErr := p.Argv()
+			environ, environErr := p.Environ()
+			if err := errors.Join(argvErr, environErr); err != nil || len(argv) != 2 || len(environ) != 1 {
+				t.Errorf("%q, %q, %v", argv, environ, err)
+			}
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	t.Logf("seen %d times in the middle of its exec", early)
 }
