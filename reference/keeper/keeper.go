@@ -114,24 +114,10 @@ func (k *keeper) watch() {
 	}
 	k.mu.Lock() // for good: nothing is started any more
 	k.closed = true
-	for deadline := time.Now().Add(endBound); time.Now().Before(deadline) && left(); {
+	for deadline := time.Now().Add(endBound); time.Now().Before(deadline) && descent.Reap(); {
 		_ = descent.Hunt(os.Getpid(), endAgain) // what cannot be listed now is looked for again
 	}
 	os.Exit(0)
-}
-
-// left reports whether anything descends from this process, and reaps.
-func left() bool {
-	for {
-		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err != nil:
-			return false
-		case pid == 0:
-			return true
-		}
-	}
 }
 
 // receive reads one request and its three descriptors.

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -42,20 +41,6 @@ func adoptOrphans(changed chan os.Signal) (*family, error) {
 	return f, nil
 }
 
-// reap collects every child that has ended, whoever waits for it. It reports whether any child is left.
-func reap() (left bool) {
-	for {
-		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err != nil: // ECHILD
-			return false
-		case pid == 0:
-			return true
-		}
-	}
-}
-
 // end kills all descendants, again and again until none is left, so that none
 // can start others meanwhile. After bound it returns the pids of those that could
 // not be ended, or why they cannot be told. It is to be called once.
@@ -64,7 +49,7 @@ func (f *family) end(bound time.Duration) ([]int, error) {
 	<-f.stopped
 	deadline := time.NewTimer(bound)
 	defer deadline.Stop()
-	for reap() {
+	for descent.Reap() {
 		alive, _ := living() // what cannot be listed now is looked for again
 		for _, pid := range alive {
 			unix.Kill(pid, unix.SIGKILL)
@@ -76,7 +61,7 @@ func (f *family) end(bound time.Duration) ([]int, error) {
 		case <-f.changed:
 		case <-again.C:
 		case <-deadline.C:
-			reap()
+			descent.Reap()
 			return living()
 		}
 		again.Stop()
@@ -88,10 +73,8 @@ func (f *family) end(bound time.Duration) ([]int, error) {
 func living() ([]int, error) {
 	all, err := descent.Of(os.Getpid())
 	var pids []int
-	for _, p := range all {
-		if !p.Zombie {
-			pids = append(pids, p.PID)
-		}
+	for _, p := range descent.Living(all) {
+		pids = append(pids, p.PID)
 	}
 	return pids, err
 }

@@ -39,9 +39,7 @@ func decodeHanded(value message.Raw) (*Handed, error) {
 			UID: int(field[int64](&t, "uid")), GID: int(field[int64](&t, "gid")),
 		}
 		for _, gid := range field[[]any](&t, "groups") {
-			g := fields{all: map[string]any{"groups": gid}, err: t.err}
-			h.Target.Groups = append(h.Target.Groups, int(field[int64](&g, "groups")))
-			t.err = g.err
+			h.Target.Groups = append(h.Target.Groups, int(as[int64](&t, "groups", gid)))
 		}
 		m.err = t.err
 	}
@@ -62,11 +60,16 @@ func field[T any](f *fields, key string) T {
 		f.fail(fmt.Errorf("expected a map, got %T", f.all))
 		return none
 	}
-	value, ok := m[key].(T)
-	if !ok && m[key] != nil {
-		f.fail(fmt.Errorf("%s: expected %T, got %T", key, none, m[key]))
+	return as[T](f, key, m[key])
+}
+
+// as returns a value that is of type T, or nil and so T's zero value.
+func as[T any](f *fields, name string, value any) T {
+	typed, ok := value.(T)
+	if !ok && value != nil {
+		f.fail(fmt.Errorf("%s: expected %T, got %T", name, typed, value))
 	}
-	return value
+	return typed
 }
 
 func (f *fields) fail(err error) {
@@ -82,10 +85,8 @@ func (f *fields) texts(key string) map[string]string {
 		return nil
 	}
 	texts := make(map[string]string, len(m))
-	for name := range m {
-		inner := fields{all: m, err: f.err}
-		texts[name] = field[string](&inner, name)
-		f.err = inner.err
+	for name, value := range m {
+		texts[name] = as[string](f, name, value)
 	}
 	return texts
 }

@@ -77,25 +77,13 @@ func (r *registry) execute(args []string, stdout, stderr io.Writer) int {
 	case args[0] == "resume" && len(args) == 1: // the runner's own second stage
 		return r.resume()
 	case args[0] == "kill" && len(args) > 2:
-		if err := Kill(args[1], args[2:]); err != nil {
-			fmt.Fprintf(stderr, "%s: %v\n", program(), err)
-			return 1
-		}
-		return 0
+		return result(stderr, Kill(args[1], args[2:]))
 	case args[0] == "hunt" && len(args) == 2:
-		if err := Hunt(args[1]); err != nil {
-			fmt.Fprintf(stderr, "%s: %v\n", program(), err)
-			return 1
-		}
-		return 0
+		return result(stderr, Hunt(args[1]))
 	case args[0] == "execute" && len(args) == 1:
 		return complain(delegate.Execute())
 	case args[0] == "sockets" && len(args) > 1:
-		if err := delegate.PrintSockets(stdout, args[1:]); err != nil {
-			fmt.Fprintf(stderr, "%s: %v\n", program(), err)
-			return 1
-		}
-		return 0
+		return result(stderr, delegate.PrintSockets(stdout, args[1:]))
 	case args[0] == "tasks" && len(args) == 1:
 		for _, name := range r.names() {
 			fmt.Fprintln(stdout, name)
@@ -121,6 +109,15 @@ func (r *registry) execute(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "%[1]s: cannot make sense of the arguments %[2]q; see %[1]s --help\n", program(), args)
 	return 2
+}
+
+// result is the exit code of a command that did something at once.
+func result(stderr io.Writer, err error) int {
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %v\n", program(), err)
+		return 1
+	}
+	return 0
 }
 
 // program is the name that this program was started by.

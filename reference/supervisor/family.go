@@ -52,13 +52,7 @@ type family interface {
 // alive lists the living members of a family.
 func alive(f family) ([]descent.Process, error) {
 	all, err := f.scan()
-	var living []descent.Process
-	for _, p := range all {
-		if !p.Zombie {
-			living = append(living, p)
-		}
-	}
-	return living, err
+	return descent.Living(all), err
 }
 
 // self is the parent of the one task of a process that runs no other: whatever
@@ -111,28 +105,14 @@ func (o *ownFamily) gone() bool {
 func (o *ownFamily) settle(d time.Duration) bool {
 	timeout := time.NewTimer(d)
 	defer timeout.Stop()
-	for reapAny() {
+	for descent.Reap() {
 		select {
 		case <-o.children:
 		case <-timeout.C:
-			return !reapAny()
+			return !descent.Reap()
 		}
 	}
 	return true
-}
-
-// reapAny collects every child that has ended and reports whether one is left.
-func reapAny() (left bool) {
-	for {
-		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err != nil: // ECHILD
-			return false
-		case pid == 0:
-			return true
-		}
-	}
 }
 
 func (o *ownFamily) reap(helper int) error {

@@ -231,8 +231,7 @@ func peakOfProcess(t *testing.T, pid int) (kib int) {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err == nil {
-		_, rest, _ := strings.Cut(string(status), "VmHWM:")
-		_, err = fmt.Sscan(rest, &kib)
+		kib, err = peakIn(status)
 	}
 	if err != nil {
 		t.Error(err)

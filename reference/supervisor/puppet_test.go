@@ -456,14 +456,20 @@ func peakOf(t *testing.T, name, argument string) int {
 		if !bytes.HasPrefix(status, []byte("Name:\t"+name)) || !bytes.Contains(command, []byte(argument)) {
 			continue
 		}
-		_, rest, _ := strings.Cut(string(status), "VmHWM:")
-		var kib int
-		if _, err := fmt.Sscan(rest, &kib); err != nil {
+		kib, err := peakIn(status)
+		if err != nil {
 			t.Errorf("%s: %v", dir, err)
 		}
 		return kib
 	}
 	return 0
+}
+
+// peakIn reads the largest memory that a process ever had, in KiB, from its status.
+func peakIn(status []byte) (kib int, err error) {
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	_, err = fmt.Sscan(rest, &kib)
+	return kib, err
 }
 
 func TestProtocolErrorTellsEndsApart(t *testing.T) {

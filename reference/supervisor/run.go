@@ -50,20 +50,14 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return &UsageError{err}
 	}
-	mask := NewMasker(settings.MinSecret, settings.SensitiveNames)
-	if err := mask.Add(workload.Token); err != nil {
-		return err
-	}
-	log, err := OpenTaskLog(settings.LogFolder, workload.LogPath, o.Stderr, mask)
+	t, err := newWorker(ctx, o.Runner, o.Environ, settings, self{}).task(workload, o.Stderr)
 	if err != nil {
-		return &UsageError{err}
+		return err
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
-	w := newWorker(ctx, o.Runner, o.Environ, settings, self{})
-	t := w.task(workload, mask, log)
-	return errors.Join(t.run(ctx, signals), log.Close())
+	return errors.Join(t.run(ctx, signals), t.log.Close())
 }
 
 // worker is what all tasks of this process share.
@@ -86,9 +80,25 @@ func newWorker(ctx context.Context, runner string, environ []string, s Settings,
 	}
 }
 
-// task prepares a run. Nothing in it but the worker is shared with another task:
-// what one task masks or logs, and its token, is its own.
-func (w *worker) task(workload Workload, mask *Masker, log *TaskLog) *task {
+// killerOf ends the processes of a family.
+func (w *worker) killerOf(f family, log *TaskLog) *killer {
+	return &killer{family: f, step: w.settings.KillStep, runners: w.killers, log: log, users: map[int]bool{}}
+}
+
+// task prepares a run, whose log the caller closes. Nothing in it but the worker is
+// shared with another task: what one task masks or logs, and its token, is its own.
+// stderr gets the task log of a workload without log_path.
+//
+// The error is *UsageError if the log cannot be opened.
+func (w *worker) task(workload Workload, stderr io.Writer) (*task, error) {
+	mask := NewMasker(w.settings.MinSecret, w.settings.SensitiveNames)
+	if err := mask.Add(workload.Token); err != nil {
+		return nil, err
+	}
+	log, err := OpenTaskLog(w.settings.LogFolder, workload.LogPath, stderr, mask)
+	if err != nil {
+		return nil, &UsageError{err}
+	}
 	client := newClient(w.settings, w.transport, workload.Token)
 	client.fresh = func(token string) {
 		if err := mask.Add(token); err != nil {
@@ -98,7 +108,7 @@ func (w *worker) task(workload Workload, mask *Masker, log *TaskLog) *task {
 	return &task{
 		worker: w, workload: workload, mask: mask, log: log, process: w.process, start: time.Now(),
 		server: server{client, workload.TI.ID},
-	}
+	}, nil
 }
 
 // task is one run.

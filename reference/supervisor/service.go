@@ -232,12 +232,14 @@ func (s *service) admit(conn *net.UnixConn) (*task, error) {
 	if err := s.begin(); err != nil {
 		return nil, err
 	}
-	t, err := s.prepareTask(workload)
+	t, err := s.task(workload, s.stderr)
 	if err != nil {
 		<-s.slots
 		s.running.Done()
+		return nil, err
 	}
-	return t, err
+	t.spares = s.spares
+	return t, nil
 }
 
 // begin takes a slot for a task.
@@ -256,20 +258,6 @@ func (s *service) begin() error {
 	default:
 		return &RefusedError{RefusedFull, fmt.Sprintf("%d tasks run already, as many as [understudy] serve_max_tasks permits", cap(s.slots))}
 	}
-}
-
-func (s *service) prepareTask(w Workload) (*task, error) {
-	mask := NewMasker(s.settings.MinSecret, s.settings.SensitiveNames)
-	if err := mask.Add(w.Token); err != nil {
-		return nil, err
-	}
-	log, err := OpenTaskLog(s.settings.LogFolder, w.LogPath, s.stderr, mask)
-	if err != nil {
-		return nil, err
-	}
-	t := s.task(w, mask, log)
-	t.spares = s.spares
-	return t, nil
 }
 
 // tell sends an event. A client that does not want it is none of our concern.

@@ -128,8 +128,7 @@ func (s *spares) discard(c *child) {
 		case <-step.C:
 		}
 		nobody := &TaskLog{w: io.Discard, mask: NewMasker(1, nil)}
-		k := &killer{family: c, step: s.settings.KillStep, runners: s.killers, log: nobody, users: map[int]bool{}}
-		if err := k.kill(context.Background()); err != nil {
+		if err := s.killerOf(c, nobody).kill(context.Background()); err != nil {
 			s.say("end a process that no task used: %v", err)
 		}
 	})
