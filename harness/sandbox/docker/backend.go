@@ -73,6 +73,9 @@ func (b *Backend) ImageThere(ctx context.Context) (bool, error) {
 // BuildKit is present, and so is a base image, or a registry answers. Otherwise the
 // error wraps sandbox.ErrUnavailable and says what to do.
 func (b *Backend) Obtainable(ctx context.Context) error {
+	if _, err := sources(b.options.Manifest); err != nil {
+		return err // whether an engine answers or not
+	}
 	engine, err := connect(ctx)
 	if err != nil {
 		return err
