@@ -36,6 +36,7 @@ var forbidden = []struct {
 	{"cmd/understudy-keeper", "net", "there is one for each running task: what it links costs memory each time"},
 	{"cmd/understudy-keeper", "encoding/json", "there is one for each running task: what it links costs memory each time"},
 	{"cmd/understudy-supervisor", "github.com/onsi/", "costs milliseconds at each start of a task"},
+	{"cmd/understudy-supervisor", "github.com/go-git/", "costs milliseconds at each start of a task; understudy-fetcher has it"},
 }
 
 func TestDependenciesPointOneWay(t *testing.T) {

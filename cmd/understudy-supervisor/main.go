@@ -16,8 +16,9 @@ import (
 
 const usage = `understudy-supervisor runs Airflow tasks, each as the user that it names.
 
-  understudy-supervisor run --workload FILE [--runner PATH]
-  understudy-supervisor serve --socket PATH [--allow-user NAME]... [--runner PATH] [--keeper PATH]
+  understudy-supervisor run --workload FILE [--runner PATH] [--fetcher PATH]
+  understudy-supervisor serve --socket PATH [--allow-user NAME]... [--runner PATH]
+                              [--keeper PATH] [--fetcher PATH]
   understudy-supervisor submit --socket PATH --workload FILE [--wait]
   understudy-supervisor pack --executable FILE --schema VERSION --dag ID... --output FILE
                              [--source FILE] [--language NAME] [--sdk-version VERSION]
@@ -31,7 +32,8 @@ with --wait when nothing of it is left.
 FILE holds the workload that Airflow's executor makes (ExecuteTask, JSON). It
 holds the token too: keep it 0600; - is standard input. PATH of --runner is the
 program that executes the task, that of --keeper the parent which each task of serve
-has; without them understudy-runner and understudy-keeper beside this program.
+has, that of --fetcher what fetches git bundles; without them understudy-runner,
+understudy-keeper and understudy-fetcher beside this program.
 
 Settings are Airflow's: AIRFLOW__SECTION__KEY, then airflow.cfg. For example:
 
@@ -134,40 +136,63 @@ func run(args []string, stdout, stderr io.Writer) int {
 func runTask(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	workload := flags.String("workload", "", "")
-	runner := flags.String("runner", "", "")
+	programs := programsOf(flags, false)
 	if code, ok := parse(flags, args, stdout, stderr, "workload"); !ok {
 		return code
 	}
-	program, err := supervisor.FindRunner(*runner)
+	found, err := programs()
 	if err != nil {
-		return wrong(stderr, fmt.Errorf("%w; name it by --runner PATH", err))
+		return wrong(stderr, err)
 	}
 	return result(stderr, supervisor.Run(context.Background(), supervisor.Options{
-		Workload: *workload, Runner: program, Environ: os.Environ(), Stderr: stderr,
+		Programs: found, Workload: *workload, Environ: os.Environ(), Stderr: stderr,
 	}))
 }
 
 func serve(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	socket := flags.String("socket", "", "")
-	runner := flags.String("runner", "", "")
-	keeper := flags.String("keeper", "", "")
+	programs := programsOf(flags, true)
 	var allow []string
 	flags.Func("allow-user", "", func(name string) error { allow = append(allow, name); return nil })
 	if code, ok := parse(flags, args, stdout, stderr, "socket"); !ok {
 		return code
 	}
-	program, err := supervisor.FindRunner(*runner)
+	found, err := programs()
 	if err != nil {
-		return wrong(stderr, fmt.Errorf("%w; name it by --runner PATH", err))
-	}
-	parent, err := supervisor.FindKeeper(*keeper)
-	if err != nil {
-		return wrong(stderr, fmt.Errorf("%w; name it by --keeper PATH", err))
+		return wrong(stderr, err)
 	}
 	return result(stderr, supervisor.Serve(context.Background(), supervisor.ServeOptions{
-		Socket: *socket, Allow: allow, Runner: program, Keeper: parent, Environ: os.Environ(), Stderr: os.Stderr,
+		Programs: found, Socket: *socket, Allow: allow, Environ: os.Environ(), Stderr: os.Stderr,
 	}))
+}
+
+// programsOf adds the flags that name programs, to be looked for once the flags are
+// parsed. The fetcher may be absent unless it is named: only git bundles need it.
+func programsOf(flags *flag.FlagSet, keeper bool) func() (supervisor.Programs, error) {
+	var p supervisor.Programs
+	flags.StringVar(&p.Runner, "runner", "", "")
+	flags.StringVar(&p.Fetcher, "fetcher", "", "")
+	if keeper {
+		flags.StringVar(&p.Keeper, "keeper", "", "")
+	}
+	return func() (supervisor.Programs, error) {
+		for _, program := range []struct {
+			what   string
+			path   *string
+			needed bool
+		}{{"runner", &p.Runner, true}, {"keeper", &p.Keeper, keeper}, {"fetcher", &p.Fetcher, p.Fetcher != ""}} {
+			if !program.needed {
+				continue
+			}
+			found, err := supervisor.Find(program.what, *program.path)
+			if err != nil {
+				return p, fmt.Errorf("%w; name it by --%s PATH", err, program.what)
+			}
+			*program.path = found
+		}
+		return p, nil
+	}
 }
 
 func submit(args []string, stdout, stderr io.Writer) int {

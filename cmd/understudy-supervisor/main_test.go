@@ -31,6 +31,7 @@ func TestArguments(t *testing.T) {
 		{[]string{"serve", "--help"}, 0, "--allow-user NAME", ""},
 		{[]string{"serve", "--socket", "s", "--runner", dir}, 2, "", "name it by --runner PATH"},
 		{[]string{"serve", "--socket", "s", "--runner", "/bin/true", "--keeper", dir + "/none"}, 2, "", "name it by --keeper PATH"},
+		{[]string{"serve", "--socket", "s", "--runner", "/bin/true", "--keeper", "/bin/true", "--fetcher", dir + "/none"}, 2, "", "name it by --fetcher PATH"},
 		{[]string{"submit"}, 2, "", "--socket PATH is missing"},
 		{[]string{"submit", "--socket", dir + "/s"}, 2, "", "--workload FILE is missing"},
 		{[]string{"submit", "--socket", dir + "/s", "--workload", dir + "/none"}, 2, "", "read workload"},
@@ -44,6 +45,7 @@ func TestArguments(t *testing.T) {
 		{[]string{"run", "--speed", "9"}, 2, "", "-speed"},
 		{[]string{"run", "--workload", "w", "x"}, 2, "", `unexpected argument "x"`},
 		{[]string{"run", "--workload", "w", "--runner", dir + "/none"}, 2, "", "name it by --runner PATH"},
+		{[]string{"run", "--workload", "w", "--runner", "/bin/true", "--fetcher", dir + "/none"}, 2, "", "name it by --fetcher PATH"},
 		{[]string{"run", "--workload", "w", "--runner", runner}, 2, "", "is no executable file"},
 		{[]string{"run", "--workload", "w", "--runner", dir}, 2, "", "is no executable file"},
 	} {

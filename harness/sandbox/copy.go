@@ -10,7 +10,7 @@ import (
 )
 
 // Commands are the helper commands that a sandbox finds in Bin.
-var Commands = []string{"understudy-worker", "understudy-supervisor", "understudy-keeper", "understudy-runner"}
+var Commands = []string{"understudy-worker", "understudy-supervisor", "understudy-keeper", "understudy-fetcher", "understudy-runner"}
 
 // CopyCommands copies the helper commands of folder from into folder to, which it makes.
 func CopyCommands(from, to string) error {

@@ -145,11 +145,11 @@ func TestStorageOfOthersIsRefused(t *testing.T) {
 		if err := prepare.make(root); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := openStore(root, "dags"); err == nil || !strings.Contains(err.Error(), prepare.want) {
+		if _, err := OpenStore(root, "dags"); err == nil || !strings.Contains(err.Error(), prepare.want) {
 			t.Errorf("%s: %v, want %q", name, err, prepare.want)
 		}
 	}
-	if _, err := openStore("relative", "dags"); err == nil {
+	if _, err := OpenStore("relative", "dags"); err == nil {
 		t.Error("a relative storage path was accepted")
 	}
 }
@@ -213,47 +213,5 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 	}
 	if err := Check(filepath.Join(base, "none"), alice); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing path: %v", err)
-	}
-}
-
-func FuzzCheckName(f *testing.F) {
-	for _, s := range []string{"a", "..", ".git", ".g\u200cit", "git~1", ".git ", "a/b", "\x00", ".gitignore", "a\\b", ".git\v", " .git"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, name string) {
-		if checkName(name) != nil {
-			return
-		}
-		// Of blanks, file systems ignore trailing spaces only: ".git\v" and " .git" are names like others.
-		if filepath.Base(name) != name || name == ".." || strings.EqualFold(strings.TrimRight(name, ". "), ".git") {
-			t.Errorf("%q was accepted", name)
-		}
-	})
-}
-
-func TestErrorsOfABundleKeepTheirCause(t *testing.T) {
-	u := newUpstream(t)
-	p := preparer(t)
-	path := filepath.Join(t.TempDir(), "file")
-	must(t, os.WriteFile(path, nil, 0o600))
-	for _, test := range []struct {
-		says    string
-		def     Definition
-		version string
-		want    string
-	}{
-		{"local path that is a file", Definition{Name: "x", Local: &Local{Path: path}}, "", "is not a directory"},
-		{"version that is no commit id", u.definition(), "main", "not a full commit id"},
-		{"name that is no file name", Definition{Name: "", Git: u.git()}, "", `bundle ""`},
-		{"subdir that is a file", Definition{Name: "dags", Git: &Git{URL: u.url, TrackingRef: "main", Subdir: "a"}}, u.commit("refs/heads/main", file{name: "a"}), "not a directory"},
-	} {
-		_, err := p.Prepare(t.Context(), test.def, test.version)
-		var failed *Error
-		if !errors.As(err, &failed) || failed.Bundle != test.def.Name || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: got %v, want *Error with %q", test.says, err, test.want)
-		}
-	}
-	if _, err := p.Prepare(t.Context(), Definition{Name: "x", Local: &Local{Path: path + "x"}}, ""); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("local path that is absent: got %v", err)
 	}
 }

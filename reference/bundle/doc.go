@@ -1,6 +1,7 @@
 // Package bundle makes the files of a Dag bundle available to a task.
 //
-// Only the supervisor prepares. The task gets a path it can read, and needs to
+// Only the supervisor prepares, and where git is needed a program that it starts
+// (package fetch). The task gets a path it can read, and needs to
 // write, lock or run nothing below it (apache/airflow#54175, #60387).
 //
 // A LocalDagBundle is a directory that is there already. A GitDagBundle is

@@ -35,12 +35,13 @@ func EncodeName(name string) (string, error) {
 	return b.String(), nil
 }
 
-var commitID = regexp.MustCompile(`^[0-9a-f]{40}$`)
+// CommitID matches a full commit id.
+var CommitID = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // parseVersion returns a version of a git bundle: a full commit id.
 func parseVersion(version string) (string, error) {
 	id := strings.ToLower(version)
-	if !commitID.MatchString(id) {
+	if !CommitID.MatchString(id) {
 		return "", fmt.Errorf("%.80q is not a full commit id (40 hexadecimal digits)", version)
 	}
 	return id, nil

@@ -6,17 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 )
 
 // Preparer makes bundles available. Its fields are not changed after the first
 // call; Prepare may be called by many goroutines and many processes at once.
 type Preparer struct {
-	Root        string        // storage directory of git bundles, absolute; created if absent
-	LockTimeout time.Duration // longest wait for another process that prepares the same bundle; 0 means 10 minutes
-	Timeout     time.Duration // longest single connection to an upstream repository; 0 means 5 minutes
-	RetryAfter  time.Duration // pause before the one retry of a failed connection; 0 means 1 second
-	Limits      Limits        // zero fields mean the defaults
+	Root  string  // storage directory of git bundles, absolute; created if absent
+	Fetch Fetcher // brings versions that are not there
+	Bounds
 }
 
 // Tree is a prepared bundle.
@@ -74,7 +71,7 @@ func (l *Local) tree(version string) (Tree, error) {
 }
 
 func (p *Preparer) git(ctx context.Context, name string, g *Git, version string) (Tree, error) {
-	asked := bootTime()
+	asked := BootTime()
 	if version != "" {
 		id, err := parseVersion(version)
 		if err != nil {
@@ -82,26 +79,26 @@ func (p *Preparer) git(ctx context.Context, name string, g *Git, version string)
 		}
 		version = id
 	}
-	store, err := openStore(p.Root, name)
+	store, err := OpenStore(p.Root, name)
 	if err != nil {
 		return Tree{}, err
 	}
-	if version == "" || !store.has(version) {
-		job := job{p: p, g: g, store: store, asked: asked}
-		var skipped []string
-		if version, skipped, err = job.run(ctx, version); err != nil {
+	var fetched Fetched
+	if version == "" || !store.Has(version) {
+		fetched, err = p.Fetch(ctx, Request{Root: p.Root, Name: name, Git: *g, Version: version, Asked: asked, Bounds: p.Bounds})
+		if err != nil {
 			return Tree{}, err
 		}
-		tree, err := g.tree(store, version)
-		tree.Skipped = skipped
-		return tree, err
+		version = fetched.Version
 	}
-	return g.tree(store, version)
+	tree, err := g.tree(store, version)
+	tree.Skipped = fetched.Skipped
+	return tree, err
 }
 
 // tree is the version's directory, or the part of it that the bundle consists of.
-func (g *Git) tree(store *store, version string) (Tree, error) {
-	dir := store.version(version)
+func (g *Git) tree(store *Store, version string) (Tree, error) {
+	dir := store.Version(version)
 	if g.Subdir == "" {
 		return Tree{Path: dir, Version: version}, nil
 	}

@@ -1,28 +1,21 @@
 package bundle
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
-
-	"github.com/gofrs/flock"
 )
 
-// lockPoll is the time between two attempts to take the lock of a bundle.
-const lockPoll = 20 * time.Millisecond
+// Store is the directory of one git bundle.
+type Store struct{ Dir string }
 
-// store is the directory of one git bundle.
-type store struct{ dir string }
-
-// openStore makes and checks the directories of a bundle. Each belongs to this
+// OpenStore makes and checks the directories of a bundle. Each belongs to this
 // process's user or to root, as do those above, and none can be written by
 // everybody: whoever can write there can put code into tasks of other users.
-func openStore(root, name string) (*store, error) {
+func OpenStore(root, name string) (*Store, error) {
 	if !filepath.IsAbs(root) {
 		return nil, fmt.Errorf("bundle storage %q is not an absolute path", root)
 	}
@@ -30,7 +23,7 @@ func openStore(root, name string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &store{filepath.Join(root, encoded)}
+	s := &Store{filepath.Join(root, encoded)}
 	if err := makeParents(root); err != nil {
 		return nil, err
 	}
@@ -44,9 +37,9 @@ func openStore(root, name string) (*store, error) {
 		mode fs.FileMode
 	}{
 		{root, 0o755},
-		{s.dir, 0o755},
+		{s.Dir, 0o755},
 		{s.versions(), 0o755},
-		{s.staging(), 0o700},
+		{s.Staging(), 0o700},
 	} {
 		if err := ownDir(d.path, d.mode); err != nil {
 			return nil, err
@@ -55,14 +48,17 @@ func openStore(root, name string) (*store, error) {
 	return s, nil
 }
 
-func (s *store) versions() string         { return filepath.Join(s.dir, "versions") }
-func (s *store) staging() string          { return filepath.Join(s.dir, "staging") }
-func (s *store) mirror() string           { return filepath.Join(s.dir, "mirror.git") }
-func (s *store) version(id string) string { return filepath.Join(s.versions(), id) }
+func (s *Store) versions() string { return filepath.Join(s.Dir, "versions") }
 
-// has reports whether a version is complete. It is as soon as it has its name.
-func (s *store) has(id string) bool {
-	info, err := os.Lstat(s.version(id))
+// Staging is where versions are being written.
+func (s *Store) Staging() string { return filepath.Join(s.Dir, "staging") }
+
+// Version is where the tree of a commit is, once it is complete.
+func (s *Store) Version(id string) string { return filepath.Join(s.versions(), id) }
+
+// Has reports whether a version is complete. It is as soon as it has its name.
+func (s *Store) Has(id string) bool {
+	info, err := os.Lstat(s.Version(id))
 	return err == nil && info.IsDir()
 }
 
@@ -130,48 +126,4 @@ func ownDir(path string, mode fs.FileMode) error {
 		return fmt.Errorf("bundle storage %s can be written by everybody (mode %04o): remove that permission", path, info.Mode().Perm())
 	}
 	return nil
-}
-
-// lock waits until no other process or goroutine prepares this bundle.
-func (s *store) lock(ctx context.Context, timeout time.Duration) (unlock func(), err error) {
-	path := filepath.Join(s.dir, "lock")
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	lock := flock.New(path, flock.SetPermissions(0o600))
-	if ok, err := lock.TryLockContext(ctx, lockPoll); !ok {
-		if errors.Is(err, context.DeadlineExceeded) {
-			return nil, fmt.Errorf("wait for %s, held by another supervisor: not free within %v", path, timeout)
-		}
-		return nil, fmt.Errorf("take lock %s: %w", path, err)
-	}
-	return func() { _ = lock.Close() }, nil
-}
-
-// sweep removes what interrupted preparations left. The lock is held, so that
-// nothing in staging is in use.
-func (s *store) sweep() error {
-	entries, err := os.ReadDir(s.staging())
-	if err != nil {
-		return fmt.Errorf("look for stale staging directories: %w", err)
-	}
-	for _, e := range entries {
-		if err := removeTree(filepath.Join(s.staging(), e.Name())); err != nil {
-			return fmt.Errorf("remove stale staging directory: %w", err)
-		}
-	}
-	return nil
-}
-
-// removeTree removes a directory with read-only directories in it.
-func removeTree(dir string) error {
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			err = os.Chmod(path, 0o700)
-		}
-		return err
-	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return os.RemoveAll(dir)
 }

@@ -259,7 +259,7 @@ func TestThousandTasksLeaveNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := &service{
-		worker: newWorker(t.Context(), filepath.Join(s.bin, "understudy-runner"), s.env, settings, p),
+		worker: newWorker(t.Context(), Programs{Runner: filepath.Join(s.bin, "understudy-runner")}, s.env, settings, p),
 		stderr: os.Stderr, allowed: map[int]bool{os.Geteuid(): true},
 		slots: make(chan struct{}, 8), hellos: make(chan struct{}, 16), ending: make(chan struct{}),
 	}

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -85,7 +86,7 @@ func (t *task) fetch(ctx context.Context) (bundle.Definition, bundle.Tree, error
 	if err != nil {
 		return def, bundle.Tree{}, err
 	}
-	preparer := bundle.Preparer{Root: t.settings.BundleStorage}
+	preparer := bundle.Preparer{Root: t.settings.BundleStorage, Fetch: t.fetchGit}
 	tree, err := preparer.Prepare(ctx, def, message.Or(t.workload.BundleInfo.Version, ""))
 	if err != nil {
 		return def, tree, err
@@ -97,6 +98,17 @@ func (t *task) fetch(ctx context.Context) (bundle.Definition, bundle.Tree, error
 		t.workload.BundleInfo.Version = &tree.Version
 	}
 	return def, tree, nil
+}
+
+// fetchGit has a program bring a version of a git bundle into the storage. Settings are
+// no concern of that program.
+func (w *worker) fetchGit(ctx context.Context, r bundle.Request) (bundle.Fetched, error) {
+	program, err := Find("fetcher", w.fetcher)
+	if err != nil {
+		return bundle.Fetched{}, fmt.Errorf("%w: git bundles need it beside understudy-supervisor, or named by --fetcher PATH", err)
+	}
+	environ := slices.DeleteFunc(slices.Clone(w.environ), func(entry string) bool { return strings.HasPrefix(entry, "AIRFLOW__") })
+	return bundle.Program(program, environ)(ctx, r)
 }
 
 // nameOf describes a user for people.

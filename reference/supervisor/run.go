@@ -17,10 +17,17 @@ import (
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
+// Programs are those that a supervisor starts, by absolute paths. See Find.
+type Programs struct {
+	Runner  string // executes tasks
+	Keeper  string // understudy-keeper; only Serve needs it
+	Fetcher string // understudy-fetcher; only git bundles need it. "" for the one beside this program
+}
+
 // Options are what the command line says.
 type Options struct {
+	Programs
 	Workload string    // file with the workload
-	Runner   string    // absolute path of the program that executes tasks
 	Environ  []string  // of the worker: settings, and what may come along to a task
 	Stderr   io.Writer // diagnostics, and the task log of workloads without log_path
 }
@@ -50,7 +57,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return &UsageError{err}
 	}
-	t, err := newWorker(ctx, o.Runner, o.Environ, settings, self{}).task(workload, o.Stderr)
+	t, err := newWorker(ctx, o.Programs, o.Environ, settings, self{}).task(workload, o.Stderr)
 	if err != nil {
 		return err
 	}
@@ -63,6 +70,7 @@ func Run(ctx context.Context, o Options) error {
 // worker is what all tasks of this process share.
 type worker struct {
 	runner    string
+	fetcher   string
 	environ   []string
 	settings  Settings
 	parent    parent
@@ -73,9 +81,10 @@ type worker struct {
 	process   Process // the PID is that of this process
 }
 
-func newWorker(ctx context.Context, runner string, environ []string, s Settings, p parent) *worker {
+func newWorker(ctx context.Context, programs Programs, environ []string, s Settings, p parent) *worker {
 	return &worker{
-		runner: runner, environ: environ, settings: s, parent: p, killers: killers(runner), accounts: new(accounts), transport: newTransport(s), library: new(coordinator.Library),
+		runner: programs.Runner, fetcher: programs.Fetcher, killers: killers(programs.Runner), environ: environ, settings: s, parent: p,
+		accounts: new(accounts), transport: newTransport(s), library: new(coordinator.Library),
 		process: Process{Hostname: hostname(), Unixname: workerName(ctx), PID: os.Getpid()},
 	}
 }
@@ -203,15 +212,9 @@ func workerName(ctx context.Context) string {
 	return account.Name
 }
 
-// FindRunner returns the absolute path of the program that executes tasks: the
-// one given, or understudy-runner beside this program.
-func FindRunner(given string) (string, error) { return find("runner", given) }
-
-// FindKeeper returns the absolute path of the program that Serve needs beside the
-// runner: the one given, or understudy-keeper beside this program.
-func FindKeeper(given string) (string, error) { return find("keeper", given) }
-
-func find(what, given string) (string, error) {
+// Find returns the absolute path of a program that is there: the one given, or
+// understudy-WHAT beside this program.
+func Find(what, given string) (string, error) {
 	if given == "" {
 		self, err := os.Executable()
 		if err != nil {

@@ -37,10 +37,9 @@ const (
 
 // ServeOptions are what the command line says.
 type ServeOptions struct {
+	Programs
 	Socket  string   // path of the socket to listen on
 	Allow   []string // users who may submit tasks, beside our own and root
-	Runner  string   // absolute path of the program that executes tasks
-	Keeper  string   // absolute path of understudy-keeper
 	Environ []string // of the worker: settings, and what may come along to a task
 	Stderr  *os.File // diagnostics, and the task log of workloads without log_path
 
@@ -81,7 +80,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	debug.SetGCPercent(garbage)
 	pool := newPool(o.Keeper, o.Stderr)
 	s := &service{
-		worker:  newWorker(ctx, o.Runner, o.Environ, settings, pool),
+		worker:  newWorker(ctx, o.Programs, o.Environ, settings, pool),
 		stderr:  o.Stderr,
 		allowed: allowed,
 		slots:   make(chan struct{}, settings.MaxTasks),

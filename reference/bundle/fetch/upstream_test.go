@@ -1,13 +1,12 @@
-package bundle
+package fetch
 
 import (
 	"fmt"
 	"io"
 	"net"
-	"os"
+	"net/url"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,10 +15,13 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"github.com/understudy-conformance/understudy/fixtures/gitrepo"
+	"github.com/understudy-conformance/understudy/reference/bundle"
 )
 
-// upstream is a repository served by `git daemon` behind a proxy that counts
-// connections.
+// upstream is a repository behind a proxy that counts connections, and fails when
+// it is told to.
 type upstream struct {
 	t           *testing.T
 	repo        *git.Repository
@@ -27,6 +29,7 @@ type upstream struct {
 	url         string
 	connections atomic.Int32
 	refuse      atomic.Bool  // accept and close at once
+	silent      atomic.Bool  // accept and never answer
 	cut         atomic.Int64 // close after that many bytes from the server; 0: never
 }
 
@@ -42,51 +45,27 @@ func newUpstream(t *testing.T) *upstream {
 		t.Fatal(err)
 	}
 	u.repo = repo
-
+	server, err := gitrepo.Serve(t.Context(), base)
+	if err != nil {
+		t.Fatal(err)
+	}
 	front, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := freePort(t)
-	libexec, err := exec.Command("git", "--exec-path").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	daemon := exec.Command(filepath.Join(strings.TrimSpace(string(libexec)), "git-daemon"), "--listen=127.0.0.1",
-		fmt.Sprintf("--port=%d", port), "--export-all", "--reuseaddr", "--base-path="+base)
-	daemon.Env = append(os.Environ(), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
-	if err := daemon.Start(); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
 		front.Close()
-		_ = daemon.Process.Kill()
-		_ = daemon.Wait()
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
 	})
-	back := fmt.Sprintf("127.0.0.1:%d", port)
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		conn, err := net.Dial("tcp", back)
-		if err == nil {
-			conn.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("git daemon does not listen: %v", err)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	go u.serve(front, back)
-	u.url = fmt.Sprintf("git://%s/repo.git", front.Addr())
-	return u
-}
-
-func freePort(t *testing.T) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	back, err := url.Parse(server.URL(""))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	go u.serve(front, back.Host)
+	u.url = fmt.Sprintf("git://%s/repo.git", front.Addr())
+	return u
 }
 
 func (u *upstream) serve(front net.Listener, back string) {
@@ -102,6 +81,10 @@ func (u *upstream) serve(front net.Listener, back string) {
 		}
 		go func() {
 			defer client.Close()
+			if u.silent.Load() {
+				_, _ = io.Copy(io.Discard, client)
+				return
+			}
 			server, err := net.Dial("tcp", back)
 			if err != nil {
 				return
@@ -120,9 +103,11 @@ func (u *upstream) serve(front net.Listener, back string) {
 // seen returns the number of connections since the last call.
 func (u *upstream) seen() int { return int(u.connections.Swap(0)) }
 
-func (u *upstream) git() *Git { return &Git{URL: u.url, TrackingRef: "main"} }
+func (u *upstream) git() *bundle.Git { return &bundle.Git{URL: u.url, TrackingRef: "main"} }
 
-func (u *upstream) definition() Definition { return Definition{Name: "dags", Git: u.git()} }
+func (u *upstream) definition() bundle.Definition {
+	return bundle.Definition{Name: "dags", Git: u.git()}
+}
 
 // file is one entry of a fixture tree. Mode 0 is a regular file.
 type file struct {

@@ -1,4 +1,4 @@
-package bundle
+package fetch
 
 import (
 	"encoding/json"
@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // keepOutcomes is how long, at least, the outcome of a connection is kept for
@@ -31,10 +29,10 @@ type outcomes struct {
 	Last map[string]outcome `json:"last"`
 }
 
-func (s *store) outcomesPath() string { return filepath.Join(s.dir, "fetched.json") }
+func (s store) outcomesPath() string { return filepath.Join(s.Dir, "fetched.json") }
 
 // outcomes reads the file. One that is absent, damaged or of an earlier boot says nothing.
-func (s *store) outcomes() outcomes {
+func (s store) outcomes() outcomes {
 	var o outcomes
 	data, err := os.ReadFile(s.outcomesPath())
 	if err != nil || json.Unmarshal(data, &o) != nil || o.Boot != bootID() || o.Last == nil {
@@ -45,13 +43,13 @@ func (s *store) outcomes() outcomes {
 
 // since returns the outcome of the last connection for what, if it began at or
 // after asked: an earlier one may have missed what was pushed in between.
-func (s *store) since(asked time.Duration, what string) (outcome, bool) {
+func (s store) since(asked time.Duration, what string) (outcome, bool) {
 	last, ok := s.outcomes().Last[what]
 	return last, ok && last.Started >= asked
 }
 
 // record keeps the outcome of a connection.
-func (s *store) record(what string, started time.Duration, failure error) error {
+func (s store) record(what string, started time.Duration, failure error) error {
 	o := s.outcomes()
 	for key, last := range o.Last {
 		if started-last.Started > keepOutcomes {
@@ -78,15 +76,6 @@ func (s *store) record(what string, started time.Duration, failure error) error 
 		return fmt.Errorf("record fetch: %w", err)
 	}
 	return nil
-}
-
-// bootTime is a clock that all processes of this machine share and nobody sets.
-func bootTime() time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return 0
-	}
-	return time.Duration(ts.Nano())
 }
 
 func bootID() string {

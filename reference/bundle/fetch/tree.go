@@ -1,4 +1,4 @@
-package bundle
+package fetch
 
 import (
 	"cmp"
@@ -16,17 +16,12 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/storer"
 	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/reference/bundle"
 )
 
-// Limits bound what one version may hold.
-type Limits struct {
-	Entries int   // files, links and directories; 0 means 500,000
-	Bytes   int64 // of all files together; 0 means 8 GiB
-	Depth   int   // directories inside one another; 0 means 100
-}
-
-func (l Limits) withDefaults() Limits {
-	return Limits{
+func withDefaults(l bundle.Limits) bundle.Limits {
+	return bundle.Limits{
 		Entries: cmp.Or(l.Entries, 500_000),
 		Bytes:   cmp.Or(l.Bytes, 8<<30),
 		Depth:   cmp.Or(l.Depth, 100),
@@ -42,7 +37,7 @@ const maxTarget = 4095
 type treeWriter struct {
 	ctx     context.Context
 	objects storer.EncodedObjectStorer
-	limits  Limits
+	limits  bundle.Limits
 
 	dirs    []string // parents before children
 	files   []treeEntry
@@ -82,7 +77,7 @@ func (w *treeWriter) collect(tree *object.Tree, dir string, depth int) error {
 }
 
 func (w *treeWriter) entry(e object.TreeEntry, name string, depth int) error {
-	if len(w.dirs)+len(w.files)+len(w.links) >= w.limits.Entries {
+	if len(w.dirs)+len(w.files)+len(w.links)+len(w.skipped) >= w.limits.Entries {
 		return fmt.Errorf("more than %d files and directories", w.limits.Entries)
 	}
 	switch e.Mode {

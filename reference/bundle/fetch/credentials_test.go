@@ -1,4 +1,4 @@
-package bundle
+package fetch
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/understudy-conformance/understudy/reference/bundle"
 )
 
 const password = "correct-horse"
@@ -104,10 +106,10 @@ func TestAddresses(t *testing.T) {
 		"/srv/repositories/r.git":            {"/srv/repositories/r.git", "/srv/repositories/r.git", false},
 		"file:///srv/u:p@repositories/r.git": {"file:///srv/u:p@repositories/r.git", "file:///srv/u:p@repositories/r.git", false},
 	} {
-		g := Git{URL: url}
-		address, auth := g.remote()
-		if address != want.address || (auth != nil) != want.auth || g.redacted() != want.shown {
-			t.Errorf("%s: address %s, credentials %v, shown as %s; want %+v", url, address, auth != nil, g.redacted(), want)
+		g := bundle.Git{URL: url}
+		address, auth := remote(g)
+		if address != want.address || (auth != nil) != want.auth || redacted(g) != want.shown {
+			t.Errorf("%s: address %s, credentials %v, shown as %s; want %+v", url, address, auth != nil, redacted(g), want)
 		}
 	}
 }

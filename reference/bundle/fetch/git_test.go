@@ -1,12 +1,10 @@
-package bundle
+package fetch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,16 +15,18 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/understudy-conformance/understudy/reference/bundle"
 )
 
-func preparer(t *testing.T) *Preparer {
+func preparer(t *testing.T) *bundle.Preparer {
 	root := filepath.Join(t.TempDir(), "storage")
 	t.Cleanup(func() { // version directories are read-only, also for the test's own clean-up
 		if err := removeTree(root); err != nil {
 			t.Error(err)
 		}
 	})
-	return &Preparer{Root: root, RetryAfter: time.Millisecond, Timeout: 20 * time.Second}
+	return &bundle.Preparer{Root: root, Fetch: Fetch, Bounds: bundle.Bounds{RetryAfter: time.Millisecond, Timeout: 20 * time.Second}}
 }
 
 // listing describes a tree: mode, path, and content or link target.
@@ -100,9 +100,6 @@ link out -> /etc/passwd
 	}
 	if diff := cmp.Diff([]string{"vendor"}, tree.Skipped); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
-	}
-	if err := Check(tree.Path, Reader{Name: "other", UID: 54321, GID: 54321}); err == nil || !strings.Contains(err.Error(), os.TempDir()) {
-		t.Logf("the test's own directory is open to everybody: %v", err)
 	}
 	for path, mode := range map[string]fs.FileMode{"": 0o755, "dags": 0o755, "dags/versions": 0o755, "dags/staging": 0o700, "dags/mirror.git": 0o700} {
 		info, err := os.Stat(filepath.Join(p.Root, path))
@@ -226,7 +223,7 @@ func TestHostileTreesAreRefused(t *testing.T) {
 			p := preparer(t)
 			id := u.commit("refs/heads/main", files...)
 			_, err := p.Prepare(t.Context(), u.definition(), id)
-			var e *Error
+			var e *bundle.Error
 			if !errors.As(err, &e) {
 				t.Fatalf("accepted, or another error: %v", err)
 			}
@@ -249,12 +246,13 @@ func TestLimitsHoldBeforeAnythingIsWritten(t *testing.T) {
 	for range 5 {
 		deep = file{name: "d", sub: []file{deep}}
 	}
-	id := u.commit("refs/heads/main", file{name: "a", text: "12345678"}, deep)
-	for want, limits := range map[string]Limits{
+	id := u.commit("refs/heads/main", file{name: "a", text: "12345678"}, deep, file{name: "vendor", mode: filemode.Submodule})
+	for want, limits := range map[string]bundle.Limits{
 		"more than 3 files and directories":          {Entries: 3},
 		"files of more than 8 bytes":                 {Bytes: 8},
 		"more than 4 directories inside one another": {Depth: 4},
-		"": {Entries: 7, Bytes: 9, Depth: 5},
+		"more than 7 files and directories":          {Entries: 7},
+		"":                                           {Entries: 8, Bytes: 9, Depth: 5},
 	} {
 		p := preparer(t)
 		p.Limits = limits
@@ -265,73 +263,41 @@ func TestLimitsHoldBeforeAnythingIsWritten(t *testing.T) {
 	}
 }
 
-// TestOneConnectionForManyGoroutines and its twin for processes: all ask for one
-// version that is not there yet.
-func TestOneConnectionForManyGoroutines(t *testing.T) {
-	u := newUpstream(t)
-	id := u.commit("refs/heads/main", file{name: "a", text: "A"})
-	p := preparer(t)
-	var all sync.WaitGroup
-	for range 8 {
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			tree, err := p.Prepare(context.Background(), u.definition(), id)
-			if err != nil {
-				t.Error(err)
-				return
+// All ask for one version that is not there yet.
+func TestOneConnectionForMany(t *testing.T) {
+	for name, fetch := range map[string]bundle.Fetcher{"goroutines": Fetch, "processes": program("fetch")} {
+		t.Run(name, func(t *testing.T) {
+			u := newUpstream(t)
+			id := u.commit("refs/heads/main", file{name: "a", text: "A"})
+			p := preparer(t)
+			p.Fetch = fetch
+			var all sync.WaitGroup
+			for range 8 {
+				all.Go(func() {
+					tree, err := p.Prepare(t.Context(), u.definition(), id)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if got, want := listing(t, tree.Path), "dr-xr-xr-x .\n-r--r--r-- a A\n"; got != want {
+						t.Errorf("tree %q, want %q", got, want)
+					}
+				})
 			}
-			if text, err := os.ReadFile(filepath.Join(tree.Path, "a")); err != nil || string(text) != "A" {
-				t.Errorf("%q, %v", text, err)
+			all.Wait()
+			if n := u.seen(); n != 1 {
+				t.Errorf("%d connections, want 1", n)
 			}
-		}()
-	}
-	all.Wait()
-	if n := u.seen(); n != 1 {
-		t.Errorf("%d connections, want 1", n)
-	}
-}
-
-func TestOneConnectionForManyProcesses(t *testing.T) {
-	if os.Getenv("BUNDLE_TEST_URL") != "" {
-		p := &Preparer{Root: os.Getenv("BUNDLE_TEST_ROOT")}
-		def := Definition{Name: "dags", Git: &Git{URL: os.Getenv("BUNDLE_TEST_URL"), TrackingRef: "main"}}
-		if _, err := p.Prepare(t.Context(), def, os.Getenv("BUNDLE_TEST_VERSION")); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	u := newUpstream(t)
-	id := u.commit("refs/heads/main", file{name: "a", text: "A"})
-	p := preparer(t)
-	var commands []*exec.Cmd
-	for range 8 {
-		c := exec.Command(os.Args[0], "-test.run=^TestOneConnectionForManyProcesses$")
-		c.Env = append(os.Environ(), "BUNDLE_TEST_URL="+u.url, "BUNDLE_TEST_ROOT="+p.Root, "BUNDLE_TEST_VERSION="+id)
-		commands = append(commands, c)
-		must(t, c.Start())
-	}
-	for _, c := range commands {
-		if err := c.Wait(); err != nil {
-			t.Error(err)
-		}
-	}
-	if n := u.seen(); n != 1 {
-		t.Errorf("%d connections, want 1", n)
-	}
-	tree, err := p.Prepare(t.Context(), u.definition(), id)
-	must(t, err)
-	if got, want := listing(t, tree.Path), "dr-xr-xr-x .\n-r--r--r-- a A\n"; got != want {
-		t.Errorf("tree %q, want %q", got, want)
+		})
 	}
 }
 
 func TestLockTimeoutNamesThePath(t *testing.T) {
 	u := newUpstream(t)
 	p := preparer(t)
-	s, err := openStore(p.Root, "dags")
+	s, err := bundle.OpenStore(p.Root, "dags")
 	must(t, err)
-	unlock, err := s.lock(t.Context(), time.Second)
+	unlock, err := store{s}.lock(t.Context(), time.Second)
 	must(t, err)
 	defer unlock()
 	p.LockTimeout = 50 * time.Millisecond
@@ -398,5 +364,47 @@ func TestMissingParentsAreMadeForAllReaders(t *testing.T) {
 		if info.Mode().Perm() != 0o755 {
 			t.Errorf("%s has mode %v", dir, info.Mode())
 		}
+	}
+}
+
+func FuzzCheckName(f *testing.F) {
+	for _, s := range []string{"a", "..", ".git", ".g\u200cit", "git~1", ".git ", "a/b", "\x00", ".gitignore", "a\\b", ".git\v", " .git"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if checkName(name) != nil {
+			return
+		}
+		// Of blanks, file systems ignore trailing spaces only: ".git\v" and " .git" are names like others.
+		if filepath.Base(name) != name || name == ".." || strings.EqualFold(strings.TrimRight(name, ". "), ".git") {
+			t.Errorf("%q was accepted", name)
+		}
+	})
+}
+
+func TestErrorsOfABundleKeepTheirCause(t *testing.T) {
+	u := newUpstream(t)
+	p := preparer(t)
+	path := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(path, nil, 0o600))
+	for _, test := range []struct {
+		says    string
+		def     bundle.Definition
+		version string
+		want    string
+	}{
+		{"local path that is a file", bundle.Definition{Name: "x", Local: &bundle.Local{Path: path}}, "", "is not a directory"},
+		{"version that is no commit id", u.definition(), "main", "not a full commit id"},
+		{"name that is no file name", bundle.Definition{Name: "", Git: u.git()}, "", `bundle ""`},
+		{"subdir that is a file", bundle.Definition{Name: "dags", Git: &bundle.Git{URL: u.url, TrackingRef: "main", Subdir: "a"}}, u.commit("refs/heads/main", file{name: "a"}), "not a directory"},
+	} {
+		_, err := p.Prepare(t.Context(), test.def, test.version)
+		var failed *bundle.Error
+		if !errors.As(err, &failed) || failed.Bundle != test.def.Name || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want *bundle.Error with %q", test.says, err, test.want)
+		}
+	}
+	if _, err := p.Prepare(t.Context(), bundle.Definition{Name: "x", Local: &bundle.Local{Path: path + "x"}}, ""); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("local path that is absent: got %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package bundle
+package fetch
 
 import (
 	"cmp"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/understudy-conformance/understudy/reference/bundle"
 )
 
 const (
@@ -18,7 +20,18 @@ const (
 	defaultRetryAfter  = time.Second
 )
 
-// job prepares one version of a git bundle for one caller.
+// Fetch is a [bundle.Fetcher] that does the work in this process.
+func Fetch(ctx context.Context, r bundle.Request) (bundle.Fetched, error) {
+	s, err := bundle.OpenStore(r.Root, r.Name)
+	if err != nil {
+		return bundle.Fetched{}, err
+	}
+	j := job{Request: r, store: store{s}}
+	version, skipped, err := j.run(ctx, r.Version)
+	return bundle.Fetched{Version: version, Skipped: skipped}, err
+}
+
+// job brings one version of a git bundle for one caller.
 //
 //	lock, look again
 //	  version asked for:  commit in the mirror?  -> write
@@ -29,10 +42,8 @@ const (
 //
 // A mirror found to be damaged is moved away and fetched anew, once.
 type job struct {
-	p     *Preparer
-	g     *Git
-	store *store
-	asked time.Duration // when the caller came, on bootTime
+	bundle.Request
+	store store
 }
 
 // damageError reports a mirror that cannot be relied on.
@@ -44,12 +55,12 @@ func (e *damageError) Unwrap() error { return e.err }
 func damage(err error) error { return &damageError{err} }
 
 func (j *job) run(ctx context.Context, version string) (id string, skipped []string, err error) {
-	unlock, err := j.store.lock(ctx, cmp.Or(j.p.LockTimeout, defaultLockTimeout))
+	unlock, err := j.store.lock(ctx, cmp.Or(j.LockTimeout, defaultLockTimeout))
 	if err != nil {
 		return "", nil, err
 	}
 	defer unlock()
-	if version != "" && j.store.has(version) {
+	if version != "" && j.store.Has(version) {
 		return version, nil, nil
 	}
 	if err := j.store.sweep(); err != nil {
@@ -61,7 +72,7 @@ func (j *job) run(ctx context.Context, version string) (id string, skipped []str
 		if err := moveAway(j.store); err != nil {
 			return "", nil, err
 		}
-		j.asked = bootTime() // what an earlier fetch brought is gone
+		j.Asked = bundle.BootTime() // what an earlier fetch brought is gone
 		id, skipped, err = j.prepare(ctx, version)
 	}
 	return id, skipped, err
@@ -77,7 +88,7 @@ func (j *job) prepare(ctx context.Context, version string) (string, []string, er
 			return "", nil, err
 		}
 	}
-	if j.store.has(version) {
+	if j.store.Has(version) {
 		return version, nil, nil
 	}
 	skipped, err := j.write(ctx, version)
@@ -98,11 +109,11 @@ func (j *job) obtain(ctx context.Context, version string) (string, error) {
 	}
 	// Only a commit that no branch or tag reaches costs a second connection.
 	if err := j.fetch(ctx, "commit "+version, exactCommit(version)); err != nil {
-		return "", fmt.Errorf("no branch or tag of %s reaches the commit; %w", j.g.redacted(), err)
+		return "", fmt.Errorf("no branch or tag of %s reaches the commit; %w", redacted(j.Git), err)
 	}
 	found, err = j.inMirror(version)
 	if !found && err == nil {
-		err = fmt.Errorf("%s sent no such commit", j.g.redacted())
+		err = fmt.Errorf("%s sent no such commit", redacted(j.Git))
 	}
 	return version, err
 }
@@ -126,7 +137,7 @@ func (j *job) resolve() (string, error) {
 		return "", err
 	}
 	defer m.close()
-	return m.resolve(j.g.TrackingRef)
+	return m.resolve(j.Git.TrackingRef)
 }
 
 // write puts the commit's tree below versions.
@@ -140,12 +151,12 @@ func (j *job) write(ctx context.Context, version string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := treeWriter{ctx: ctx, objects: m.storage, limits: j.p.Limits.withDefaults()}
+	w := treeWriter{ctx: ctx, objects: m.storage, limits: withDefaults(j.Limits)}
 	if err := w.collect(tree, "", 0); err != nil {
 		return nil, fmt.Errorf("read tree: %w", err)
 	}
-	staging := filepath.Join(j.store.staging(), version+"."+strconv.FormatInt(int64(bootTime()), 36))
-	if err := w.write(staging, j.store.version(version)); err != nil {
+	staging := filepath.Join(j.store.Staging(), version+"."+strconv.FormatInt(int64(bundle.BootTime()), 36))
+	if err := w.write(staging, j.store.Version(version)); err != nil {
 		return nil, errors.Join(fmt.Errorf("write tree: %w", err), removeTree(staging))
 	}
 	return w.skipped, nil

@@ -1,4 +1,4 @@
-package bundle
+package fetch
 
 import (
 	"cmp"
@@ -23,6 +23,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	"github.com/go-git/go-git/v5/plumbing/transport/http"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+
+	"github.com/understudy-conformance/understudy/reference/bundle"
 )
 
 // Memory of one opened mirror: decoded objects kept for the deltas that refer to
@@ -48,7 +50,7 @@ type mirror struct {
 
 // openMirror opens the mirror, making an empty one if there is none. One that
 // cannot be opened is a damageError.
-func openMirror(s *store) (*mirror, error) {
+func openMirror(s store) (*mirror, error) {
 	err := os.Mkdir(s.mirror(), 0o700)
 	fresh := err == nil
 	if err != nil && !errors.Is(err, fs.ErrExist) {
@@ -74,8 +76,8 @@ func openMirror(s *store) (*mirror, error) {
 func (m *mirror) close() { _ = m.storage.Close() }
 
 // moveAway puts the mirror where the next preparation sweeps it.
-func moveAway(s *store) error {
-	aside := filepath.Join(s.staging(), "damaged."+strconv.FormatInt(int64(bootTime()), 36))
+func moveAway(s store) error {
+	aside := filepath.Join(s.Staging(), "damaged."+strconv.FormatInt(int64(bundle.BootTime()), 36))
 	if err := os.Rename(s.mirror(), aside); err != nil {
 		return fmt.Errorf("move damaged mirror away: %w", err)
 	}
@@ -108,7 +110,7 @@ func (m *mirror) tree(commit plumbing.Hash) (*object.Tree, error) {
 // resolve finds the commit that a branch, tag, full reference or commit id
 // stands for, a branch before a tag of the same name.
 func (m *mirror) resolve(ref string) (string, error) {
-	if commitID.MatchString(ref) {
+	if bundle.CommitID.MatchString(ref) {
 		found, err := m.hasCommit(plumbing.NewHash(ref))
 		if !found && err == nil {
 			err = fmt.Errorf("tracking_ref %s: no branch or tag reaches this commit", ref)
@@ -173,18 +175,18 @@ func (m *mirror) dropBrokenRefs() error {
 // this job's caller came. A failure is tried once more, after a pause; its
 // outcome stands for everybody who waits.
 func (j *job) fetch(ctx context.Context, what string, refs []config.RefSpec) error {
-	what = fmt.Sprintf("fetch %s of %s", what, j.g.redacted())
-	if last, ok := j.store.since(j.asked, what); ok {
+	what = fmt.Sprintf("fetch %s of %s", what, redacted(j.Git))
+	if last, ok := j.store.since(j.Asked, what); ok {
 		if last.Error != "" {
 			return errors.New(last.Error)
 		}
 		return nil
 	}
-	started := bootTime()
+	started := bundle.BootTime()
 	err := j.connect(ctx, refs)
 	if err != nil && retryable(ctx, err) {
 		select {
-		case <-time.After(cmp.Or(j.p.RetryAfter, defaultRetryAfter)):
+		case <-time.After(cmp.Or(j.RetryAfter, defaultRetryAfter)):
 			err = j.connect(ctx, refs)
 		case <-ctx.Done():
 		}
@@ -212,11 +214,11 @@ func (j *job) connect(ctx context.Context, refs []config.RefSpec) error {
 	if err := m.dropBrokenRefs(); err != nil {
 		return err
 	}
-	address, auth := j.g.remote()
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(j.p.Timeout, defaultTimeout))
+	address, auth := remote(j.Git)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(j.Timeout, defaultTimeout))
 	defer cancel()
-	remote := git.NewRemote(m.storage, &config.RemoteConfig{Name: "upstream", URLs: []string{address}})
-	err = remote.FetchContext(ctx, &git.FetchOptions{
+	upstream := git.NewRemote(m.storage, &config.RemoteConfig{Name: "upstream", URLs: []string{address}})
+	err = upstream.FetchContext(ctx, &git.FetchOptions{
 		RemoteName: "upstream",
 		RemoteURL:  address,
 		RefSpecs:   refs,
@@ -251,7 +253,7 @@ func explain(err error) error {
 }
 
 // redacted is the URL without its password.
-func (g *Git) redacted() string {
+func redacted(g bundle.Git) string {
 	u, err := url.Parse(g.URL)
 	if err != nil {
 		return g.URL // user@host:path, which holds no password
@@ -261,7 +263,7 @@ func (g *Git) redacted() string {
 
 // remote splits the credentials off an http URL, so that they are not stored
 // and do not show in errors.
-func (g *Git) remote() (string, transport.AuthMethod) {
+func remote(g bundle.Git) (string, transport.AuthMethod) {
 	u, err := url.Parse(g.URL)
 	if err != nil || u.User == nil || (u.Scheme != "http" && u.Scheme != "https") {
 		return g.URL, nil
