@@ -215,3 +215,15 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 		t.Errorf("missing path: %v", err)
 	}
 }
+
+func TestCommitIDsAreFullAndLowerCase(t *testing.T) {
+	id := strings.Repeat("0123456789abcdef", 3)[:40]
+	for text, want := range map[string]bool{
+		id: true, id[1:]: false, id + "0": false, strings.ToUpper(id): false, "": false,
+		"g" + id[1:]: false, id[:20] + "\n" + id[21:]: false, id[:39] + "\n": false,
+	} {
+		if got := IsCommitID(text); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -35,13 +34,16 @@ func EncodeName(name string) (string, error) {
 	return b.String(), nil
 }
 
-// CommitID matches a full commit id.
-var CommitID = regexp.MustCompile(`^[0-9a-f]{40}$`)
+// IsCommitID reports whether text is a full commit id. Not by a regular expression: to
+// compile one takes 0.1 ms of each start of a supervisor.
+func IsCommitID(text string) bool {
+	return len(text) == 40 && strings.Trim(text, "0123456789abcdef") == ""
+}
 
 // parseVersion returns a version of a git bundle: a full commit id.
 func parseVersion(version string) (string, error) {
 	id := strings.ToLower(version)
-	if !CommitID.MatchString(id) {
+	if !IsCommitID(id) {
 		return "", fmt.Errorf("%.80q is not a full commit id (40 hexadecimal digits)", version)
 	}
 	return id, nil

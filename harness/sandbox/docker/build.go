@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 )
@@ -118,7 +116,7 @@ func (b build) argv() []string {
 // run builds. Its output goes to log, its steps to progress.
 func (b build) run(ctx context.Context, log io.Writer, progress sandbox.Progress) error {
 	argv := b.argv()
-	out := &output{log: log, progress: progress, told: map[string]bool{}}
+	out := sandbox.NewTranscript(log, steps(progress))
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	// The builder of the engine, not one in a container of its own: the image has to be in the engine.
 	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=1", "BUILDX_BUILDER=default", "DOCKER_HOST="+b.host)
@@ -128,65 +126,30 @@ func (b build) run(ctx context.Context, log io.Writer, progress sandbox.Progress
 		return fmt.Errorf("docker: build image %s: %w", b.tag, context.Cause(ctx))
 	}
 	if err != nil {
-		return fmt.Errorf("docker: %w: %s: %w; its last words:\n%s", ErrBuild, strings.Join(argv, " "), err, out.last())
+		return fmt.Errorf("docker: %w: %s: %w; its last words:\n%s", ErrBuild, strings.Join(argv, " "), err, out.Last())
 	}
 	return nil
 }
 
-// lastLines bounds how much of the output an error shows, lineLimit one line in octets.
-const (
-	lastLines = 25
-	lineLimit = 64 << 10
-)
-
 // A step of the Dockerfile, "#5 [2/3] RUN x", or one that its script announces, "#5 0.123 [1/4] x".
 var stepLine = regexp.MustCompile(`^#\d+ (\d+\.\d+ )?(\[\d+/\d+\] .+)$`)
 
-// output copies to a log and picks the lines that people want to see meanwhile.
-type output struct {
-	mu       sync.Mutex
-	log      io.Writer
-	progress sandbox.Progress
-	told     map[string]bool // BuildKit repeats the heading of a step
-	rest     []byte
-	tail     []string
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.rest = append(o.rest, p...)
-	for {
-		line, rest, whole := bytes.Cut(o.rest, []byte("\n"))
-		if !whole && len(line) < lineLimit {
-			break
+// steps returns a function that tells the steps among the lines of a build, each once: BuildKit
+// repeats the heading of a step.
+func steps(progress sandbox.Progress) func(line string) {
+	told := map[string]bool{}
+	return func(line string) {
+		found := stepLine.FindStringSubmatch(line)
+		if found == nil || told[found[2]] {
+			return
 		}
-		o.rest = rest
-		o.take(strings.TrimRight(string(line), "\r"))
+		told[found[2]] = true
+		if found[1] == "" {
+			progress("Dockerfile " + found[2])
+			return
+		}
+		progress(found[2])
 	}
-	return o.log.Write(p)
-}
-
-func (o *output) take(line string) {
-	if o.tail = append(o.tail, line); len(o.tail) > lastLines {
-		o.tail = o.tail[1:]
-	}
-	found := stepLine.FindStringSubmatch(line)
-	if found == nil || o.told[found[2]] {
-		return
-	}
-	o.told[found[2]] = true
-	if found[1] == "" {
-		o.progress("Dockerfile " + found[2])
-		return
-	}
-	o.progress(found[2])
-}
-
-func (o *output) last() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return "    " + strings.Join(append(o.tail, string(o.rest)), "\n    ")
 }
 
 // execute returns a function that runs a command and returns what it prints.

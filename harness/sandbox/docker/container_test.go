@@ -113,6 +113,7 @@ func TestContentBelongsToRootAndIsReadableByAll(t *testing.T) {
 			"understudy/bin/understudy-worker":     "0 755 0:0 understudy-worker",
 			"understudy/bin/understudy-runner":     "0 755 0:0 understudy-runner",
 			"understudy/bin/understudy-supervisor": "0 755 0:0 understudy-supervisor",
+			"understudy/bin/understudy-fetcher":    "0 755 0:0 understudy-fetcher",
 			"understudy/bin/understudy-keeper":     "0 755 0:0 understudy-keeper",
 			"understudy/implementation":            "5 755 0:0 ",
 			"understudy/implementation/probe.py":   "0 644 0:0 # probe",

@@ -208,6 +208,7 @@ func TestHelperCommandsBelongToRoot(t *testing.T) {
 	want := map[string]string{
 		"understudy": "755 0:0", "understudy/bin": "755 0:0", "understudy/implementation": "755 0:0",
 		"understudy/bin/understudy-worker": "755 0:0", "understudy/bin/understudy-supervisor": "755 0:0", "understudy/bin/understudy-runner": "755 0:0",
+		"understudy/bin/understudy-fetcher":             "755 0:0",
 		"understudy/bin/understudy-keeper":              "755 0:0",
 		"understudy/implementation/implementation.yaml": "644 0:0", "understudy/implementation/probe.yaml": "644 0:0",
 	}

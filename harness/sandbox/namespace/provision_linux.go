@@ -2,7 +2,6 @@ package namespace
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -13,8 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strings"
-	"sync"
 
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/layer"
@@ -222,7 +219,11 @@ func (b *Backend) changes(name string) (string, error) {
 // runWorkshop runs the spec's script to its end. All it prints goes to the log,
 // lines like "[2/4] text" to progress as well.
 func (b *Backend) runWorkshop(ctx context.Context, spec Spec, log io.Writer, progress sandbox.Progress) error {
-	out := &lines{log: log, progress: progress}
+	out := sandbox.NewTranscript(log, func(line string) {
+		if stepLine.MatchString(line) {
+			progress(line)
+		}
+	})
 	p, err := b.spawn(spec, 0, out)
 	if err != nil {
 		return err
@@ -236,51 +237,12 @@ func (b *Backend) runWorkshop(ctx context.Context, spec Spec, log io.Writer, pro
 		return fmt.Errorf("interrupted: %w", ctx.Err())
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w; its last words:\n%s", sandbox.ErrProvision, err, out.last())
+		return fmt.Errorf("%w: %w; its last words:\n%s", sandbox.ErrProvision, err, out.Last())
 	}
 	return nil
 }
 
 var stepLine = regexp.MustCompile(`^\[\d+/\d+\] `)
-
-// lines copies to a log and picks the lines that people want to see meanwhile.
-type lines struct {
-	mu       sync.Mutex
-	log      io.Writer
-	progress sandbox.Progress
-	rest     []byte
-	tail     []string
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.rest = append(l.rest, p...)
-	for {
-		i := bytes.IndexByte(l.rest, '\n')
-		if i < 0 && len(l.rest) < bufio.MaxScanTokenSize {
-			break
-		}
-		if i < 0 {
-			i = len(l.rest) - 1
-		}
-		line := strings.TrimRight(string(l.rest[:i+1]), "\r\n")
-		l.rest = l.rest[i+1:]
-		if stepLine.MatchString(line) {
-			l.progress(line)
-		}
-		if l.tail = append(l.tail, line); len(l.tail) > 15 {
-			l.tail = l.tail[1:]
-		}
-	}
-	return l.log.Write(p)
-}
-
-func (l *lines) last() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return "    " + strings.Join(append(l.tail, string(l.rest)), "\n    ")
-}
 
 // pack writes the layer that lies in the tmpfs as tar to path, which lies in the cache. What the sandbox
 // brings along anew each time stays out.

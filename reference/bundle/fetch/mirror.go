@@ -110,7 +110,7 @@ func (m *mirror) tree(commit plumbing.Hash) (*object.Tree, error) {
 // resolve finds the commit that a branch, tag, full reference or commit id
 // stands for, a branch before a tag of the same name.
 func (m *mirror) resolve(ref string) (string, error) {
-	if bundle.CommitID.MatchString(ref) {
+	if bundle.IsCommitID(ref) {
 		found, err := m.hasCommit(plumbing.NewHash(ref))
 		if !found && err == nil {
 			err = fmt.Errorf("tracking_ref %s: no branch or tag reaches this commit", ref)
