@@ -22,6 +22,8 @@ func TestParseDefinitions(t *testing.T) {
 		{"name":"nourl","classpath":"x.GitDagBundle","kwargs":{"tracking_ref":"main"}},
 		{"name":"noref","classpath":"x.GitDagBundle","kwargs":{"repo_url":"git://h/r"}},
 		{"name":"out","classpath":"x.GitDagBundle","kwargs":{"repo_url":"git://h/r","tracking_ref":"m","subdir":"../.."}},
+		{"name":"port","classpath":"x.GitDagBundle","kwargs":{"repo_url":"https://u:correct#horse@h/r","tracking_ref":"m"}},
+		{"name":"escape","classpath":"x.GitDagBundle","kwargs":{"repo_url":"https://u:correct%horse@h/r","tracking_ref":"m"}},
 		{"name":"sub","classpath":"x.GitDagBundle","kwargs":{"repo_url":"git://h/r","tracking_ref":"m","submodules":true}},
 		{"name":"typed","classpath":"x.LocalDagBundle","kwargs":{"path":5}}
 	]`
@@ -49,10 +51,12 @@ func TestParseDefinitions(t *testing.T) {
 		"nourl":    "repo_url is missing",
 		"noref":    "tracking_ref is missing",
 		"out":      "leaves the repository",
+		"port":     "repo_url is no valid URL",
+		"escape":   "repo_url is no valid URL",
 		"sub":      "submodules",
 		"typed":    "kwargs",
 	} {
-		if _, err := defs.Get(name); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := defs.Get(name); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "horse") {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
@@ -213,6 +217,28 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 	}
 	if err := Check(filepath.Join(base, "none"), alice); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing path: %v", err)
+	}
+}
+
+func TestWhatAProgramSaysIsKeptUpToALength(t *testing.T) {
+	l := newLimited(10)
+	for _, part := range []string{"", "01234", "56789", "abcde", "f"} {
+		select {
+		case <-l.begun:
+			if len(l.kept) == 0 {
+				t.Error("begun before anything was said")
+			}
+		default:
+			if len(l.kept) > 0 {
+				t.Error("not begun")
+			}
+		}
+		if n, err := l.Write([]byte(part)); n != len(part) || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+	}
+	if string(l.kept) != "0123456789" || !l.more || cap(l.kept) > 100 {
+		t.Errorf("kept %q, more %v", l.kept, l.more)
 	}
 }
 

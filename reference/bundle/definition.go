@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"path"
 	"path/filepath"
 	"strings"
@@ -114,6 +115,10 @@ func (e entry) definition(dagsFolder string) (Definition, error) {
 func (g *Git) validate(kwargs []byte) error {
 	if g.URL == "" {
 		return errors.New("repo_url is missing; connections (git_conn_id) are not read")
+	}
+	if _, err := url.Parse(g.URL); err != nil && strings.Contains(g.URL, "://") {
+		// Neither text nor error is shown: with a password that is not escaped both hold it.
+		return errors.New("repo_url is no valid URL; special characters in a password have to be escaped (%23 for #)")
 	}
 	if g.TrackingRef == "" {
 		return errors.New("tracking_ref is missing")

@@ -2,11 +2,14 @@ package bundle
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,10 +24,24 @@ type Limits struct {
 
 // Bounds are how long and how much a version may take.
 type Bounds struct {
-	LockTimeout time.Duration // longest wait for another process that prepares the same bundle; 0 means 10 minutes
+	LockTimeout time.Duration // longest wait for whoever prepares the same bundle; 0 means 10 minutes
 	Timeout     time.Duration // longest single connection to an upstream repository; 0 means 5 minutes
 	RetryAfter  time.Duration // pause before the one retry of a failed connection; 0 means 1 second
-	Limits      Limits        // zero fields mean the defaults
+	Limits      Limits
+}
+
+// WithDefaults fills in what is zero.
+func (b Bounds) WithDefaults() Bounds {
+	return Bounds{
+		LockTimeout: cmp.Or(b.LockTimeout, 10*time.Minute),
+		Timeout:     cmp.Or(b.Timeout, 5*time.Minute),
+		RetryAfter:  cmp.Or(b.RetryAfter, time.Second),
+		Limits: Limits{
+			Entries: cmp.Or(b.Limits.Entries, 500_000),
+			Bytes:   cmp.Or(b.Limits.Bytes, 8<<30),
+			Depth:   cmp.Or(b.Limits.Depth, 100),
+		},
+	}
 }
 
 // Request asks for one version of a git bundle. Durations are nanoseconds in JSON.
@@ -40,7 +57,7 @@ type Request struct {
 // Fetched tells which version is in the store now.
 type Fetched struct {
 	Version string
-	Skipped []string // submodules that were left out, by path, if this call wrote the tree
+	Skipped []string // submodules that were left out, by path, the first 100; if this call wrote the tree
 }
 
 // Answer is what a fetching program prints: Fetched, or why there is none.
@@ -61,67 +78,117 @@ func BootTime() time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// Bounds of what a fetching program may say, in octets. The paths of submodules are
-// what makes an answer long.
+// How much a fetching program may say, in octets, and how long it may take: longer than all
+// bounds of a request together.
 const (
-	maxAnswer    = 64 << 20
+	maxAnswer    = 1 << 20
 	maxComplaint = 2 << 10
+	maxLife      = time.Hour
 )
 
 // Program is the Fetcher that runs a program for each request (understudy-fetcher, see
-// package fetch). The program gets the request as a line of JSON on standard input, which
-// stays open: its end means that nobody wants an answer any more. It prints an
-// [Answer] as JSON. What a repository makes git's library do, a crash or much
-// memory, ends one request and not this process; and this process does not link
-// that library, whose initialisation would cost each start of a task 2 ms.
+// package fetch). What a repository makes git's library do, a crash or much memory, ends
+// one request and not this process; and this process does not link that library, whose
+// initialisation would cost each start of a task 2 ms.
+//
+// The program prints an empty line when no other process of its user can look into it
+// any more, then gets the request as a line of JSON on standard input, which stays open:
+// its end means that nobody wants an answer. It prints an [Answer] as JSON. If it is ended
+// by a signal that asks for an end, it is started once more: whoever signals a whole
+// group means this process, which decides for itself.
 func Program(path string, environ []string) Fetcher {
 	return func(ctx context.Context, r Request) (Fetched, error) {
+		ctx, cancel := context.WithTimeout(ctx, maxLife)
+		defer cancel()
 		request, err := json.Marshal(r)
 		if err != nil {
 			return Fetched{}, fmt.Errorf("encode request for %s: %w", path, err)
 		}
-		cmd := exec.CommandContext(ctx, path)
-		cmd.Env = environ
-		cmd.WaitDelay = time.Second // a helper of the transport may keep the channels open
-		output, complaint := &limited{max: maxAnswer}, &limited{max: maxComplaint}
-		cmd.Stdout, cmd.Stderr = output, complaint
-		input, err := cmd.StdinPipe()
-		if err == nil {
-			err = cmd.Start()
+		fetched, err := exchange(ctx, path, environ, append(request, '\n'))
+		if askedToEnd(err) {
+			fetched, err = exchange(ctx, path, environ, append(request, '\n'))
 		}
-		if err != nil {
-			return Fetched{}, fmt.Errorf("start the program that fetches git bundles: %w", err)
-		}
-		_, sent := input.Write(append(request, '\n')) // if it does not read, the end says why
-		ended := cmd.Wait()
-		if ctx.Err() != nil {
-			return Fetched{}, ctx.Err()
-		}
-		var answer Answer
-		if ended == nil && sent == nil {
-			ended = json.Unmarshal(output.kept, &answer)
-		}
-		if err := errors.Join(ended, sent); err != nil {
-			err = fmt.Errorf("%s: %w", path, err)
-			if said := bytes.TrimSpace(complaint.kept); len(said) > 0 {
-				err = fmt.Errorf("%w\n%s", err, said)
-			}
-			return Fetched{}, err
-		}
-		if answer.Error != "" {
-			return Fetched{}, errors.New(answer.Error)
-		}
-		return answer.Fetched, nil
+		return fetched, err
 	}
 }
 
-// limited keeps what is written to it up to a length, and forgets the rest.
-type limited struct {
-	kept []byte
-	max  int
+// exchange runs the program once.
+func exchange(ctx context.Context, path string, environ []string, request []byte) (Fetched, error) {
+	cmd := exec.CommandContext(ctx, path)
+	cmd.Env = environ
+	cmd.WaitDelay = time.Second // a helper of the transport may keep the channels open
+	output, complaint := newLimited(maxAnswer), newLimited(maxComplaint)
+	cmd.Stdout, cmd.Stderr = output, complaint
+	input, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return Fetched{}, fmt.Errorf("start the program that fetches git bundles: %w", err)
+	}
+	waited := make(chan error, 1)
+	go func() { waited <- cmd.Wait() }()
+	select {
+	case <-output.begun:
+		_, _ = input.Write(request) // if it does not read, its end says why
+		err = <-waited
+	case err = <-waited:
+	}
+	if ctx.Err() != nil {
+		return Fetched{}, ctx.Err()
+	}
+	var answer Answer
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) { // all that it said itself is there
+		answer, err = output.answer()
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+		if said := bytes.TrimSpace(complaint.kept); len(said) > 0 {
+			err = fmt.Errorf("%w\n%s", err, said)
+		}
+		return Fetched{}, err
+	}
+	if answer.Error != "" {
+		return Fetched{}, errors.New(answer.Error)
+	}
+	return answer.Fetched, nil
 }
 
+func askedToEnd(err error) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && slices.Contains([]syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM}, status.Signal())
+}
+
+// limited keeps what is written to it up to a length, and notes whether there was more.
+type limited struct {
+	max   int
+	kept  []byte
+	more  bool
+	begun chan struct{} // closed when something was written
+}
+
+func newLimited(max int) *limited { return &limited{max: max, begun: make(chan struct{})} }
+
 func (l *limited) Write(p []byte) (int, error) {
-	l.kept = append(l.kept, p[:min(len(p), l.max-len(l.kept))]...)
+	if len(l.kept) == 0 && len(p) > 0 {
+		close(l.begun)
+	}
+	room := min(len(p), l.max-len(l.kept))
+	l.kept = append(l.kept, p[:room]...)
+	l.more = l.more || room < len(p)
 	return len(p), nil
+}
+
+func (l *limited) answer() (a Answer, err error) {
+	if l.more {
+		return a, fmt.Errorf("its answer has more than %d octets", l.max)
+	}
+	if err := json.Unmarshal(l.kept, &a); err != nil {
+		return a, fmt.Errorf("its answer is not understood: %w", err)
+	}
+	return a, nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"time"
 )
 
 // Preparer makes bundles available. Its fields are not changed after the first
@@ -14,13 +16,15 @@ type Preparer struct {
 	Root  string  // storage directory of git bundles, absolute; created if absent
 	Fetch Fetcher // brings versions that are not there
 	Bounds
+
+	turns sync.Map // name of a bundle: chan struct{} of one, full while somebody fetches
 }
 
 // Tree is a prepared bundle.
 type Tree struct {
 	Path    string   // directory that holds the bundle's files
 	Version string   // commit; "" for a local bundle
-	Skipped []string // submodules that were left out, by path; known only to the call that wrote the tree
+	Skipped []string // submodules that were left out, by path, the first 100; known only to the call that wrote the tree
 }
 
 // Error reports a bundle that could not be prepared.
@@ -83,17 +87,43 @@ func (p *Preparer) git(ctx context.Context, name string, g *Git, version string)
 	if err != nil {
 		return Tree{}, err
 	}
-	var fetched Fetched
+	fetched := Fetched{Version: version}
 	if version == "" || !store.Has(version) {
-		fetched, err = p.Fetch(ctx, Request{Root: p.Root, Name: name, Git: *g, Version: version, Asked: asked, Bounds: p.Bounds})
+		fetched, err = p.fetch(ctx, store, Request{Root: p.Root, Name: name, Git: *g, Version: version, Asked: asked, Bounds: p.WithDefaults()})
 		if err != nil {
 			return Tree{}, err
 		}
-		version = fetched.Version
 	}
-	tree, err := g.tree(store, version)
+	tree, err := g.tree(store, fetched.Version)
 	tree.Skipped = fetched.Skipped
 	return tree, err
+}
+
+// fetch has a version fetched, one of a bundle at a time: to wait for the lock takes a program each.
+func (p *Preparer) fetch(ctx context.Context, store *Store, r Request) (Fetched, error) {
+	value, _ := p.turns.LoadOrStore(r.Name, make(chan struct{}, 1))
+	turn := value.(chan struct{})
+	timeout := time.NewTimer(r.LockTimeout)
+	defer timeout.Stop()
+	select {
+	case turn <- struct{}{}:
+	case <-timeout.C:
+		return Fetched{}, fmt.Errorf("other tasks of this supervisor prepare the bundle: not done within %v", r.LockTimeout)
+	case <-ctx.Done():
+		return Fetched{}, ctx.Err()
+	}
+	defer func() { <-turn }()
+	if r.Version != "" && store.Has(r.Version) {
+		return Fetched{Version: r.Version}, nil
+	}
+	fetched, err := p.Fetch(ctx, r)
+	if err != nil {
+		return Fetched{}, err
+	}
+	if !IsCommitID(fetched.Version) || r.Version != "" && fetched.Version != r.Version || !store.Has(fetched.Version) {
+		return Fetched{}, fmt.Errorf("what was fetched is version %.80q, which is not the one asked for, or not in %s", fetched.Version, store.versions())
+	}
+	return fetched, nil
 }
 
 // tree is the version's directory, or the part of it that the bundle consists of.

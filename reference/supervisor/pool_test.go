@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -121,7 +122,8 @@ func TestKeepersAreUsedAgain(t *testing.T) {
 }
 
 // What a task leaves behind is found below its keeper, and below this process
-// when the keeper was killed. A keeper that was stopped is of no use.
+// when the keeper was killed. A keeper that was stopped is of no use. Commands of
+// this process live on.
 func TestOrphansAreFound(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -129,6 +131,14 @@ func TestOrphansAreFound(t *testing.T) {
 	}{{"keeper lives", 0}, {"keeper killed", syscall.SIGKILL}} {
 		t.Run(c.name, func(t *testing.T) {
 			p := testPool(t)
+			own := exec.Command("sleep", "600")
+			if err := own.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				_ = own.Process.Kill()
+				_ = own.Wait()
+			}()
 			f := sh(t, p, "(setsid sleep 600 & setsid sh -c 'sleep 600 & sleep 600' &) & sleep 600")
 			waitFor(t, "four sleeps", func() bool { return countNamed(t, f, "sleep") == 4 })
 			if c.signal != 0 {
@@ -148,6 +158,10 @@ func TestOrphansAreFound(t *testing.T) {
 			}
 			if n := countNamed(t, f, "sleep"); n != 0 {
 				t.Errorf("%d are left", n)
+			}
+			all, err := descent.Of(os.Getpid())
+			if err != nil || !slices.ContainsFunc(descent.Living(all), func(d descent.Process) bool { return d.PID == own.Process.Pid }) {
+				t.Errorf("a command of this process was ended with the task, or cannot be found: %v", err)
 			}
 			f.release()
 			next := sh(t, p, "exit 3")

@@ -86,8 +86,7 @@ func (t *task) fetch(ctx context.Context) (bundle.Definition, bundle.Tree, error
 	if err != nil {
 		return def, bundle.Tree{}, err
 	}
-	preparer := bundle.Preparer{Root: t.settings.BundleStorage, Fetch: t.fetchGit}
-	tree, err := preparer.Prepare(ctx, def, message.Or(t.workload.BundleInfo.Version, ""))
+	tree, err := t.bundles.Prepare(ctx, def, message.Or(t.workload.BundleInfo.Version, ""))
 	if err != nil {
 		return def, tree, err
 	}
@@ -100,14 +99,16 @@ func (t *task) fetch(ctx context.Context) (bundle.Definition, bundle.Tree, error
 	return def, tree, nil
 }
 
-// fetchGit has a program bring a version of a git bundle into the storage. Settings are
-// no concern of that program.
+// fetchGit has a program bring a version of a git bundle into the storage. Settings,
+// connections and variables are no concern of that program.
 func (w *worker) fetchGit(ctx context.Context, r bundle.Request) (bundle.Fetched, error) {
 	program, err := Find("fetcher", w.fetcher)
 	if err != nil {
 		return bundle.Fetched{}, fmt.Errorf("%w: git bundles need it beside understudy-supervisor, or named by --fetcher PATH", err)
 	}
-	environ := slices.DeleteFunc(slices.Clone(w.environ), func(entry string) bool { return strings.HasPrefix(entry, "AIRFLOW__") })
+	environ := slices.DeleteFunc(slices.Clone(w.environ), func(entry string) bool {
+		return strings.HasPrefix(entry, "AIRFLOW_") || strings.HasPrefix(entry, "_AIRFLOW_")
+	})
 	return bundle.Program(program, environ)(ctx, r)
 }
 

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/understudy-conformance/understudy/reference/bundle"
 	"github.com/understudy-conformance/understudy/reference/coordinator"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
@@ -78,15 +79,18 @@ type worker struct {
 	accounts  *accounts
 	transport *http.Transport
 	library   *coordinator.Library
+	bundles   *bundle.Preparer
 	process   Process // the PID is that of this process
 }
 
 func newWorker(ctx context.Context, programs Programs, environ []string, s Settings, p parent) *worker {
-	return &worker{
+	w := &worker{
 		runner: programs.Runner, fetcher: programs.Fetcher, killers: killers(programs.Runner), environ: environ, settings: s, parent: p,
 		accounts: new(accounts), transport: newTransport(s), library: new(coordinator.Library),
 		process: Process{Hostname: hostname(), Unixname: workerName(ctx), PID: os.Getpid()},
 	}
+	w.bundles = &bundle.Preparer{Root: s.BundleStorage, Fetch: w.fetchGit}
+	return w
 }
 
 // killerOf ends the processes of a family.

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"net/http/cgi"
@@ -73,6 +74,23 @@ func TestCredentialsOfTheURLAreUsedAndKeptNowhere(t *testing.T) {
 			t.Errorf("the password is shown: %v", err)
 		}
 		holdsNoPassword(t, p.Root)
+	}
+}
+
+// An upstream may say no at any length.
+func TestLongRefusalIsCut(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "no: "+strings.Repeat("never ", 100_000), http.StatusForbidden)
+	}))
+	defer server.Close()
+	p := preparer(t)
+	_, err := p.Prepare(t.Context(), bundle.Definition{Name: "dags", Git: &bundle.Git{URL: server.URL + "/r.git", TrackingRef: "main"}}, "")
+	if err == nil || !strings.Contains(err.Error(), "never never") || len(err.Error()) > 4000 {
+		t.Errorf("got an error of %d octets: %.300s", len(fmt.Sprint(err)), fmt.Sprint(err))
+	}
+	record, err := os.ReadFile(filepath.Join(p.Root, "dags", "fetched.json"))
+	if err != nil || len(record) > 4000 {
+		t.Errorf("the record has %d octets, %v", len(record), err)
 	}
 }
 

@@ -41,15 +41,17 @@ func TestFailingUpstreamIsTriedTwiceForAll(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p.Fetch = func(ctx context.Context, r bundle.Request) (bundle.Fetched, error) {
-				ready <- struct{}{} // the time of the question is in r
-				return Fetch(ctx, r)
+			supervisor := func() *bundle.Preparer {
+				return &bundle.Preparer{Root: p.Root, Bounds: p.Bounds, Fetch: func(ctx context.Context, r bundle.Request) (bundle.Fetched, error) {
+					ready <- struct{}{} // the time of the question is in r
+					return Fetch(ctx, r)
+				}}
 			}
 			for range 8 {
 				all.Add(1)
 				go func() {
 					defer all.Done()
-					_, err := p.Prepare(t.Context(), u.definition(), id)
+					_, err := supervisor().Prepare(t.Context(), u.definition(), id)
 					mu.Lock()
 					defer mu.Unlock()
 					texts[fmt.Sprint(err)]++
@@ -58,7 +60,6 @@ func TestFailingUpstreamIsTriedTwiceForAll(t *testing.T) {
 			for range 8 {
 				<-ready
 			}
-			p.Fetch = Fetch
 			unlock()
 			all.Wait()
 			if len(texts) != 1 || !strings.Contains(fmt.Sprint(texts), "fetch all branches and tags of "+u.url) {

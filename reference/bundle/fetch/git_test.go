@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -125,11 +127,27 @@ func TestPresentVersionNeedsNoUpstream(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(p.Root, "dags", "mirror.git")); err != nil {
 		t.Fatal(err)
 	}
+	p.Fetch = func(context.Context, bundle.Request) (bundle.Fetched, error) {
+		return bundle.Fetched{}, errors.New("a program is started for a version that is there")
+	}
 	if _, err := p.Prepare(t.Context(), u.definition(), strings.ToUpper(id)); err != nil {
 		t.Fatal(err)
 	}
-	if n := u.seen(); n != 0 {
-		t.Errorf("present version made %d connections, want 0", n)
+}
+
+func TestFirstHundredSubmodulesAreNamed(t *testing.T) {
+	u := newUpstream(t)
+	var files []file
+	for i := range 150 {
+		files = append(files, file{name: fmt.Sprintf("%03d%s", i, strings.Repeat("x", 10_000)), mode: filemode.Submodule})
+	}
+	u.commit("refs/heads/main", files...)
+	p := preparer(t)
+	p.Fetch = program("fetch")
+	tree, err := p.Prepare(t.Context(), u.definition(), "")
+	must(t, err)
+	if len(tree.Skipped) != 100 || !strings.HasPrefix(tree.Skipped[99], "099xxx") || len(tree.Skipped[99]) > 5000 {
+		t.Errorf("%d submodules are named, the last: %.200q", len(tree.Skipped), tree.Skipped[len(tree.Skipped)-1])
 	}
 }
 
@@ -263,18 +281,26 @@ func TestLimitsHoldBeforeAnythingIsWritten(t *testing.T) {
 	}
 }
 
-// All ask for one version that is not there yet.
+// All ask for one version that is not there yet: tasks of one supervisor, which fetches
+// once, or supervisors, each with a program of its own.
 func TestOneConnectionForMany(t *testing.T) {
-	for name, fetch := range map[string]bundle.Fetcher{"goroutines": Fetch, "processes": program("fetch")} {
+	for name, supervisors := range map[string]int{"tasks": 1, "supervisors": 8} {
 		t.Run(name, func(t *testing.T) {
 			u := newUpstream(t)
 			id := u.commit("refs/heads/main", file{name: "a", text: "A"})
-			p := preparer(t)
-			p.Fetch = fetch
-			var all sync.WaitGroup
-			for range 8 {
-				all.Go(func() {
-					tree, err := p.Prepare(t.Context(), u.definition(), id)
+			var started atomic.Int32
+			var all []*bundle.Preparer
+			root := preparer(t).Root
+			for range supervisors {
+				all = append(all, &bundle.Preparer{Root: root, Fetch: func(ctx context.Context, r bundle.Request) (bundle.Fetched, error) {
+					started.Add(1)
+					return program("fetch")(ctx, r)
+				}})
+			}
+			var tasks sync.WaitGroup
+			for i := range 8 {
+				tasks.Go(func() {
+					tree, err := all[i%supervisors].Prepare(t.Context(), u.definition(), id)
 					if err != nil {
 						t.Error(err)
 						return
@@ -284,12 +310,36 @@ func TestOneConnectionForMany(t *testing.T) {
 					}
 				})
 			}
-			all.Wait()
+			tasks.Wait()
 			if n := u.seen(); n != 1 {
 				t.Errorf("%d connections, want 1", n)
 			}
+			if n := int(started.Load()); n > supervisors {
+				t.Errorf("%d programs were started, want at most %d", n, supervisors)
+			}
 		})
 	}
+}
+
+// Who waits for another task of the same supervisor waits no longer than for another one.
+func TestWaitForAnotherTaskIsBounded(t *testing.T) {
+	begun, ended := make(chan struct{}), make(chan struct{})
+	p := preparer(t)
+	p.LockTimeout = 50 * time.Millisecond
+	p.Fetch = func(context.Context, bundle.Request) (bundle.Fetched, error) {
+		close(begun)
+		<-ended
+		return bundle.Fetched{}, errors.New("no news")
+	}
+	def := bundle.Definition{Name: "dags", Git: &bundle.Git{URL: "git://h/r", TrackingRef: "main"}}
+	var first sync.WaitGroup
+	first.Go(func() { _, _ = p.Prepare(t.Context(), def, "") })
+	<-begun
+	if _, err := p.Prepare(t.Context(), def, ""); err == nil || !strings.Contains(err.Error(), "not done within 50ms") {
+		t.Errorf("got %v, want that the time is over", err)
+	}
+	close(ended)
+	first.Wait()
 }
 
 func TestLockTimeoutNamesThePath(t *testing.T) {

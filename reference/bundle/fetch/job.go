@@ -1,23 +1,15 @@
 package fetch
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/understudy-conformance/understudy/reference/bundle"
-)
-
-const (
-	defaultLockTimeout = 10 * time.Minute
-	defaultTimeout     = 5 * time.Minute
-	defaultRetryAfter  = time.Second
 )
 
 // Fetch is a [bundle.Fetcher] that does the work in this process.
@@ -26,6 +18,7 @@ func Fetch(ctx context.Context, r bundle.Request) (bundle.Fetched, error) {
 	if err != nil {
 		return bundle.Fetched{}, err
 	}
+	r.Bounds = r.WithDefaults()
 	j := job{Request: r, store: store{s}}
 	version, skipped, err := j.run(ctx, r.Version)
 	return bundle.Fetched{Version: version, Skipped: skipped}, err
@@ -55,7 +48,7 @@ func (e *damageError) Unwrap() error { return e.err }
 func damage(err error) error { return &damageError{err} }
 
 func (j *job) run(ctx context.Context, version string) (id string, skipped []string, err error) {
-	unlock, err := j.store.lock(ctx, cmp.Or(j.LockTimeout, defaultLockTimeout))
+	unlock, err := j.store.lock(ctx, j.LockTimeout)
 	if err != nil {
 		return "", nil, err
 	}
@@ -151,7 +144,7 @@ func (j *job) write(ctx context.Context, version string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := treeWriter{ctx: ctx, objects: m.storage, limits: withDefaults(j.Limits)}
+	w := treeWriter{ctx: ctx, objects: m.storage, limits: j.Limits}
 	if err := w.collect(tree, "", 0); err != nil {
 		return nil, fmt.Errorf("read tree: %w", err)
 	}

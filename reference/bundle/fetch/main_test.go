@@ -9,17 +9,24 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/understudy-conformance/understudy/reference/bundle"
 	"github.com/understudy-conformance/understudy/reference/descent"
 )
 
-// act is the variable that makes the test binary a fetching program, good or bad.
-const act = "UNDERSTUDY_TEST_ACT"
+// Variables that make the test binary a fetching program, good or bad, and name a folder
+// that it makes.
+const (
+	act  = "UNDERSTUDY_TEST_ACT"
+	mark = "UNDERSTUDY_TEST_MARK"
+)
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(act) {
@@ -30,6 +37,10 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+	case "dumpable": // what Main is when it reads its request
+		if err := Main(dumpable{}, os.Stdout); err != nil {
+			os.Exit(1)
+		}
 	case "crash":
 		panic("a tree of a thousand branches")
 	case "complain":
@@ -37,6 +48,19 @@ func TestMain(m *testing.M) {
 		os.Exit(7)
 	case "babble":
 		fmt.Print("no answer")
+	case "nothing":
+		fmt.Print("{}")
+	case "other":
+		fmt.Printf(`{"Version": %q}`, strings.Repeat("1", 40))
+	case "end":
+		end()
+	case "end once":
+		if os.Mkdir(os.Getenv(mark), 0o700) == nil {
+			end()
+		}
+		fmt.Print(`{"Error": "the second start"}`)
+	case "much":
+		fmt.Printf(`{"Version": %q}`, strings.Repeat("x", 2<<20))
 	case "flood":
 		for chunk := bytes.Repeat([]byte("["), 1<<20); ; {
 			if _, err := os.Stdout.Write(chunk); err != nil {
@@ -44,10 +68,25 @@ func TestMain(m *testing.M) {
 			}
 		}
 	case "wait":
-		fmt.Fprintln(os.Stderr, "waits")
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	}
 	os.Exit(0)
+}
+
+// dumpable is an input that tells, at its first reading, whether others may look into this process.
+type dumpable struct{}
+
+func (dumpable) Read([]byte) (int, error) {
+	value, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	fmt.Fprintf(os.Stdout, `{"Error": "dumpable %d, %v"}`, value, err)
+	os.Exit(0)
+	return 0, nil
+}
+
+// end ends this process as somebody would who asks a whole group to end.
+func end() {
+	_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+	time.Sleep(time.Minute)
 }
 
 func program(does string) bundle.Fetcher {
@@ -58,7 +97,9 @@ func TestProgramsThatFailAreToldWithWhatTheySaid(t *testing.T) {
 	for does, want := range map[string]string{
 		"crash":    "exit status 2\npanic: a tree of a thousand branches",
 		"complain": "exit status 7\ncomplaint complaint",
-		"babble":   "invalid character",
+		"babble":   "its answer is not understood: invalid character",
+		"much":     "its answer has more than 1048576 octets",
+		"end":      "signal: terminated",
 	} {
 		_, err := program(does)(t.Context(), bundle.Request{})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), os.Args[0]) {
@@ -68,13 +109,38 @@ func TestProgramsThatFailAreToldWithWhatTheySaid(t *testing.T) {
 			t.Errorf("%s: an error of %d octets", does, len(err.Error()))
 		}
 	}
+	if _, err := program("dumpable")(t.Context(), bundle.Request{}); err == nil || err.Error() != "dumpable 0, <nil>" {
+		t.Errorf("when the request is read: %v", err)
+	}
 	_, err := bundle.Program("/nonexistent/fetcher", nil)(t.Context(), bundle.Request{})
 	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "/nonexistent/fetcher") {
 		t.Errorf("absent program: got %v", err)
 	}
 }
 
-// Whoever prints without end is ended with the request, and takes no memory meanwhile.
+// An answer is believed if the store has what it says.
+func TestAnswersAreChecked(t *testing.T) {
+	for does, want := range map[string]string{"nothing": `is version ""`, "other": "is version \"1111"} {
+		for _, version := range []string{"", strings.Repeat("2", 40)} {
+			p := preparer(t)
+			p.Fetch = program(does)
+			tree, err := p.Prepare(t.Context(), bundle.Definition{Name: "dags", Git: &bundle.Git{URL: "git://h/r", TrackingRef: "main"}}, version)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s for version %q: got %+v, %v, want %q", does, version, tree, err, want)
+			}
+		}
+	}
+}
+
+// Signals to a whole group mean the supervisor.
+func TestProgramThatASignalEndedIsStartedOnceMore(t *testing.T) {
+	t.Setenv(mark, filepath.Join(t.TempDir(), "mark"))
+	if _, err := program("end once")(t.Context(), bundle.Request{}); err == nil || err.Error() != "the second start" {
+		t.Errorf("got %v, want the answer of the second start", err)
+	}
+}
+
+// Whoever prints without end is ended with the request.
 func TestProgramsEndWithTheirRequest(t *testing.T) {
 	for _, does := range []string{"flood", "wait"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -96,7 +162,7 @@ func TestMainGivesUpAtTheEndOfItsInput(t *testing.T) {
 	unlock, err := store{s}.lock(t.Context(), time.Second)
 	must(t, err)
 	defer unlock()
-	request, err := json.Marshal(bundle.Request{Root: p.Root, Name: "dags", Git: bundle.Git{URL: "git://127.0.0.1:1/r", TrackingRef: "main"}})
+	request, err := json.Marshal(bundle.Request{Root: p.Root, Name: "dags", Git: bundle.Git{URL: "git://127.0.0.1:1/r", TrackingRef: "main"}, Bounds: bundle.Bounds{LockTimeout: 20 * time.Second}})
 	must(t, err)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), act+"=fetch")
@@ -137,6 +203,9 @@ func TestFetchingGoesOnWhenTheSupervisorIsAskedToEnd(t *testing.T) {
 	pid := ignores(t, signals)
 	for _, file := range []string{"cmdline", "environ"} {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+		if errors.Is(err, os.ErrPermission) && file == "environ" {
+			continue // nobody but root may look
+		}
 		if err != nil || len(text) == 0 || bytes.Contains(text, []byte(password)) {
 			t.Errorf("%s holds the password, or nothing: %q, %v", file, text, err)
 		}

@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -186,13 +185,13 @@ func (j *job) fetch(ctx context.Context, what string, refs []config.RefSpec) err
 	err := j.connect(ctx, refs)
 	if err != nil && retryable(ctx, err) {
 		select {
-		case <-time.After(cmp.Or(j.RetryAfter, defaultRetryAfter)):
+		case <-time.After(j.RetryAfter):
 			err = j.connect(ctx, refs)
 		case <-ctx.Done():
 		}
 	}
 	if err != nil {
-		err = fmt.Errorf("%s: %w", what, explain(err))
+		err = fmt.Errorf("%s: %w", what, &cutError{explain(err)})
 		if ctx.Err() != nil { // this caller gave up; that is no news for others
 			return err
 		}
@@ -215,7 +214,7 @@ func (j *job) connect(ctx context.Context, refs []config.RefSpec) error {
 		return err
 	}
 	address, auth := remote(j.Git)
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(j.Timeout, defaultTimeout))
+	ctx, cancel := context.WithTimeout(ctx, j.Timeout)
 	defer cancel()
 	upstream := git.NewRemote(m.storage, &config.RemoteConfig{Name: "upstream", URLs: []string{address}})
 	err = upstream.FetchContext(ctx, &git.FetchOptions{
@@ -252,11 +251,25 @@ func explain(err error) error {
 	return err
 }
 
+// cutError bounds the text of an error: a server may answer with a page of any length.
+type cutError struct{ err error }
+
+func (e *cutError) Error() string { return cut(e.err.Error(), 2000) }
+func (e *cutError) Unwrap() error { return e.err }
+
+// cut shortens a text to at most so many octets, and a mark.
+func cut(text string, octets int) string {
+	if len(text) <= octets {
+		return text
+	}
+	return strings.ToValidUTF8(text[:octets], "") + "[...]"
+}
+
 // redacted is the URL without its password.
 func redacted(g bundle.Git) string {
 	u, err := url.Parse(g.URL)
 	if err != nil {
-		return g.URL // user@host:path, which holds no password
+		return g.URL // user@host:path, which holds no password; other texts are refused as definitions
 	}
 	return u.Redacted()
 }

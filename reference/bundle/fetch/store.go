@@ -30,7 +30,7 @@ func (s store) lock(ctx context.Context, timeout time.Duration) (unlock func(), 
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	if ok, err := lock.TryLockContext(ctx, lockPoll); !ok {
 		if errors.Is(err, context.DeadlineExceeded) {
-			return nil, fmt.Errorf("wait for %s, held by another supervisor: not free within %v", path, timeout)
+			return nil, fmt.Errorf("wait for %s, held by whoever prepares this bundle: not free within %v", path, timeout)
 		}
 		return nil, fmt.Errorf("take lock %s: %w", path, err)
 	}

@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,16 +19,11 @@ import (
 	"github.com/understudy-conformance/understudy/reference/bundle"
 )
 
-func withDefaults(l bundle.Limits) bundle.Limits {
-	return bundle.Limits{
-		Entries: cmp.Or(l.Entries, 500_000),
-		Bytes:   cmp.Or(l.Bytes, 8<<30),
-		Depth:   cmp.Or(l.Depth, 100),
-	}
-}
-
 // maxTarget is the longest target of a symbolic link, in bytes (PATH_MAX with NUL).
 const maxTarget = 4095
+
+// maxSkipped is how many submodules are named.
+const maxSkipped = 100
 
 // treeWriter writes a tree of git objects into a directory. go-git's own
 // checkout leaves an index behind, refuses legal names, and takes twice as long;
@@ -42,7 +36,8 @@ type treeWriter struct {
 	dirs    []string // parents before children
 	files   []treeEntry
 	links   []treeEntry
-	skipped []string
+	skipped []string // the first of the submodules
+	left    int      // all of them
 	bytes   int64
 }
 
@@ -77,7 +72,7 @@ func (w *treeWriter) collect(tree *object.Tree, dir string, depth int) error {
 }
 
 func (w *treeWriter) entry(e object.TreeEntry, name string, depth int) error {
-	if len(w.dirs)+len(w.files)+len(w.links)+len(w.skipped) >= w.limits.Entries {
+	if len(w.dirs)+len(w.files)+len(w.links)+w.left >= w.limits.Entries {
 		return fmt.Errorf("more than %d files and directories", w.limits.Entries)
 	}
 	switch e.Mode {
@@ -95,7 +90,9 @@ func (w *treeWriter) entry(e object.TreeEntry, name string, depth int) error {
 		w.links = append(w.links, treeEntry{path: name, id: e.Hash})
 		return nil
 	case filemode.Submodule:
-		w.skipped = append(w.skipped, name)
+		if w.left++; w.left <= maxSkipped {
+			w.skipped = append(w.skipped, cut(name, maxTarget))
+		}
 		return nil
 	}
 	if !e.Mode.IsFile() {
