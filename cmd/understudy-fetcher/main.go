@@ -3,13 +3,10 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/understudy-conformance/understudy/reference"
+	"github.com/understudy-conformance/understudy/cmd/internal/part"
 	"github.com/understudy-conformance/understudy/reference/bundle/fetch"
 )
 
@@ -25,28 +22,20 @@ Exit code: 0 the answer is printed, which may be that the version cannot be had;
 by the supervisor.
 `
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	os.Exit(program(os.Stdin, os.Stdout).Run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
-func run(args []string, stdin *os.File, stdout, stderr io.Writer) int {
-	switch {
-	case len(args) == 1 && args[0] == "version":
-		fmt.Fprintln(stdout, reference.Version)
-		return 0
-	case len(args) == 1 && (args[0] == "--help" || args[0] == "-h" || args[0] == "help"):
-		fmt.Fprint(stdout, usage)
-		return 0
-	case len(args) > 0:
-		fmt.Fprintf(stderr, "understudy-fetcher: cannot make sense of the arguments %q\n%s", args, usage)
-		return 2
+func program(stdin *os.File, stdout io.Writer) part.Program {
+	return part.Program{
+		Name:    "understudy-fetcher",
+		Usage:   usage,
+		Started: func() bool { return isPipe(stdin) }, // at a terminal it could not be interrupted
+		Main:    func() error { return fetch.Main(stdin, stdout) },
 	}
-	var input unix.Stat_t
-	if err := unix.Fstat(int(stdin.Fd()), &input); err != nil || input.Mode&unix.S_IFMT != unix.S_IFIFO {
-		fmt.Fprint(stderr, usage) // at a terminal it could not be interrupted
-		return 2
-	}
-	if err := fetch.Main(stdin, stdout); err != nil {
-		fmt.Fprintf(stderr, "understudy-fetcher: %v\n", err)
-		return 1
-	}
-	return 0
+}
+
+func isPipe(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeNamedPipe != 0
 }

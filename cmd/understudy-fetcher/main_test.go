@@ -26,7 +26,7 @@ func TestArguments(t *testing.T) {
 		{nil, 2, "", "it is of no use by itself"}, // standard input is no pipe
 	} {
 		var stdout, stderr bytes.Buffer
-		code := run(c.args, null, &stdout, &stderr)
+		code := program(null, &stdout).Run(c.args, &stdout, &stderr)
 		if code != c.code || stdout.String() != c.stdout || !strings.Contains(stderr.String(), c.stderr) || (c.code == 0) != (stderr.Len() == 0) {
 			t.Errorf("%q: code %d\n%s%s", c.args, code, &stdout, &stderr)
 		}

@@ -3,12 +3,11 @@
 package main
 
 import (
-	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/understudy-conformance/understudy/reference"
+	"github.com/understudy-conformance/understudy/cmd/internal/part"
 	"github.com/understudy-conformance/understudy/reference/keeper"
 )
 
@@ -22,27 +21,11 @@ Exit code: 0 the supervisor ended; 1 something failed; 2 wrong arguments, or not
 started by the supervisor.
 `
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	os.Exit(part.Program{Name: "understudy-keeper", Usage: usage, Started: started, Main: keeper.Main}.Run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
-func run(args []string) int {
-	switch {
-	case len(args) == 1 && args[0] == "version":
-		fmt.Println(reference.Version)
-		return 0
-	case len(args) == 1 && (args[0] == "--help" || args[0] == "-h" || args[0] == "help"):
-		fmt.Print(usage)
-		return 0
-	case len(args) > 0:
-		fmt.Fprintf(os.Stderr, "understudy-keeper: cannot make sense of the arguments %q\n%s", args, usage)
-		return 2
-	}
-	if kind, err := unix.GetsockoptInt(keeper.Control, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_STREAM {
-		fmt.Fprint(os.Stderr, usage)
-		return 2
-	}
-	if err := keeper.Main(); err != nil {
-		fmt.Fprintf(os.Stderr, "understudy-keeper: %v\n", err)
-		return 1
-	}
-	return 0
+func started() bool {
+	kind, err := unix.GetsockoptInt(keeper.Control, unix.SOL_SOCKET, unix.SO_TYPE)
+	return err == nil && kind == unix.SOCK_STREAM
 }

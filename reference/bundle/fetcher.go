@@ -51,7 +51,7 @@ type Request struct {
 	Git     Git           // with the credentials that repo_url may have
 	Version string        // commit; "" for the one that tracking_ref names
 	Asked   time.Duration // when the version was asked for, on BootTime
-	Bounds
+	Bounds                // with defaults
 }
 
 // Fetched tells which version is in the store now.
@@ -104,9 +104,10 @@ func Program(path string, environ []string) Fetcher {
 		if err != nil {
 			return Fetched{}, fmt.Errorf("encode request for %s: %w", path, err)
 		}
-		fetched, err := exchange(ctx, path, environ, append(request, '\n'))
+		request = append(request, '\n')
+		fetched, err := exchange(ctx, path, environ, request)
 		if askedToEnd(err) {
-			fetched, err = exchange(ctx, path, environ, append(request, '\n'))
+			fetched, err = exchange(ctx, path, environ, request)
 		}
 		return fetched, err
 	}

@@ -33,14 +33,7 @@ func TestFailingUpstreamIsTriedTwiceForAll(t *testing.T) {
 			var all sync.WaitGroup
 			ready := make(chan struct{})
 			// The lock is held until everybody has asked.
-			s, err := bundle.OpenStore(p.Root, "dags")
-			if err != nil {
-				t.Fatal(err)
-			}
-			unlock, err := store{s}.lock(t.Context(), time.Second)
-			if err != nil {
-				t.Fatal(err)
-			}
+			unlock := hold(t, p)
 			supervisor := func() *bundle.Preparer {
 				return &bundle.Preparer{Root: p.Root, Bounds: p.Bounds, Fetch: func(ctx context.Context, r bundle.Request) (bundle.Fetched, error) {
 					ready <- struct{}{} // the time of the question is in r

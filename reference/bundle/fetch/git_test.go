@@ -31,6 +31,16 @@ func preparer(t *testing.T) *bundle.Preparer {
 	return &bundle.Preparer{Root: root, Fetch: Fetch, Bounds: bundle.Bounds{RetryAfter: time.Millisecond, Timeout: 20 * time.Second}}
 }
 
+// hold takes the lock of the bundle "dags".
+func hold(t *testing.T, p *bundle.Preparer) (unlock func()) {
+	t.Helper()
+	s, err := bundle.OpenStore(p.Root, "dags")
+	must(t, err)
+	unlock, err = store{s}.lock(t.Context(), time.Second)
+	must(t, err)
+	return unlock
+}
+
 // listing describes a tree: mode, path, and content or link target.
 func listing(t *testing.T, dir string) string {
 	t.Helper()
@@ -345,13 +355,9 @@ func TestWaitForAnotherTaskIsBounded(t *testing.T) {
 func TestLockTimeoutNamesThePath(t *testing.T) {
 	u := newUpstream(t)
 	p := preparer(t)
-	s, err := bundle.OpenStore(p.Root, "dags")
-	must(t, err)
-	unlock, err := store{s}.lock(t.Context(), time.Second)
-	must(t, err)
-	defer unlock()
+	defer hold(t, p)()
 	p.LockTimeout = 50 * time.Millisecond
-	_, err = p.Prepare(t.Context(), u.definition(), "")
+	_, err := p.Prepare(t.Context(), u.definition(), "")
 	if err == nil || !strings.Contains(err.Error(), filepath.Join(p.Root, "dags", "lock")) {
 		t.Errorf("%v", err)
 	}

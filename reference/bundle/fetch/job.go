@@ -18,7 +18,6 @@ func Fetch(ctx context.Context, r bundle.Request) (bundle.Fetched, error) {
 	if err != nil {
 		return bundle.Fetched{}, err
 	}
-	r.Bounds = r.WithDefaults()
 	j := job{Request: r, store: store{s}}
 	version, skipped, err := j.run(ctx, r.Version)
 	return bundle.Fetched{Version: version, Skipped: skipped}, err

@@ -20,8 +20,9 @@ import (
 const giveUp = 5 * time.Second
 
 // Main answers the one [bundle.Request] on input by a [bundle.Answer] on output, as
-// [bundle.Program] says. It gives up at the end of input. Signals that a terminal or a service manager sends to all
-// processes of a supervisor are for the supervisor to judge, which lets tasks go on.
+// [bundle.Program] says. It gives up at the end of input. Signals that a terminal or a
+// service manager sends to all processes of a supervisor are for the supervisor to judge,
+// which lets tasks go on.
 //
 // The error is that of a request that cannot be read or an answer that cannot be
 // written; a version that cannot be fetched is an answer.

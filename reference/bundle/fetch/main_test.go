@@ -157,11 +157,7 @@ func TestProgramsEndWithTheirRequest(t *testing.T) {
 // What keeps it from its answer here is a lock that somebody else holds.
 func TestMainGivesUpAtTheEndOfItsInput(t *testing.T) {
 	p := preparer(t)
-	s, err := bundle.OpenStore(p.Root, "dags")
-	must(t, err)
-	unlock, err := store{s}.lock(t.Context(), time.Second)
-	must(t, err)
-	defer unlock()
+	defer hold(t, p)()
 	request, err := json.Marshal(bundle.Request{Root: p.Root, Name: "dags", Git: bundle.Git{URL: "git://127.0.0.1:1/r", TrackingRef: "main"}, Bounds: bundle.Bounds{LockTimeout: 20 * time.Second}})
 	must(t, err)
 	cmd := exec.Command(os.Args[0])
@@ -186,10 +182,7 @@ func TestFetchingGoesOnWhenTheSupervisorIsAskedToEnd(t *testing.T) {
 	def.Git.URL = strings.Replace(guarded(t, u).URL, "http://", "http://reader:"+password+"@", 1) + "/repo.git"
 	p := preparer(t)
 	p.Fetch = program("fetch")
-	s, err := bundle.OpenStore(p.Root, "dags")
-	must(t, err)
-	unlock, err := store{s}.lock(t.Context(), time.Second)
-	must(t, err)
+	unlock := hold(t, p)
 	type outcome struct {
 		tree bundle.Tree
 		err  error
