@@ -13,6 +13,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/run"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports"
 	"github.com/understudy-conformance/understudy/reports/console"
@@ -20,9 +21,8 @@ import (
 
 // Files of a report folder besides the reports.
 const (
-	eventsFile      = "events.jsonl"
-	knownFile       = "expectations.yaml" // the list that the verdicts were computed with
-	diagnosticsName = "sandbox-%d.log"
+	eventsFile = "events.jsonl"
+	knownFile  = "expectations.yaml" // the list that the verdicts were computed with
 )
 
 // knownDeviations is a list with the text that it was read from.
@@ -87,7 +87,7 @@ func (r *record) close() { r.file.Close() }
 
 // keep stores what a sandbox wrote to standard error. It is an addition to the journal: without it the report is whole.
 func (r *record) keep(number int, text string) {
-	_ = os.WriteFile(filepath.Join(r.dir, fmt.Sprintf(diagnosticsName, number)), []byte(text), 0o644)
+	_ = os.WriteFile(filepath.Join(r.dir, run.DiagnosticsName(number)), []byte(text), 0o644)
 }
 
 func newConsole(out io.Writer, all suite, known knownDeviations) *console.Console {

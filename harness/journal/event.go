@@ -30,8 +30,12 @@ const (
 	Process      Kind = "process"       // worker: Case, Run, Proc
 	CaseEnd      Kind = "case-end"      // worker: Case, Observation, DurationMS
 	SandboxEnd   Kind = "sandbox-end"   // worker: the exit record; a journal of a sandbox without it was cut
+	SandboxLost  Kind = "sandbox-lost"  // outer: Text: it did not end by itself, or ended with an error, be it after its exit record
 	RunEnd       Kind = "run-end"       // outer: Partial, Text
 )
+
+// Stage is the Who of what the stage did.
+const Stage = "stage"
 
 // Event is one line of the journal. Fields that a Kind does not use are absent.
 // All text is bounded and redacted by the writer, valid UTF-8, and still hostile:

@@ -18,7 +18,7 @@ const Malformed Kind = "malformed"
 const maxLine = 16 << 20
 
 var kinds = []Kind{
-	RunStart, SandboxStart, Control, CaseStart, Step, Frame, HTTP, Log, Process, CaseEnd, SandboxEnd, RunEnd, Malformed,
+	RunStart, SandboxStart, Control, CaseStart, Step, Frame, HTTP, Log, Process, CaseEnd, SandboxEnd, SandboxLost, RunEnd, Malformed,
 }
 
 // Reader reads the events of a journal one after the other, also while it is

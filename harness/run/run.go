@@ -51,11 +51,15 @@ type Options struct {
 	Limits   Limits
 }
 
+// DiagnosticsName is the name of the file that holds what the sandbox of that number wrote to standard error.
+func DiagnosticsName(number int) string { return fmt.Sprintf("sandbox-%d.log", number) }
+
 // Limits are the times after which a sandbox is ended from outside.
 type Limits struct {
 	Grace time.Duration // beyond the budget that a case-start names
 	Idle  time.Duration // without any event while no case is open: preflight and controls fall into it
-	End   time.Duration // between the request to end, or the exit record, and the kill
+	End   time.Duration // between the request to end and the kill
+	Leave time.Duration // between the exit record and the end; what takes longer has not ended cleanly
 }
 
 // DefaultLimits fit a machine under load; slowness is the manifest's factor.
@@ -64,6 +68,7 @@ func DefaultLimits(slowness float64) Limits {
 		Grace: 10 * time.Second,
 		Idle:  time.Duration(max(1, slowness) * float64(5*time.Minute)),
 		End:   5 * time.Second,
+		Leave: time.Minute,
 	}
 }
 

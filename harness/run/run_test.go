@@ -2,6 +2,7 @@ package run
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
@@ -26,6 +27,7 @@ type script func(ctx context.Context, n int, p plan.Plan, out *journal.Writer) e
 // stageless is a backend whose sandboxes are goroutines.
 type stageless struct {
 	play script
+	says string // its diagnostics
 	mu   sync.Mutex
 	n    int
 }
@@ -48,7 +50,7 @@ func (s *stageless) Start(_ context.Context, line []byte) (sandbox.Process, erro
 	}
 	life, end := context.WithCancel(context.Background())
 	events, out := io.Pipe()
-	f := &fake{events: events, end: end, result: make(chan error, 1)}
+	f := &fake{events: events, says: s.says, end: end, result: make(chan error, 1)}
 	go func() {
 		err := s.play(life, n, p, journal.NewWriter(out, nil))
 		if err == nil && life.Err() != nil {
@@ -62,13 +64,14 @@ func (s *stageless) Start(_ context.Context, line []byte) (sandbox.Process, erro
 
 type fake struct {
 	events io.Reader
+	says   string
 	end    func()
 	result chan error
 }
 
 func (f *fake) Events() io.Reader   { return f.events }
 func (f *fake) Input() io.Writer    { return io.Discard }
-func (f *fake) Diagnostics() string { return "first\nlast words" }
+func (f *fake) Diagnostics() string { return cmp.Or(f.says, "first\nlast words") }
 func (f *fake) End() error          { f.end(); return nil }
 func (f *fake) Kill() error         { f.end(); return nil }
 func (f *fake) Wait() error         { return <-f.result }
@@ -117,6 +120,10 @@ func played(t *testing.T, o Options, play script, interrupt time.Duration) (line
 			if e.Observation.Outcome == journal.HarnessError && !strings.Contains(e.Observation.Says, e.Case) {
 				t.Errorf("a harness error that does not name %s: %s", e.Case, e.Observation.Says)
 			}
+		case journal.SandboxLost:
+			lines = append(lines, fmt.Sprintf("%d lost", e.Sandbox))
+		case journal.Malformed:
+			lines = append(lines, fmt.Sprintf("%d malformed", e.Sandbox))
 		case journal.RunEnd:
 			lines = append(lines, fmt.Sprintf("end partial=%v", e.Partial))
 		}
@@ -148,7 +155,7 @@ func TestRunGoesOnAfterASandbox(t *testing.T) {
 			}
 			leave(out)
 			return nil
-		}, []string{"1 a held", "1 b harness-error", "2 c held", "end partial=false"}},
+		}, []string{"1 a held", "1 lost", "1 b harness-error", "2 c held", "end partial=false"}},
 		{"that hangs in a case", func(life context.Context, n int, p plan.Plan, out *journal.Writer) error {
 			if n == 2 {
 				begin(out, p.Cases[0].ID)
@@ -158,7 +165,7 @@ func TestRunGoesOnAfterASandbox(t *testing.T) {
 			hold(out, p.Cases[0].ID)
 			leave(out)
 			return nil
-		}, []string{"1 a held", "2 b harness-error", "3 c held", "end partial=false"}},
+		}, []string{"1 a held", "2 lost", "2 b harness-error", "3 c held", "end partial=false"}},
 		{"that was left dirty", func(_ context.Context, _ int, p plan.Plan, out *journal.Writer) error {
 			hold(out, p.Cases[0].ID)
 			leave(out)
@@ -173,17 +180,98 @@ func TestRunGoesOnAfterASandbox(t *testing.T) {
 			}
 			leave(out)
 			return nil
-		}, []string{"2 a held", "2 b held", "2 c held", "end partial=false"}},
+		}, []string{"1 lost", "2 a held", "2 b held", "2 c held", "end partial=false"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := played(t, Options{Cases: cases("a", "b", "c")}, c.play, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
+			if diff := gocmp.Diff(c.want, got); diff != "" {
 				t.Errorf("journal (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What a forger writes before it kills the worker looks like this.
+func TestAnErrorAfterTheExitRecordIsNoCleanEnd(t *testing.T) {
+	for name, play := range map[string]script{
+		"an error": func(_ context.Context, _ int, _ plan.Plan, out *journal.Writer) error {
+			hold(out, "a")
+			leave(out)
+			return errors.New("exit status 137")
+		},
+		"no end at all": func(life context.Context, _ int, _ plan.Plan, out *journal.Writer) error {
+			hold(out, "a")
+			leave(out)
+			<-life.Done()
+			return nil
+		},
+	} {
+		got, err := played(t, Options{Cases: cases("a")}, play, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff([]string{"1 a held", "1 lost", "end partial=false"}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestASandboxMayNotSpeakForTheRun(t *testing.T) {
+	got, err := played(t, Options{Cases: cases("a")}, func(_ context.Context, _ int, _ plan.Plan, out *journal.Writer) error {
+		for _, kind := range []journal.Kind{journal.RunStart, journal.SandboxLost, journal.RunEnd} {
+			out.Write(journal.Event{Kind: kind, Identity: &journal.Identity{}, Text: "forged"})
+		}
+		hold(out, "a")
+		leave(out)
+		return nil
+	}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff([]string{"1 malformed", "1 malformed", "1 malformed", "1 a held", "end partial=false"}, got); diff != "" {
+		t.Errorf("journal (-want +got):\n%s", diff)
+	}
+}
+
+func TestWithoutTheEngineACaseCouldNotRun(t *testing.T) {
+	got, err := played(t, Options{Cases: cases("a", "b")}, func(_ context.Context, n int, _ plan.Plan, out *journal.Writer) error {
+		if n == 1 {
+			begin(out, "a")
+		}
+		return fmt.Errorf("connection refused: %w", sandbox.ErrUnavailable)
+	}, 0)
+	if !errors.Is(err, ErrNoSandbox) {
+		t.Errorf("got %v, want ErrNoSandbox", err)
+	}
+	if diff := gocmp.Diff([]string{"1 lost", "1 a could-not-run", "2 lost", "3 lost", "end partial=true"}, got); diff != "" {
+		t.Errorf("journal (-want +got):\n%s", diff)
+	}
+}
+
+func TestLastWordsAreThoseOfTheCase(t *testing.T) {
+	record := &bytes.Buffer{}
+	backend := &stageless{says: "[FAILED] of another case\n" + plan.Mark("a") + "panic: of this case\n", play: func(_ context.Context, _ int, _ plan.Plan, out *journal.Writer) error {
+		begin(out, "a")
+		return errors.New("exit status 7")
+	}}
+	if err := Run(t.Context(), Options{Backend: backend, Cases: cases("a"), Journal: journal.NewWriter(record, nil), Watch: func(journal.Event) {}, Limits: DefaultLimits(1)}); err != nil {
+		t.Fatal(err)
+	}
+	events, err := journal.ReadAll(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		if e.Kind != journal.CaseEnd {
+			continue
+		}
+		want := journal.Observation{Outcome: journal.HarnessError, Says: "worker died during a: exit status 7; sandbox-1.log has all that it said", Actual: "panic: of this case"}
+		if diff := gocmp.Diff(want, *e.Observation); diff != "" {
+			t.Errorf("observation (-want +got):\n%s", diff)
+		}
 	}
 }
 
@@ -194,7 +282,7 @@ func TestSandboxesThatBeginNothingEndTheRun(t *testing.T) {
 	if !errors.Is(err, ErrNoSandbox) || !strings.Contains(err.Error(), "last words") {
 		t.Errorf("got %v, want ErrNoSandbox with diagnostics", err)
 	}
-	if diff := cmp.Diff([]string{"end partial=true"}, got); diff != "" {
+	if diff := gocmp.Diff([]string{"1 lost", "2 lost", "end partial=true"}, got); diff != "" {
 		t.Errorf("journal (-want +got):\n%s", diff)
 	}
 }
@@ -219,7 +307,7 @@ func TestInterruptClosesTheJournal(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "stop, said the user") {
 		t.Errorf("Run returned %v, want the cause of the interrupt", err)
 	}
-	if diff := cmp.Diff([]string{"1 a held", "1 b could-not-run", "end partial=true"}, got); diff != "" {
+	if diff := gocmp.Diff([]string{"1 a held", "1 b could-not-run", "end partial=true"}, got); diff != "" {
 		t.Errorf("journal (-want +got):\n%s", diff)
 	}
 }
@@ -246,7 +334,7 @@ func TestRepeatsAndProcsPlayEveryCaseEachTime(t *testing.T) {
 		}
 	}
 	want := map[string]int{"a": 2, "b": 2, "c": 2, "d": 2, "a1": 1, "b1": 1, "c1": 1, "d1": 1, "a2": 1, "b2": 1, "c2": 1, "d2": 1}
-	if diff := cmp.Diff(want, count); diff != "" {
+	if diff := gocmp.Diff(want, count); diff != "" {
 		t.Errorf("cases played (-want +got):\n%s", diff)
 	}
 }
@@ -267,7 +355,7 @@ func TestSandboxIsDescribedFromBothSides(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{"image": "sha256:1", "kernel": "6", "sudo": "1.9"}
-	if diff := cmp.Diff(want, events[1].Environment); diff != "" {
+	if diff := gocmp.Diff(want, events[1].Environment); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)
 	}
 }

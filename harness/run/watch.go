@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 )
 
@@ -26,6 +27,7 @@ type watched struct {
 	finished bool            // the exit record came
 	cause    string          // why it was ended from outside, did not start, or died
 	died     bool            // by itself, before its exit record or with an error
+	gone     bool            // what sandboxes run on has gone
 }
 
 // watch copies events until the sandbox has ended, and ends it when it must.
@@ -75,7 +77,22 @@ func (w *watched) watch(ctx context.Context) error {
 			w.cause = err.Error()
 		}
 	}
-	return w.close(ctx)
+	w.gone = errors.Is(err, sandbox.ErrUnavailable)
+	lost := w.lost(ctx, abnormal)
+	return errors.Join(w.close(ctx), lost)
+}
+
+// lost records an end that was not clean: an exit record counts only if the sandbox then
+// ends by itself and without an error, as one that was written by somebody else does not.
+func (w *watched) lost(ctx context.Context, abnormal bool) error {
+	if !abnormal || ctx.Err() != nil {
+		return nil
+	}
+	text := w.cause
+	if w.finished {
+		text = "after its exit record: " + text
+	}
+	return w.record(journal.Event{Kind: journal.SandboxLost, Sandbox: w.number, Attempt: w.attempt, Text: journal.Bound(text, 2000)})
 }
 
 // read passes the events on until the sandbox closes its output.
@@ -98,6 +115,8 @@ func (w *watched) read(events chan<- journal.Event) {
 func (w *watched) take(e journal.Event) error {
 	e.Sandbox = w.number
 	switch e.Kind {
+	case journal.RunStart, journal.RunEnd, journal.SandboxLost: // ours alone to write
+		e = journal.Event{Kind: journal.Malformed, Sandbox: w.number, Text: fmt.Sprintf("sandbox %d wrote a %s, which only the outer command may", w.number, e.Kind)}
 	case journal.SandboxStart:
 		e.Environment = w.environment(e.Environment)
 	case journal.CaseStart:
@@ -124,7 +143,7 @@ func (w *watched) environment(inside map[string]string) map[string]string {
 func (w *watched) patience() time.Duration {
 	switch {
 	case w.finished:
-		return w.Limits.End
+		return w.Limits.Leave
 	case w.open.Case != "":
 		return time.Until(w.since.Add(w.budget() + w.Limits.Grace))
 	}
@@ -138,7 +157,7 @@ func (w *watched) overdue() string {
 	case w.cause != "":
 		return w.cause
 	case w.finished:
-		return "" // all is said; only the end is late
+		return fmt.Sprintf("it did not end within %s", w.Limits.Leave)
 	case w.open.Case != "":
 		return fmt.Sprintf("%s took longer than its budget of %s and %s more", w.open.Case, w.budget(), w.Limits.Grace)
 	}
@@ -147,9 +166,7 @@ func (w *watched) overdue() string {
 
 func (w *watched) kill(cause string) {
 	w.cause = cause
-	if err := w.process.Kill(); err != nil && cause == "" {
-		w.cause = err.Error()
-	}
+	_ = w.process.Kill() // Wait says what came of it
 }
 
 // close writes the end of the case that was open.
@@ -157,12 +174,17 @@ func (w *watched) close(ctx context.Context) error {
 	if w.open.Case == "" {
 		return nil
 	}
-	seen := journal.Observation{Outcome: journal.HarnessError, Says: w.why()}
+	seen := journal.Observation{Outcome: journal.HarnessError, Says: w.cause, Actual: w.lastWords()}
 	switch {
 	case ctx.Err() != nil:
 		seen = journal.Observation{Outcome: journal.CouldNotRun, Says: "the run was interrupted"}
+	case w.gone:
+		seen.Outcome = journal.CouldNotRun
 	case w.died:
 		seen.Says = "worker died during " + w.open.Case + ": " + seen.Says
+	}
+	if seen.Actual != "" {
+		seen.Says += "; " + DiagnosticsName(w.number) + " has all that it said"
 	}
 	return w.record(journal.Event{
 		Kind: journal.CaseEnd, Sandbox: w.number, Attempt: w.open.Attempt, Case: w.open.Case, Role: w.open.Role,
@@ -170,7 +192,17 @@ func (w *watched) close(ctx context.Context) error {
 	})
 }
 
-// why says what ended the sandbox, with the last lines of its diagnostics.
+// lastWords are the last lines that the sandbox wrote during the open case: those
+// of cases before it would be taken for its own.
+func (w *watched) lastWords() string {
+	text := w.process.Diagnostics()
+	if i := strings.LastIndex(text, plan.Mark(w.open.Case)); i >= 0 {
+		text = text[i+len(plan.Mark(w.open.Case)):]
+	}
+	return lastLines(text)
+}
+
+// why says what ended a sandbox that began no case, with the last lines of its diagnostics.
 func (w *watched) why() string {
 	cause := w.cause
 	if cause == "" {
@@ -179,13 +211,14 @@ func (w *watched) why() string {
 	if w.process == nil {
 		return cause
 	}
-	if last := lastLines(w.process.Diagnostics(), 8); last != "" {
+	if last := lastLines(w.process.Diagnostics()); last != "" {
 		return cause + "; its last words: " + last
 	}
 	return cause
 }
 
-func lastLines(text string, n int) string {
+func lastLines(text string) string {
+	const n = 8
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }

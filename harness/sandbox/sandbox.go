@@ -60,6 +60,7 @@ type Process interface {
 	End() error
 	// Kill ends the sandbox and every process in it at once.
 	Kill() error
-	// Wait returns when nothing of the sandbox runs any more; nil after exit code 0.
+	// Wait returns when nothing of the sandbox runs any more; nil after exit code 0. The error
+	// wraps ErrUnavailable when it is the backend that has gone, and not the sandbox alone.
 	Wait() error
 }

@@ -50,10 +50,14 @@ func (b *builder) identity() {
 		m.Environment = r.sandboxes[0].Environment
 	}
 	defer func() { m.Identity.Version = cmp.Or(m.Identity.Version, m.Environment["implementation"]) }()
-	if len(r.identities) == 0 {
+	switch {
+	case len(r.identities) == 0 && !r.begun:
+		b.problem(Incomplete, "", "the journal is empty: the run was ended before it began")
+		return
+	case len(r.identities) == 0:
 		b.problem(Ours, "", "the journal has no run-start: nobody knows what was planned")
 		m.Identity.Planned = slices.Clone(r.order)
-	} else {
+	default:
 		m.Identity = r.identities[0]
 		m.Identity.Planned = slices.Clone(m.Identity.Planned)
 		m.Identity.Roles = slices.Clone(m.Identity.Roles)
@@ -69,14 +73,18 @@ func (b *builder) identity() {
 			b.problem(Usage, "", "no case was planned")
 		}
 	}
-	if r.closed < max(1, len(r.identities)) {
+	m.Unfinished = !r.begun
+	switch {
+	case m.Unfinished:
+		b.problem(Incomplete, "", "unfinished: the run goes on, or was killed; of %s nothing is known yet", count(len(m.Identity.Planned), "case"))
+	case len(r.closed) < max(1, len(r.identities)):
 		b.problem(Incomplete, "", "the run was interrupted: its end is not in the journal")
 	}
 	if r.cut && len(r.identities) < 2 { // of joined journals another one may hold the rest; a gap shows as a case that never ran
 		b.problem(Incomplete, "", "the run ended early%s", prefixed(": ", r.cutWhy))
 	}
 	for _, s := range r.sandboxes {
-		if !s.Ended {
+		if !s.Ended && !s.Lost {
 			b.problem(Incomplete, "", "sandbox %d ended without its exit record", s.Number)
 		}
 	}
@@ -133,7 +141,7 @@ func (b *builder) judge(kase plan.Case) Case {
 	var verdicts []Verdict
 	intermittent := false
 	for _, rec := range records {
-		o := observationOf(rec)
+		o := b.run.observation(rec)
 		j := Of(b.catalogue, kase, o, b.known)
 		verdicts = append(verdicts, j.Verdict)
 		intermittent = j.Intermittent
@@ -181,8 +189,11 @@ func (b *builder) decide(out *Case, o journal.Observation) {
 	}
 }
 
-func observationOf(rec *record) journal.Observation {
+// observation is what the journal says about the end of an attempt, and what it cannot mean.
+func (r *run) observation(rec *record) journal.Observation {
 	switch {
+	case rec.end == nil && r.cutOff(rec):
+		return journal.Observation{Outcome: journal.CouldNotRun, Says: "the run was interrupted during this case"}
 	case rec.end == nil:
 		says := "the case began and did not end: its sandbox died, or was ended after the time budget"
 		if n := len(rec.events); n > 0 {
@@ -191,6 +202,8 @@ func observationOf(rec *record) journal.Observation {
 		return journal.Observation{Outcome: journal.HarnessError, Says: says}
 	case rec.end.Observation == nil:
 		return journal.Observation{Outcome: journal.HarnessError, Says: "the case ended without an observation"}
+	case rec.end.Observation.Outcome == journal.Held && !rec.acted:
+		return journal.Observation{Outcome: journal.HarnessError, Says: "the case is said to hold, and the stage did nothing in it: something else wrote that into the journal"}
 	}
 	return *rec.end.Observation
 }
@@ -200,6 +213,9 @@ func (b *builder) whyNotStarted(kase plan.Case) string {
 		if control.Role == string(kase.Role) && control.Observation.Outcome != journal.Held {
 			return "the control failed, so nothing can be said: " + control.Observation.Says
 		}
+	}
+	if b.model.Unfinished {
+		return "the run is unfinished"
 	}
 	if len(b.run.sandboxes) == 0 {
 		return "no sandbox started"
@@ -243,6 +259,9 @@ func (b *builder) partial() {
 	}
 	if offered := b.offered(); len(m.Cases) < len(offered) && m.Identity.Filter == "" {
 		why("%d of %d cases were planned", len(m.Cases), len(offered))
+	}
+	if m.Unfinished {
+		why("the run is unfinished")
 	}
 	if b.run.cut {
 		why("the run ended early%s", prefixed(": ", b.run.cutWhy))

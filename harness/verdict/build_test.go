@@ -64,7 +64,12 @@ func (s *story) ended(id string, o journal.Observation) *story {
 
 func (s *story) saw(id string, outcome journal.Outcome) *story {
 	o := journal.Observation{Outcome: outcome, Says: "seen", Actual: "uid 61001"}
-	return s.started(id).ended(id, o)
+	return s.started(id).acted(id, 0).ended(id, o)
+}
+
+// acted is a step of the stage, without which nothing can hold.
+func (s *story) acted(id string, attempt int) *story {
+	return s.add(journal.Event{Kind: journal.Step, Sandbox: 1, Case: id, Attempt: attempt, Who: journal.Stage, Text: "acts"})
 }
 
 func (s *story) end() []journal.Event {
@@ -151,7 +156,12 @@ func TestExitCodeIsTheGravestFinding(t *testing.T) {
 		{"no end of the run", begin(index[0].ID).saw(index[0].ID, journal.Held).events, "", 3, 3, 2},
 		{"no beginning of the run", begin(index[0].ID).saw(index[0].ID, journal.Held).end()[1:], "", 4, 4, 4},
 		{"a line that cannot be read", append(begin(index[0].ID).saw(index[0].ID, journal.Held).end(), journal.Event{Kind: journal.Malformed, Text: "line 7"}), "", 4, 4, 4},
-		{"an empty journal", nil, "", 4, 4, 4},
+		{"an empty journal", nil, "", 3, 3, 3},
+		{"nothing but the beginning", begin(ids(3)...).events[:1], "", 3, 3, 3},
+		{"killed in a case", begin(ids(2)...).saw(index[0].ID, journal.Held).started(index[1].ID).events, "", 3, 3, 2},
+		{"killed in a case, after another one was lost", begin(ids(2)...).started(index[0].ID).ended(index[0].ID, journal.Observation{Outcome: journal.HarnessError}).started(index[1].ID).events, "", 4, 4, 2},
+		{"a sandbox that ended with an error after its exit record", begin(index[0].ID).saw(index[0].ID, journal.Held).add(journal.Event{Kind: journal.SandboxEnd, Sandbox: 1}).add(journal.Event{Kind: journal.SandboxLost, Sandbox: 1, Text: "exit status 137"}).add(journal.Event{Kind: journal.RunEnd}).events, "", 3, 3, 2},
+		{"a case that is said to hold, and nothing was done in it", begin(index[0].ID).started(index[0].ID).ended(index[0].ID, journal.Observation{Outcome: journal.Held}).end(), "", 4, 4, 2},
 		{"a case that was violated is played again", begin(index[0].ID).saw(index[0].ID, journal.Violated).saw(index[0].ID, journal.Held).end(), "", 4, 4, 2},
 		{"all cases were seen once when the run was ended", begin(index[0].ID).saw(index[0].ID, journal.Held).endEarly(), "", 3, 3, 2},
 		{"a case that was not planned", begin(index[0].ID).saw(index[0].ID, journal.Held).saw(index[1].ID, journal.Held).end(), "", 4, 4, 4},
@@ -173,7 +183,7 @@ func TestExitCodeIsTheGravestFinding(t *testing.T) {
 func TestAttemptsThatDifferAreFlaky(t *testing.T) {
 	attempt := func(s *story, n int, outcome journal.Outcome) {
 		id := index[1].ID
-		s.add(journal.Event{Kind: journal.CaseStart, Case: id, Attempt: n})
+		s.add(journal.Event{Kind: journal.CaseStart, Case: id, Attempt: n}).acted(id, n)
 		s.add(journal.Event{Kind: journal.CaseEnd, Case: id, Attempt: n, Observation: &journal.Observation{Outcome: outcome, Actual: string(outcome)}})
 	}
 	for _, tc := range []struct {
@@ -227,7 +237,7 @@ func TestAnIntermittentDeviationMayHold(t *testing.T) {
 			if actual != "" {
 				o = &journal.Observation{Outcome: journal.Violated, Actual: actual}
 			}
-			s.add(journal.Event{Kind: journal.CaseStart, Case: id, Attempt: i + 1})
+			s.add(journal.Event{Kind: journal.CaseStart, Case: id, Attempt: i + 1}).acted(id, i+1)
 			s.add(journal.Event{Kind: journal.CaseEnd, Case: id, Attempt: i + 1, Observation: o})
 		}
 		m := build(t, s.end(), known)
@@ -300,6 +310,36 @@ func TestARoleThatIsNotPlayedIsNoGap(t *testing.T) {
 	}
 }
 
+func TestACaseThatIsOpenWhenTheJournalEndsIsNoFaultOfOurs(t *testing.T) {
+	m := build(t, begin(index[0].ID, index[1].ID).saw(index[1].ID, journal.Held).started(index[0].ID).events, "")
+	c := m.Cases[0]
+	if c.Verdict != verdict.CouldNotRun || c.Observation.Says != "the run was interrupted during this case" || m.Cases[1].Verdict != verdict.Pass {
+		t.Errorf("%s is %s: %s; %s is %s", c.ID, c.Verdict, c.Observation.Says, m.Cases[1].ID, m.Cases[1].Verdict)
+	}
+}
+
+// Of two journals, one that was cut says nothing about cases of the other.
+func TestOnlyTheJournalWithoutEndIsInterrupted(t *testing.T) {
+	whole := begin(index[0].ID).started(index[0].ID).end()
+	cut := begin(index[1].ID).started(index[1].ID).events
+	for _, events := range [][]journal.Event{append(whole, cut...), append(cut, whole...)} {
+		m := build(t, events, "")
+		if m.Cases[0].Verdict != verdict.HarnessError || m.Cases[1].Verdict != verdict.CouldNotRun {
+			t.Errorf("the case of the whole journal is %s, that of the one without end %s", m.Cases[0].Verdict, m.Cases[1].Verdict)
+		}
+	}
+}
+
+func TestARunThatOnlyBeganIsUnfinished(t *testing.T) {
+	m := build(t, begin(index[0].ID, index[1].ID).events[:1], "")
+	if headline, tone := m.Headline(verdict.Any); !m.Unfinished || !m.Partial || headline != "Unfinished" || tone != "fail" || len(m.Problems) != 1 || len(m.Cases) != 2 {
+		t.Errorf("unfinished %v, partial %v, %s (%s), %d cases, problems %v", m.Unfinished, m.Partial, headline, tone, len(m.Cases), m.Problems)
+	}
+	if m := build(t, begin(index[0].ID).events, ""); m.Unfinished {
+		t.Error("a run with a sandbox is said to have begun nothing")
+	}
+}
+
 func TestAnInterruptedCaseIsNamed(t *testing.T) {
 	m := build(t, begin(index[0].ID).started(index[0].ID).add(journal.Event{Kind: journal.Step, Case: index[0].ID, Text: "x"}).end(), "")
 	c := m.Cases[0]
@@ -350,7 +390,7 @@ func TestALongTranscriptKeepsBothEnds(t *testing.T) {
 		s.add(journal.Event{Kind: journal.Step, Case: index[0].ID})
 	}
 	first, last := s.events[3], s.events[len(s.events)-1]
-	c := build(t, s.ended(index[0].ID, journal.Observation{Outcome: journal.Held}).end(), "").Cases[0]
+	c := build(t, s.ended(index[0].ID, journal.Observation{Outcome: journal.Violated}).end(), "").Cases[0]
 	n := len(c.Transcript)
 	if n > 4001 || !c.Transcript[0].Time.Equal(first.Time) || !c.Transcript[n-1].Time.Equal(last.Time) {
 		t.Errorf("%d events from %v to %v", n, c.Transcript[0].Time, c.Transcript[n-1].Time)

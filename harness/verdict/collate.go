@@ -20,7 +20,8 @@ type run struct {
 	controls   []Control
 	cases      map[string][]*record // by case id, in the order of their first start
 	order      []string             // case ids, in the order of their first start
-	closed     int                  // run-end events
+	closed     map[int]bool         // joined journals that have their run-end; the first is 1
+	begun      bool                 // there is more than the beginning
 	cut        bool                 // a run-end says partial
 	cutWhy     string
 	problems   []Problem
@@ -33,12 +34,14 @@ type record struct {
 	start   journal.Event
 	end     *journal.Event
 	events  []journal.Event
-	left    int // events left out of the middle
+	left    int  // events left out of the middle
+	acted   bool // the stage did something in it
 }
 
 func collate(events []journal.Event) *run {
-	r := &run{cases: map[string][]*record{}}
+	r := &run{cases: map[string][]*record{}, closed: map[int]bool{}}
 	for _, e := range events {
+		r.begun = r.begun || e.Kind != journal.RunStart
 		if e.Time.After(r.ended) {
 			r.ended = e.Time.UTC()
 		}
@@ -53,7 +56,7 @@ func collate(events []journal.Event) *run {
 			}
 			r.identities = append(r.identities, *e.Identity)
 		case journal.RunEnd:
-			r.closed++
+			r.closed[len(r.identities)] = true
 			if e.Partial {
 				r.cut, r.cutWhy = true, e.Text
 			}
@@ -61,6 +64,8 @@ func collate(events []journal.Event) *run {
 			r.sandboxes = append(r.sandboxes, Sandbox{Number: e.Sandbox, Environment: e.Environment, Started: e.Time.UTC()})
 		case journal.SandboxEnd:
 			r.sandboxEnd(e)
+		case journal.SandboxLost:
+			r.sandboxLost(e)
 		case journal.Control:
 			if e.Observation == nil {
 				r.problem(Ours, "", fmt.Sprintf("the control of sandbox %d has no observation", e.Sandbox))
@@ -91,6 +96,20 @@ func (r *run) sandboxEnd(e journal.Event) {
 	}
 	r.problem(Ours, "", fmt.Sprintf("sandbox %d ended and had not started", e.Sandbox))
 }
+
+// sandboxLost notes an end that was not clean, be it after the exit record.
+func (r *run) sandboxLost(e journal.Event) {
+	r.problem(Incomplete, "", fmt.Sprintf("sandbox %d did not end as it should: %s", e.Sandbox, e.Text))
+	for i, s := range slices.Backward(r.sandboxes) {
+		if s.Number == e.Sandbox {
+			r.sandboxes[i].Lost = true
+			return
+		}
+	}
+}
+
+// cutOff says whether the journal that the attempt is from has no end: whoever wrote it was killed.
+func (r *run) cutOff(rec *record) bool { return !r.closed[rec.journal] }
 
 // caseStart begins an attempt. One from another journal is replaced: journals that
 // were joined hold the later run of a case behind the earlier one. Within one
@@ -137,6 +156,7 @@ func (r *run) caseEvent(e journal.Event) {
 
 // add keeps the first half of the events, and of the others the last ones.
 func (rec *record) add(e journal.Event) {
+	rec.acted = rec.acted || e.Kind == journal.Step && e.Who == journal.Stage
 	if len(rec.events) >= maxTranscript {
 		rec.events = slices.Delete(rec.events, maxTranscript/2, maxTranscript/2+maxTranscript/8)
 		rec.left += maxTranscript / 8

@@ -10,7 +10,7 @@ const (
 	ExitConforms   = 0
 	ExitViolated   = 1 // an unlisted violation or warning, a stale entry, or flaky
 	ExitUsage      = 2 // a bad flag, manifest or id, or an empty selection
-	ExitIncomplete = 3 // unlisted could-not-run, no sandbox, interrupted
+	ExitIncomplete = 3 // unlisted could-not-run, no sandbox, interrupted, killed, no room
 	ExitHarness    = 4 // our fault
 )
 
@@ -47,7 +47,7 @@ func Exit(m Model, profile catalogue.Profile) int {
 		}
 		found[exitOf(p.Kind)] = true
 	}
-	if cases == 0 {
+	if cases == 0 && !m.Started.IsZero() { // what never began could not select anything
 		found[ExitUsage] = true
 	}
 	if !shown && !m.Partial {

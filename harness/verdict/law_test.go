@@ -29,6 +29,9 @@ func arbitrary(t *rapid.T) []journal.Event {
 	for _, c := range index {
 		for attempt := range rapid.IntRange(0, 2).Draw(t, "attempts") {
 			s.add(journal.Event{Kind: journal.CaseStart, Sandbox: 1, Case: c.ID, Attempt: attempt})
+			if rapid.IntRange(0, 3).Draw(t, "acted") > 0 {
+				s.acted(c.ID, attempt)
+			}
 			s.add(journal.Event{Kind: journal.CaseEnd, Sandbox: 1, Case: c.ID, Attempt: attempt, Observation: &journal.Observation{
 				Outcome:     rapid.SampledFrom(outcomes).Draw(t, "outcome"),
 				Requirement: rapid.SampledFrom([]string{"", c.Verifies[0]}).Draw(t, "requirement"),
@@ -68,6 +71,11 @@ func TestZeroMeansThatEverythingPlannedWasSeenAndNothingUnlistedIsWrong(t *testi
 		}
 		var planned []string
 		last := map[string]map[int]*journal.Observation{}
+		type attempt struct {
+			id string
+			n  int
+		}
+		acted := map[attempt]bool{}
 		finished := false
 		for _, e := range events {
 			switch e.Kind {
@@ -78,6 +86,8 @@ func TestZeroMeansThatEverythingPlannedWasSeenAndNothingUnlistedIsWrong(t *testi
 					last[e.Case] = map[int]*journal.Observation{}
 				}
 				last[e.Case][e.Attempt] = nil
+			case journal.Step:
+				acted[attempt{e.Case, e.Attempt}] = true
 			case journal.CaseEnd:
 				last[e.Case][e.Attempt] = e.Observation
 			case journal.RunEnd:
@@ -92,9 +102,12 @@ func TestZeroMeansThatEverythingPlannedWasSeenAndNothingUnlistedIsWrong(t *testi
 			if len(last[id]) == 0 {
 				t.Fatalf("exit 0, and %s never ran", id)
 			}
-			for attempt, o := range last[id] {
+			for n, o := range last[id] {
 				if o == nil {
-					t.Fatalf("exit 0, and attempt %d of %s never ended", attempt, id)
+					t.Fatalf("exit 0, and attempt %d of %s never ended", n, id)
+				}
+				if o.Outcome == journal.Held && !acted[attempt{id, n}] {
+					t.Fatalf("exit 0, and nothing was done in attempt %d of %s", n, id)
 				}
 				explained := false
 				for _, e := range known.Covering(kase) {
@@ -106,7 +119,7 @@ func TestZeroMeansThatEverythingPlannedWasSeenAndNothingUnlistedIsWrong(t *testi
 					o.Outcome == journal.Violated && requirement.Level == catalogue.May ||
 					explained && o.Outcome != journal.HarnessError && o.Outcome != journal.Held
 				if !fine {
-					t.Fatalf("exit 0, and attempt %d of %s is %+v, explained %v", attempt, id, *o, explained)
+					t.Fatalf("exit 0, and attempt %d of %s is %+v, explained %v", n, id, *o, explained)
 				}
 			}
 		}

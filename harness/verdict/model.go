@@ -17,6 +17,7 @@ type Model struct {
 	Ended        time.Time // of the last event
 	Environment  map[string]string
 	Sandboxes    []Sandbox
+	Unfinished   bool     // the journal has its beginning and nothing else: the run goes on, or was killed
 	Partial      bool     // says less than a whole run
 	PartialWhy   []string // in what respect
 	Profiles     []Profile
@@ -33,6 +34,7 @@ type Sandbox struct {
 	Environment map[string]string
 	Started     time.Time
 	Ended       bool // its exit record is there
+	Lost        bool // and yet it did not end by itself, or ended with an error
 }
 
 // Control is a plain task that must succeed before anything else means something.

@@ -4,8 +4,10 @@
 //
 //  1. The verdict of a case is f(level, observation, expectation): a violated
 //     MUST fails, a violated SHOULD warns, a violated MAY is an option not taken.
-//  2. What was planned and is not in the journal could not run; a case that
-//     began and did not end is our own error.
+//  2. What was planned and is not in the journal could not run. A case that began
+//     and did not end is our own error, unless the journal has no end either:
+//     then the run was killed, and the case could not run. A case is held by what
+//     the stage did, not by a line that says so.
 //  3. A requirement is violated by the case that violated it. Other requirements
 //     of such a case are not shown by it: the scenario ended too early.
 //  4. The gravest finding decides the exit code: 4, 2, 3, 1.

@@ -93,6 +93,9 @@ func (m Model) Headline(profile catalogue.Profile) (sentence, tone string) {
 	case ExitUsage:
 		return "Nothing selected", "none"
 	case ExitIncomplete:
+		if m.Unfinished {
+			return "Unfinished", "fail"
+		}
 		if violated > 0 {
 			return "Does not conform, and incomplete", "fail"
 		}

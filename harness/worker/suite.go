@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -90,6 +92,7 @@ func (o *opened) begin(c plan.Case, budget time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.kase, o.since = c, time.Now()
+	fmt.Fprint(os.Stderr, plan.Mark(c.ID)) // nothing depends on it but the words of an error
 	o.write(journal.Event{
 		Kind: journal.CaseStart, Case: c.ID, Role: string(c.Role), Attempt: o.attempt,
 		BudgetMS: (budget + o.grace).Milliseconds(), Text: c.Says,

@@ -135,7 +135,7 @@ func TestEventsOutOfOrderDoNotHarm(t *testing.T) {
 			con.Event(journal.Event{Kind: events[i].Kind})
 		}
 		con.Finish(verdict.Build(c, demo.Index(), nil, nil, demo.Now), verdict.Any, "")
-		if !strings.Contains(out.String(), "exit 4") {
+		if !strings.Contains(out.String(), "exit 3") {
 			t.Errorf("no answer:\n%s", out.String())
 		}
 	}

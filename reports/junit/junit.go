@@ -111,7 +111,11 @@ func (all *suites) add(m verdict.Model, name string, cases []verdict.Case, probl
 	var total time.Duration
 	for _, c := range cases {
 		total += c.Duration
-		s.Cases = append(s.Cases, caseOf(c))
+		t := caseOf(c)
+		if m.Unfinished { // one error says so
+			t.Error, t.Skipped = nil, &skipped{Message: visible.Line(why(c))}
+		}
+		s.Cases = append(s.Cases, t)
 	}
 	for _, p := range problems {
 		f := &finding{Type: string(p.Kind), Message: visible.Line(p.Text), Text: visible.Text(p.Text)}

@@ -112,7 +112,7 @@ func (p *process) Wait() error {
 			} else { // whether it still runs is not known: it must not
 				err = errors.Join(err, remove(context.Background(), p.engine, p.id))
 			}
-			p.result = fmt.Errorf("docker: wait for container %.12s: %w", p.id, err)
+			p.result = fmt.Errorf("docker: wait for container %.12s: %w: %w", p.id, err, sandbox.ErrUnavailable)
 		}
 		p.giveUp(nil)
 		p.attached.Close()
