@@ -18,6 +18,7 @@ var forbidden = []struct {
 	from, to, why string
 }{
 	{"protocol/...", module + "/", "the protocol knows nobody: implementers read and reuse it alone"},
+	{"internal/safefile", module + "/", "everybody opens files by it, the smallest commands included"},
 	{"reference/...", module + "/harness", "the reference is software of its own; it must not know that it is tested"},
 	{"reference/...", module + "/scenarios", "the reference must not know what it is tested for"},
 	{"reference/coordinator/...", module + "/reference/supervisor", "the supervisor uses the coordinator; what it starts is not the coordinator's concern"},

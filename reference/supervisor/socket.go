@@ -7,11 +7,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 // lockBound is how long the lock of the socket's folder may be another's. A server
@@ -77,31 +78,12 @@ func lock(folder *os.File) error {
 	}
 }
 
-// trusted refuses a folder in which others than the owners could replace a socket:
-// it and all above it have to belong to one of them, and be closed to the writing
-// of others, unless they are sticky.
+// trusted refuses a folder in which others than the owners could replace a socket.
 func trusted(folder string, owners ...int) error {
-	folder, err := filepath.EvalSymlinks(folder)
-	if err != nil {
-		return fmt.Errorf("look at the folder of the socket: %w", err)
+	if err := safefile.Trusted(folder, owners...); err != nil {
+		return fmt.Errorf("others could replace the socket: %w", err)
 	}
-	for dir := folder; ; dir = filepath.Dir(dir) {
-		info, err := os.Stat(dir)
-		if err != nil {
-			return fmt.Errorf("look at the folder of the socket: %w", err)
-		}
-		owner := ownerOf(info)
-		switch {
-		case !info.IsDir():
-			return fmt.Errorf("%s is not a folder", dir)
-		case !slices.Contains(owners, owner):
-			return fmt.Errorf("folder %s belongs to uid %d, who could replace the socket", dir, owner)
-		case info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
-			return fmt.Errorf("folder %s has mode %04o: others could replace the socket", dir, info.Mode().Perm())
-		case dir == filepath.Dir(dir):
-			return nil
-		}
-	}
+	return nil
 }
 
 func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }

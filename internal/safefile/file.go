@@ -1,0 +1,142 @@
+package safefile
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// attempts bound how often a file is tried again that somebody exchanges meanwhile.
+const attempts = 100
+
+// Open opens a file for reading.
+func (d *Folder) Open(name string, terms Terms) (file *os.File, err error) {
+	err = d.in(name, func(parent *Folder, last string) (err error) {
+		file, err = parent.open(last, unix.O_RDONLY, terms)
+		return err
+	})
+	return file, err
+}
+
+// Read returns the content of a file. One that holds more than limit bytes is
+// refused (ErrTooLarge).
+func (d *Folder) Read(name string, limit int64, terms Terms) ([]byte, error) {
+	file, err := d.Open(name, terms)
+	if err != nil {
+		return nil, err
+	}
+	return readAll(file, limit)
+}
+
+// Append opens a file for writing at its end. A missing one is made, with that
+// mode less the umask.
+func (d *Folder) Append(name string, mode fs.FileMode, terms Terms) (file *os.File, err error) {
+	err = d.in(name, func(parent *Folder, last string) (err error) {
+		for range attempts {
+			file, err = parent.open(last, unix.O_WRONLY|unix.O_APPEND, terms)
+			if !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			file, err = parent.create(last, unix.O_WRONLY|unix.O_APPEND, mode)
+			if !errors.Is(err, fs.ErrExist) {
+				return err
+			}
+		}
+		return fmt.Errorf("%s comes and goes: somebody exchanges it", parent.Path(last))
+	})
+	return file, err
+}
+
+// Create makes a file anew, with exactly that mode, for reading and writing. What
+// was at its place is removed first and not written to; a folder is refused.
+func (d *Folder) Create(name string, mode fs.FileMode) (file *os.File, err error) {
+	err = d.in(name, func(parent *Folder, last string) (err error) {
+		for range attempts {
+			file, err = parent.create(last, unix.O_RDWR, mode)
+			if !errors.Is(err, fs.ErrExist) {
+				break
+			}
+			if info, lookErr := parent.lstat(last); lookErr == nil && info.Mode.IsDir() {
+				return notRegular(parent.Path(last), info.Mode, "")
+			}
+			if err := parent.unlink(last); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if err := file.Chmod(mode); err != nil {
+			file.Close()
+			return err
+		}
+		return nil
+	})
+	return file, err
+}
+
+// Replace puts a file with exactly that mode in the place of what was there, as a
+// whole or not at all, even if the machine stops: write gets a file beside it,
+// which is renamed when all of it is on disk.
+func (d *Folder) Replace(name string, mode fs.FileMode, write func(io.Writer) error) error {
+	return d.in(name, func(parent *Folder, last string) error {
+		beside := "." + last + "-" + rand.Text()
+		file, err := parent.create(beside, unix.O_RDWR, mode)
+		if err != nil {
+			return err
+		}
+		err = write(file)
+		if err == nil {
+			err = errors.Join(file.Chmod(mode), file.Sync())
+		}
+		err = errors.Join(err, file.Close())
+		if err == nil {
+			err = parent.rename(beside, last)
+		}
+		if err != nil {
+			return errors.Join(err, parent.unlink(beside))
+		}
+		return parent.dir.Sync()
+	})
+}
+
+// open opens a file that is there.
+func (d *Folder) open(part string, flag int, terms Terms) (*os.File, error) {
+	info, err := d.lstat(part) // first, since to open a device can do something
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode.IsRegular() {
+		return nil, notRegular(d.Path(part), info.Mode, d.target(part))
+	}
+	return d.openNow(part, flag, terms)
+}
+
+// openNow opens what may have been exchanged a moment ago.
+func (d *Folder) openNow(part string, flag int, terms Terms) (*os.File, error) {
+	file, err := d.openat(part, flag|unix.O_NONBLOCK, 0)
+	if err != nil {
+		if info, lookErr := d.lstat(part); lookErr == nil && !info.Mode.IsRegular() {
+			return nil, notRegular(d.Path(part), info.Mode, d.target(part))
+		}
+		return nil, err
+	}
+	return terms.checked(file)
+}
+
+// create makes a file where nothing is.
+func (d *Folder) create(part string, flag int, mode fs.FileMode) (*os.File, error) {
+	return d.openat(part, flag|unix.O_CREAT|unix.O_EXCL, mode)
+}
+
+func (d *Folder) rename(from, to string) error {
+	if err := at(d.dir, func(fd int) error { return unix.Renameat(fd, from, fd, to) }); err != nil {
+		return &fs.PathError{Op: "rename", Path: d.Path(to), Err: err}
+	}
+	return nil
+}
