@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func TestAnUnfinishedRunIsRedForEveryReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := verdict.Build(c, demo.Index(), demo.Events()[:1], nil, demo.Now)
+	m := verdict.Build(c, demo.Index(), verdict.Collate(slices.Values(demo.Events()[:1])), nil, demo.Now)
 	if e := demo.Events()[0]; e.Kind != journal.RunStart {
 		t.Fatalf("the demo begins with %s", e.Kind)
 	}

@@ -98,17 +98,9 @@ func newConsole(out io.Writer, all suite, known knownDeviations) *console.Consol
 	return console.New(out, console.Options{Screen: screen, Catalogue: all.catalogue, Index: all.index, Known: known.file})
 }
 
-// render computes the verdicts from journals, writes all reports into dir, prints the summary, and returns the exit code.
-func render(dir string, journals []string, all suite, known knownDeviations, profile catalogue.Profile, screen *console.Console) (int, error) {
-	var events []journal.Event
-	for _, path := range journals {
-		read, err := readJournal(path)
-		if err != nil {
-			return 0, err
-		}
-		events = append(events, read...)
-	}
-	model := verdict.Build(all.catalogue, all.index, events, known.file, time.Now())
+// render computes the verdicts of what journals hold, writes all reports into dir, prints the summary, and returns the exit code.
+func render(dir string, held *verdict.Record, all suite, known knownDeviations, profile catalogue.Profile, screen *console.Console) (int, error) {
+	model := verdict.Build(all.catalogue, all.index, held, known.file, time.Now())
 	paths, err := reports.Write(dir, model)
 	if err != nil {
 		return 0, err
@@ -116,11 +108,14 @@ func render(dir string, journals []string, all suite, known knownDeviations, pro
 	return screen.Finish(model, profile, paths.HTML), nil
 }
 
-func readJournal(path string) ([]journal.Event, error) {
-	f, err := os.Open(path)
+// readJournal reads the journal in dir.
+func readJournal(dir string) (*verdict.Record, error) {
+	f, err := os.Open(filepath.Join(dir, eventsFile))
 	if err != nil {
 		return nil, usage("read the journal of a run: %w", err)
 	}
 	defer f.Close()
-	return journal.ReadAll(f)
+	in := journal.NewReader(f)
+	held := verdict.Collate(in.Events())
+	return held, in.Err()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/understudy-conformance/understudy/harness/implementation"
+	"github.com/understudy-conformance/understudy/harness/verdict"
 )
 
 func reportCommand() *cobra.Command {
@@ -16,11 +18,16 @@ func reportCommand() *cobra.Command {
 	var out, expect string
 	cmd := &cobra.Command{
 		Use:   "report DIR...",
-		Short: "Write the reports of a run again from its journal",
+		Short: "Write the reports of a run again, or of several as one",
 		Long: `Computes verdicts and reports anew from DIR/events.jsonl, with the list of
 known deviations that the run used (DIR/expectations.yaml) or that --expect
-names. Several folders are joined into one report; of a case that is in more
-than one, the latest counts. The exit code is that of the run.`,
+names. The exit code is that of the run.
+
+Several folders, in any order, are joined into one report in --out, if suite,
+implementation, its version and the kind of sandbox are the same. Shards of one
+plan (run --shard) must all be there, each once: one that is missing makes the
+report incomplete, exit code 3, also when --out is given with a single folder.
+Of a case that several other runs played, the run that began last counts.`,
 		Example: `  understudy report report/
   understudy report --expect images/airflow/expectations.yaml report/
   understudy report --out all/ shard-1/ shard-2/`,
@@ -33,16 +40,14 @@ than one, the latest counts. The exit code is that of the run.`,
 			if out == "" && len(dirs) > 1 {
 				return usage("several journals need --out, the folder for the joined report")
 			}
+			held, err := readJournals(dirs, out != "")
+			if err != nil {
+				return err
+			}
 			if out == "" {
 				out = dirs[0]
 			}
-			if expect == "" {
-				expect = filepath.Join(dirs[0], knownFile)
-				if _, err := os.Stat(expect); errors.Is(err, fs.ErrNotExist) {
-					expect = ""
-				}
-			}
-			known, err := readKnown(expect, implementation.Manifest{})
+			known, err := usedKnown(expect, dirs)
 			if err != nil {
 				return err
 			}
@@ -50,11 +55,7 @@ than one, the latest counts. The exit code is that of the run.`,
 			if err != nil {
 				return err
 			}
-			var journals []string
-			for _, dir := range dirs {
-				journals = append(journals, filepath.Join(dir, eventsFile))
-			}
-			code, err := render(out, journals, all, known, profile, newConsole(cmd.OutOrStdout(), all, known))
+			code, err := render(out, held, all, known, profile, newConsole(cmd.OutOrStdout(), all, known))
 			if err != nil {
 				return err
 			}
@@ -65,4 +66,43 @@ than one, the latest counts. The exit code is that of the run.`,
 	cmd.Flags().StringVar(&out, "out", "", "folder for the reports (default: the first DIR)")
 	cmd.Flags().StringVar(&expect, "expect", "", "list of known deviations in place of the run's")
 	return cmd
+}
+
+// readJournals reads the journals of the folders; joined, they have to belong together.
+func readJournals(dirs []string, joined bool) (*verdict.Record, error) {
+	var records []*verdict.Record
+	for _, dir := range dirs {
+		held, err := readJournal(dir)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, held)
+	}
+	if !joined {
+		return records[0], nil
+	}
+	return verdict.Join(records...)
+}
+
+// usedKnown reads the list at path or, without a path, the one that all the runs used.
+func usedKnown(path string, dirs []string) (used knownDeviations, err error) {
+	if path != "" {
+		return readKnown(path, implementation.Manifest{})
+	}
+	for i, dir := range dirs {
+		own := knownDeviations{}
+		path := filepath.Join(dir, knownFile)
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			if own, err = readKnown(path, implementation.Manifest{}); err != nil {
+				return used, err
+			}
+		}
+		if i > 0 && !bytes.Equal(own.text, used.text) {
+			return used, usage("%s and %s were run with different lists of known deviations: name one with --expect", dirs[0], dir)
+		}
+		if i == 0 {
+			used = own
+		}
+	}
+	return used, nil
 }

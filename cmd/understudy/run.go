@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -33,10 +32,12 @@ type runFlags struct {
 	implementation, sandbox, expect, out string
 	procs, repeat                        int
 	keepEvidence                         bool
+	shard                                shard
 }
 
-func runCommand() *cobra.Command {
-	var f runFlags
+func runCommand() *cobra.Command { return runCommandOf(new(runFlags)) }
+
+func runCommandOf(f *runFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Test an implementation and write reports",
@@ -49,11 +50,16 @@ name of a built-in one: ` + strings.Join(images.Names(), ", ") + `.
 --sandbox auto takes Docker if an engine answers and the image is there or can
 be built, otherwise Linux namespaces, which need root. Neither changes this
 machine. The first run compiles and downloads; later runs take both from the
-cache.`,
+cache.
+
+--shard 2/3 plays the second of three fixed parts of what is selected, the same
+on every machine. "understudy report --out all/ DIR..." makes one report of the
+three, and says when one is missing.`,
 		Example: `  understudy run
   understudy run --implementation my/implementation.yaml --role runner,worker
   understudy run --filter IMP-003,LIFE --profile upstream
   understudy run --filter '*/worker/*,!LIFE' --procs 4
+  understudy run --shard 1/3 --out shard-1
   sudo understudy run --sandbox namespace --out /tmp/report`,
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
@@ -65,9 +71,11 @@ cache.`,
 	flags.IntVar(&f.procs, "procs", 0, "sandboxes at the same time; 0 is two a CPU, one for slow implementations")
 	flags.IntVar(&f.repeat, "repeat", 1, "play every case so many times; verdicts that differ are flaky")
 	flags.StringVar(&f.expect, "expect", "", "list of known deviations in place of the manifest's")
+	flags.Var(&f.shard, "shard", "play only the i-th of n fixed parts of the selected cases")
 	flags.BoolVar(&f.keepEvidence, "keep-evidence", false, "keep the diagnostics of every sandbox in --out, not only of those that failed")
 	flags.StringVar(&f.out, "out", "report", "folder for reports and journal; what it holds of an earlier run is replaced")
 	complete(cmd, "sandbox", sandboxKinds)
+	complete(cmd, "shard", []string{"1/2", "2/2", "1/3", "2/3", "3/3"})
 	return cmd
 }
 
@@ -90,7 +98,8 @@ type planned struct {
 	manifest implementation.Manifest
 	roles    []plan.Role
 	profile  catalogue.Profile
-	cases    []plan.Case
+	cases    []plan.Case // of the shard
+	digest   string      // of the cases of all shards
 	known    knownDeviations
 	cache    string
 }
@@ -117,6 +126,8 @@ func (f runFlags) plan() (p planned, err error) {
 	if p.cases, err = f.cases(p.suite, p.roles); err != nil {
 		return p, err
 	}
+	p.digest = plan.Digest(p.catalogue.Version(), plan.IDs(p.cases))
+	p.cases = f.shard.Take(p.cases)
 	p.known, err = readKnown(f.expect, p.manifest)
 	return p, err
 }
@@ -147,6 +158,9 @@ func (f runFlags) identity(p planned, id string, backend sandbox.Backend) journa
 		Implementation: p.manifest.Name, Roles: words(p.roles), Sandbox: backend.Name(), Filter: f.filter,
 		Command: append([]string{"understudy"}, os.Args[1:]...),
 	}
+	if f.shard.Of > 0 {
+		who.Shard = &journal.Shard{Index: f.shard.Index, Of: f.shard.Of, Plan: p.digest}
+	}
 	if f.implementation != images.Reference {
 		who.Manifest = f.implementation
 	}
@@ -171,7 +185,11 @@ func (f runFlags) play(ctx context.Context, cmd *cobra.Command, p planned, backe
 		},
 		Limits: run.DefaultLimits(p.manifest.Slowness),
 	})
-	code, err := render(f.out, []string{filepath.Join(f.out, eventsFile)}, p.suite, p.known, p.profile, screen)
+	held, err := readJournal(f.out)
+	if err != nil {
+		return errors.Join(played, err)
+	}
+	code, err := render(f.out, held, p.suite, p.known, p.profile, screen)
 	if err != nil {
 		return errors.Join(played, err)
 	}

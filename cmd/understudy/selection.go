@@ -48,6 +48,16 @@ func (s *selection) flags(cmd *cobra.Command) {
 	complete(cmd, "profile", append(words(catalogue.Profiles()), "all"))
 }
 
+// shard is the flag that takes one part of what is selected.
+type shard struct{ plan.Shard }
+
+func (s *shard) Type() string { return "i/n" }
+
+func (s *shard) Set(text string) (err error) {
+	s.Shard, err = plan.ParseShard(text)
+	return err
+}
+
 func words[T ~string](values []T) []string {
 	var list []string
 	for _, v := range values {

@@ -143,7 +143,7 @@ func (f selftestFlags) play(ctx context.Context, cmd *cobra.Command, checkout st
 		Diagnose: func(number int, text string, _ bool) { record.keep(number, text) },
 		Limits:   run.DefaultLimits(p.manifest.Slowness),
 	})
-	model = verdict.Build(p.catalogue, p.index, events, nil, time.Now())
+	model = verdict.Build(p.catalogue, p.index, verdict.Collate(slices.Values(events)), nil, time.Now())
 	_, reportErr := reports.Write(record.dir, model)
 	return model, errors.Join(err, reportErr)
 }

@@ -115,6 +115,14 @@ type Identity struct {
 	Filter         string   `json:"filter,omitempty"`
 	Command        []string `json:"command"`
 	Planned        []string `json:"planned"` // case ids
+	Shard          *Shard   `json:"shard,omitempty"`
+}
+
+// Shard says that Planned is one of the fixed parts of a larger plan.
+type Shard struct {
+	Index int    `json:"index"` // from 1 to Of
+	Of    int    `json:"of"`
+	Plan  string `json:"plan"` // digest of the whole plan: plan.Digest
 }
 
 // Marshal returns the event as one line, newline included.

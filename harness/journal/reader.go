@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 )
 
@@ -14,7 +15,7 @@ import (
 // Who copies events from a sandbox records it like any other.
 const Malformed Kind = "malformed"
 
-// maxLine bounds a line, in octets: a run-start with 100,000 planned cases fits.
+// maxLine bounds a line, in octets: a run-start with 300,000 planned cases fits.
 const maxLine = 16 << 20
 
 var kinds = []Kind{
@@ -24,9 +25,10 @@ var kinds = []Kind{
 // Reader reads the events of a journal one after the other, also while it is
 // being written.
 type Reader struct {
-	in   *bufio.Reader
-	line int
-	cut  bool
+	in     *bufio.Reader
+	line   int
+	cut    bool
+	failed error
 }
 
 // NewReader reads from in.
@@ -90,18 +92,30 @@ func parse(text []byte, size int) (Event, error) {
 	return e, nil
 }
 
+// Events yields the events up to the end; Err then says whether that was the end of the journal.
+func (r *Reader) Events() iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		for {
+			e, err := r.Next()
+			if err != nil {
+				if !errors.Is(err, io.EOF) {
+					r.failed = err
+				}
+				return
+			}
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// Err is the error of the underlying reader at which Events ended, nil at the end of the journal.
+func (r *Reader) Err() error { return r.failed }
+
 // ReadAll reads to the end. Malformed lines are among the events.
 func ReadAll(in io.Reader) ([]Event, error) {
 	r := NewReader(in)
-	var events []Event
-	for {
-		e, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return events, nil
-		}
-		if err != nil {
-			return events, err
-		}
-		events = append(events, e)
-	}
+	events := slices.Collect(r.Events())
+	return events, r.Err()
 }

@@ -37,6 +37,15 @@ func (c Case) Budget() time.Duration { return time.Duration(c.BudgetMS) * time.M
 // so that what it said about the cases before is not taken for its last words.
 func Mark(id string) string { return "=== " + id + "\n" }
 
+// IDs lists the ids of the cases.
+func IDs(cases []Case) []string {
+	var list []string
+	for _, c := range cases {
+		list = append(list, c.ID)
+	}
+	return list
+}
+
 // Plan is the work of one sandbox.
 type Plan struct {
 	Schema         int                     `json:"schema"`

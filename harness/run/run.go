@@ -77,10 +77,7 @@ func DefaultLimits(slowness float64) Limits {
 // otherwise what made it impossible to go on.
 func Run(ctx context.Context, o Options) error {
 	o.Procs, o.Repeat = max(o.Procs, 1), max(o.Repeat, 1)
-	o.Identity.Planned = nil
-	for _, c := range o.Cases {
-		o.Identity.Planned = append(o.Identity.Planned, c.ID)
-	}
+	o.Identity.Planned = plan.IDs(o.Cases)
 	r := &runner{Options: o}
 	if err := r.record(journal.Event{Kind: journal.RunStart, Identity: &o.Identity}); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package verdict
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,74 +12,80 @@ import (
 	"github.com/understudy-conformance/understudy/harness/plan"
 )
 
-// Build computes the model of a run. The index is the list of all cases of the
-// suite; known may be nil; now decides which entries of known have expired.
-// Nothing in the journal makes Build fail: what is missing or contradicts itself
-// becomes a Problem.
-func Build(c *catalogue.Catalogue, index []plan.Case, events []journal.Event, known *expect.File, now time.Time) Model {
-	b := &builder{catalogue: c, index: index, run: collate(events), known: known}
+// maxIdle is how many cases that were planned and never began a model lists; further ones are counted.
+const maxIdle = 1000
+
+// Build computes the model of a run, or of runs that were joined. The index is
+// the list of all cases of the suite; known may be nil; now decides which entries
+// of known have expired. Nothing in the journal makes Build fail: what is missing
+// or contradicts itself becomes a Problem.
+func Build(c *catalogue.Catalogue, index []plan.Case, record *Record, known *expect.File, now time.Time) Model {
+	b := &builder{catalogue: c, index: index, record: record, known: known, shown: map[string][]shown{}}
+	b.order, b.owners = record.owners()
+	b.runs()
 	b.identity()
+	b.shards()
 	b.cases()
 	b.expectations(now)
 	b.partial()
 	b.requirements()
+	b.model.Problems = b.list()
 	b.summaries()
 	return b.model
 }
 
 type builder struct {
+	problems
 	catalogue *catalogue.Catalogue
 	index     []plan.Case
-	run       *run
+	record    *Record
 	known     *expect.File
+	order     []string           // ids of planned cases
+	owners    map[string]*run    // of planned cases
+	shown     map[string][]shown // by requirement: what its cases show
+	inside    int                // planned cases that the index has in a role that is played
+	idle      int                // planned cases that never began
 	model     Model
 }
 
-func (b *builder) problem(kind ProblemKind, id, format string, args ...any) {
-	b.model.Problems = append(b.model.Problems, Problem{Kind: kind, Case: id, Text: fmt.Sprintf(format, args...)})
+// runs collects what the journals say as a whole, and what is wrong with each of them.
+func (b *builder) runs() {
+	m := &b.model
+	m.Unfinished = true
+	for _, r := range b.record.runs {
+		m.Unfinished = m.Unfinished && r.identity != nil && !r.begun
+		if m.Started.IsZero() || !r.started.IsZero() && r.started.Before(m.Started) {
+			m.Started = r.started
+		}
+		if r.ended.After(m.Ended) {
+			m.Ended = r.ended
+		}
+		if m.Environment == nil && len(r.sandboxes) > 0 {
+			m.Environment = r.sandboxes[0].Environment
+		}
+		m.Sandboxes = append(m.Sandboxes, r.sandboxes...)
+		m.Controls = append(m.Controls, r.controls...)
+		b.join(r.problems)
+		b.gaps(r)
+	}
 }
 
-// identity joins the identities of all journals: the first one, with the cases
-// and roles of all.
-func (b *builder) identity() {
-	m, r := &b.model, b.run
-	m.Started, m.Ended, m.Sandboxes, m.Controls = r.started, r.ended, r.sandboxes, r.controls
-	m.Problems = append(m.Problems, r.problems...)
-	if len(r.sandboxes) > 0 {
-		m.Environment = r.sandboxes[0].Environment
-	}
-	defer func() { m.Identity.Version = cmp.Or(m.Identity.Version, m.Environment["implementation"]) }()
+// gaps reports what is missing in one journal.
+func (b *builder) gaps(r *run) {
 	switch {
-	case len(r.identities) == 0 && !r.begun:
+	case r.identity == nil && !r.begun:
 		b.problem(Incomplete, "", "the journal is empty: the run was ended before it began")
-		return
-	case len(r.identities) == 0:
+	case r.identity == nil:
 		b.problem(Ours, "", "the journal has no run-start: nobody knows what was planned")
-		m.Identity.Planned = slices.Clone(r.order)
-	default:
-		m.Identity = r.identities[0]
-		m.Identity.Planned = slices.Clone(m.Identity.Planned)
-		m.Identity.Roles = slices.Clone(m.Identity.Roles)
-		for _, other := range r.identities[1:] {
-			if other.Implementation != m.Identity.Implementation || other.Catalogue != m.Identity.Catalogue {
-				b.problem(Usage, "", "the journals are not of one kind: %s with catalogue %s, and %s with catalogue %s",
-					m.Identity.Implementation, m.Identity.Catalogue, other.Implementation, other.Catalogue)
-			}
-			m.Identity.Planned = union(m.Identity.Planned, other.Planned)
-			m.Identity.Roles = union(m.Identity.Roles, other.Roles)
-		}
-		if len(m.Identity.Planned) == 0 {
-			b.problem(Usage, "", "no case was planned")
-		}
 	}
-	m.Unfinished = !r.begun
 	switch {
-	case m.Unfinished:
-		b.problem(Incomplete, "", "unfinished: the run goes on, or was killed; of %s nothing is known yet", count(len(m.Identity.Planned), "case"))
-	case len(r.closed) < max(1, len(r.identities)):
+	case r.identity != nil && !r.begun:
+		b.problem(Incomplete, "", "unfinished: the run goes on, or was killed; of %s nothing is known yet", count(len(r.planned()), "case"))
+	case r.begun && !r.closed:
 		b.problem(Incomplete, "", "the run was interrupted: its end is not in the journal")
 	}
-	if r.cut && len(r.identities) < 2 { // of joined journals another one may hold the rest; a gap shows as a case that never ran
+	elsewhere := len(b.record.runs) > 1 && r.identity != nil && r.identity.Shard == nil
+	if r.cut && !elsewhere { // another journal may hold the rest; a gap shows as a case that never ran
 		b.problem(Incomplete, "", "the run ended early%s", prefixed(": ", r.cutWhy))
 	}
 	for _, s := range r.sandboxes {
@@ -93,8 +98,12 @@ func (b *builder) identity() {
 			b.problem(Incomplete, "", "the control of role %s failed: %s", control.Role, o.Says)
 		}
 	}
+	planned := map[string]bool{}
+	for _, id := range r.planned() {
+		planned[id] = true
+	}
 	for _, id := range r.order {
-		if !contains(m.Identity.Planned, id) {
+		if !planned[id] {
 			b.problem(Ours, id, "the case ran and was not planned")
 		}
 	}
@@ -102,22 +111,42 @@ func (b *builder) identity() {
 
 // cases judges every planned case, in the order of the index.
 func (b *builder) cases() {
-	planned := map[string]bool{}
-	for _, id := range b.model.Identity.Planned {
-		planned[id] = true
-	}
+	indexed := map[string]bool{}
 	for _, kase := range b.index {
-		if planned[kase.ID] {
-			b.model.Cases = append(b.model.Cases, b.judge(kase))
-			delete(planned, kase.ID)
+		indexed[kase.ID] = true
+		if b.owners[kase.ID] != nil {
+			if b.played(kase.Role) {
+				b.inside++
+			}
+			b.add(kase)
 		}
 	}
-	for _, id := range b.model.Identity.Planned {
-		if planned[id] {
+	for _, id := range b.order {
+		if !indexed[id] {
 			b.problem(Ours, id, "the case was planned and is not in the case index")
-			b.model.Cases = append(b.model.Cases, b.judge(outside(id)))
-			delete(planned, id)
+			b.add(outside(id))
 		}
+	}
+	if more := b.idle - maxIdle; more > 0 {
+		b.model.Unlisted = more
+		b.problem(Incomplete, "", "%d planned cases never began; only the first %d of them are listed", b.idle, maxIdle)
+	}
+	for _, kase := range b.model.Cases {
+		b.model.Identity.Planned = append(b.model.Identity.Planned, kase.ID)
+	}
+}
+
+// add judges a case and lists it, unless it is one of too many that never began.
+func (b *builder) add(kase plan.Case) {
+	out := b.judge(kase, b.owners[kase.ID])
+	out.Within = b.within(out)
+	if len(out.Attempts) == 0 {
+		b.idle++
+	}
+	listed := len(out.Attempts) > 0 || b.idle <= maxIdle
+	b.show(out, listed)
+	if listed {
+		b.model.Cases = append(b.model.Cases, out)
 	}
 }
 
@@ -130,18 +159,18 @@ func outside(id string) plan.Case {
 	return kase
 }
 
-func (b *builder) judge(kase plan.Case) Case {
-	records := b.run.cases[kase.ID]
-	out := Case{Case: kase, Again: b.again(kase)}
+func (b *builder) judge(kase plan.Case, of *run) Case {
+	records := of.cases[kase.ID]
+	out := Case{Case: kase, Again: again(kase, of.identity)}
 	if len(records) == 0 {
-		b.decide(&out, journal.Observation{Outcome: journal.CouldNotRun, Says: b.whyNotStarted(kase)})
+		b.decide(&out, journal.Observation{Outcome: journal.CouldNotRun, Says: of.whyNotStarted(kase)})
 		out.Suggestion = "" // that nobody looked is nothing to know about the implementation
 		return out
 	}
 	var verdicts []Verdict
 	intermittent := false
 	for _, rec := range records {
-		o := b.run.observation(rec)
+		o := of.observation(rec)
 		j := Of(b.catalogue, kase, o, b.known)
 		verdicts = append(verdicts, j.Verdict)
 		intermittent = j.Intermittent
@@ -192,7 +221,7 @@ func (b *builder) decide(out *Case, o journal.Observation) {
 // observation is what the journal says about the end of an attempt, and what it cannot mean.
 func (r *run) observation(rec *record) journal.Observation {
 	switch {
-	case rec.end == nil && r.cutOff(rec):
+	case rec.end == nil && !r.closed: // whoever wrote the journal was killed
 		return journal.Observation{Outcome: journal.CouldNotRun, Says: "the run was interrupted during this case"}
 	case rec.end == nil:
 		says := "the case began and did not end: its sandbox died, or was ended after the time budget"
@@ -208,79 +237,19 @@ func (r *run) observation(rec *record) journal.Observation {
 	return *rec.end.Observation
 }
 
-func (b *builder) whyNotStarted(kase plan.Case) string {
-	for _, control := range b.run.controls {
+func (r *run) whyNotStarted(kase plan.Case) string {
+	for _, control := range r.controls {
 		if control.Role == string(kase.Role) && control.Observation.Outcome != journal.Held {
 			return "the control failed, so nothing can be said: " + control.Observation.Says
 		}
 	}
-	if b.model.Unfinished {
+	if !r.begun {
 		return "the run is unfinished"
 	}
-	if len(b.run.sandboxes) == 0 {
+	if len(r.sandboxes) == 0 {
 		return "no sandbox started"
 	}
 	return "planned and never started"
-}
-
-// again is the command that runs exactly this case again; of a mutant, which
-// "understudy run" does not know, all its cases.
-func (b *builder) again(kase plan.Case) string {
-	if command := b.model.Identity.Command; len(command) > 1 && command[1] == "selftest" {
-		return strings.Join(command, " ")
-	}
-	words := []string{"understudy", "run"}
-	if manifest := b.model.Identity.Manifest; manifest != "" {
-		words = append(words, "--implementation", shellWord(manifest))
-	}
-	if sandbox := b.model.Identity.Sandbox; sandbox != "" {
-		words = append(words, "--sandbox", shellWord(sandbox))
-	}
-	return strings.Join(append(words, "--filter", shellWord(kase.ID)), " ")
-}
-
-// shellWord quotes a word for a POSIX shell where that is necessary.
-func shellWord(s string) string {
-	safe := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@,=", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-// partial says in what respect the run is less than a whole one.
-func (b *builder) partial() {
-	m := &b.model
-	why := func(format string, args ...any) { m.PartialWhy = append(m.PartialWhy, fmt.Sprintf(format, args...)) }
-	if f := m.Identity.Filter; f != "" {
-		why("only cases that the filter %s selects", f)
-	}
-	if offered := b.offered(); len(m.Cases) < len(offered) && m.Identity.Filter == "" {
-		why("%d of %d cases were planned", len(m.Cases), len(offered))
-	}
-	if m.Unfinished {
-		why("the run is unfinished")
-	}
-	if b.run.cut {
-		why("the run ended early%s", prefixed(": ", b.run.cutWhy))
-	}
-	m.Partial = len(m.PartialWhy) > 0
-}
-
-// offered lists the cases of the index in the roles that the implementation plays.
-func (b *builder) offered() []plan.Case {
-	if len(b.model.Identity.Roles) == 0 {
-		return b.index
-	}
-	var cases []plan.Case
-	for _, kase := range b.index {
-		if contains(b.model.Identity.Roles, string(kase.Role)) {
-			cases = append(cases, kase)
-		}
-	}
-	return cases
 }
 
 func prefixed(prefix, s string) string {
@@ -291,12 +260,3 @@ func prefixed(prefix, s string) string {
 }
 
 func quoted(s string) string { return fmt.Sprintf("%q", s) }
-
-func union(a, b []string) []string {
-	for _, s := range b {
-		if !contains(a, s) {
-			a = append(a, s)
-		}
-	}
-	return a
-}

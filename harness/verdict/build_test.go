@@ -1,6 +1,7 @@
 package verdict_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func (s *story) endEarly() []journal.Event {
 
 func build(t *testing.T, events []journal.Event, known string) verdict.Model {
 	t.Helper()
-	return verdict.Build(load(t), index, events, list(t, known), now)
+	return verdict.Build(load(t), index, verdict.Collate(slices.Values(events)), list(t, known), now)
 }
 
 func load(t interface{ Fatal(...any) }) *catalogue.Catalogue {

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -11,26 +12,33 @@ import (
 // maxTranscript bounds the events kept of one attempt: the first and the last half.
 const maxTranscript = 4000
 
-// run is the journal, sorted by what it speaks about.
+// run is one journal, sorted by what it speaks about.
 type run struct {
-	identities []journal.Identity
-	started    time.Time
-	ended      time.Time
-	sandboxes  []Sandbox
-	controls   []Control
-	cases      map[string][]*record // by case id, in the order of their first start
-	order      []string             // case ids, in the order of their first start
-	closed     map[int]bool         // joined journals that have their run-end; the first is 1
-	begun      bool                 // there is more than the beginning
-	cut        bool                 // a run-end says partial
-	cutWhy     string
-	problems   []Problem
+	problems
+	identity  *journal.Identity // nil without a run-start
+	started   time.Time
+	ended     time.Time
+	sandboxes []Sandbox
+	numbered  map[int]int // sandboxes by their number
+	controls  []Control
+	cases     map[string][]*record // by case id, in the order of their first start
+	attempts  map[attemptOf]*record
+	order     []string // case ids, in the order of their first start
+	begun     bool     // there is more than the beginning
+	closed    bool     // its run-end is there
+	cut       bool     // a run-end says partial
+	cutWhy    string
+}
+
+// attemptOf names a record.
+type attemptOf struct {
+	id      string
+	attempt int
 }
 
 // record is one attempt of one case.
 type record struct {
 	attempt int
-	journal int // which of the joined journals it is from
 	start   journal.Event
 	end     *journal.Event
 	events  []journal.Event
@@ -38,96 +46,96 @@ type record struct {
 	acted   bool // the stage did something in it
 }
 
-func collate(events []journal.Event) *run {
-	r := &run{cases: map[string][]*record{}, closed: map[int]bool{}}
-	for _, e := range events {
-		r.begun = r.begun || e.Kind != journal.RunStart
-		if e.Time.After(r.ended) {
-			r.ended = e.Time.UTC()
+// Collate sorts the events of a journal. Where another run-start follows, another
+// journal was appended to it, and they count as joined.
+func Collate(events iter.Seq[journal.Event]) *Record {
+	all := &Record{runs: []*run{newRun()}}
+	for e := range events {
+		r := all.runs[len(all.runs)-1]
+		if e.Kind == journal.RunStart && e.Identity != nil && r.identity != nil {
+			r = newRun()
+			all.runs = append(all.runs, r)
 		}
-		switch e.Kind {
-		case journal.RunStart:
-			if e.Identity == nil {
-				r.problem(Ours, "", "the journal has a run-start without identity")
-				continue
-			}
-			if r.started.IsZero() || e.Time.Before(r.started) {
-				r.started = e.Time.UTC()
-			}
-			r.identities = append(r.identities, *e.Identity)
-		case journal.RunEnd:
-			r.closed[len(r.identities)] = true
-			if e.Partial {
-				r.cut, r.cutWhy = true, e.Text
-			}
-		case journal.SandboxStart:
-			r.sandboxes = append(r.sandboxes, Sandbox{Number: e.Sandbox, Environment: e.Environment, Started: e.Time.UTC()})
-		case journal.SandboxEnd:
-			r.sandboxEnd(e)
-		case journal.SandboxLost:
-			r.sandboxLost(e)
-		case journal.Control:
-			if e.Observation == nil {
-				r.problem(Ours, "", fmt.Sprintf("the control of sandbox %d has no observation", e.Sandbox))
-				continue
-			}
-			r.controls = append(r.controls, Control{Sandbox: e.Sandbox, Role: e.Role, Observation: *e.Observation})
-		case journal.CaseStart:
-			r.caseStart(e)
-		case journal.Malformed:
-			r.problem(Ours, "", e.Text)
-		default:
-			r.caseEvent(e)
-		}
+		r.add(e)
 	}
-	return r
+	all.joined = len(all.runs) > 1
+	return all
 }
 
-func (r *run) problem(kind ProblemKind, id, text string) {
-	r.problems = append(r.problems, Problem{Kind: kind, Case: id, Text: text})
+func newRun() *run {
+	return &run{cases: map[string][]*record{}, attempts: map[attemptOf]*record{}, numbered: map[int]int{}}
+}
+
+func (r *run) add(e journal.Event) {
+	r.begun = r.begun || e.Kind != journal.RunStart
+	if e.Time.After(r.ended) {
+		r.ended = e.Time.UTC()
+	}
+	switch e.Kind {
+	case journal.RunStart:
+		if e.Identity == nil {
+			r.problem(Ours, "", "the journal has a run-start without identity")
+			return
+		}
+		r.started, r.identity = e.Time.UTC(), e.Identity
+	case journal.RunEnd:
+		r.closed = true
+		if e.Partial {
+			r.cut, r.cutWhy = true, e.Text
+		}
+	case journal.SandboxStart:
+		r.numbered[e.Sandbox] = len(r.sandboxes)
+		r.sandboxes = append(r.sandboxes, Sandbox{Number: e.Sandbox, Environment: e.Environment, Started: e.Time.UTC()})
+	case journal.SandboxEnd:
+		r.sandboxEnd(e)
+	case journal.SandboxLost:
+		r.sandboxLost(e)
+	case journal.Control:
+		if e.Observation == nil {
+			r.problem(Ours, "", "the control of sandbox %d has no observation", e.Sandbox)
+			return
+		}
+		r.controls = append(r.controls, Control{Sandbox: e.Sandbox, Role: e.Role, Observation: *e.Observation})
+	case journal.CaseStart:
+		r.caseStart(e)
+	case journal.Malformed:
+		r.problem(Ours, "", "%s", e.Text)
+	default:
+		r.caseEvent(e)
+	}
 }
 
 func (r *run) sandboxEnd(e journal.Event) {
-	for i, s := range slices.Backward(r.sandboxes) {
-		if s.Number == e.Sandbox && !s.Ended {
-			r.sandboxes[i].Ended = true
-			return
-		}
+	i, started := r.numbered[e.Sandbox]
+	if !started || r.sandboxes[i].Ended {
+		r.problem(Ours, "", "sandbox %d ended and had not started", e.Sandbox)
+		return
 	}
-	r.problem(Ours, "", fmt.Sprintf("sandbox %d ended and had not started", e.Sandbox))
+	r.sandboxes[i].Ended = true
 }
 
 // sandboxLost notes an end that was not clean, be it after the exit record.
 func (r *run) sandboxLost(e journal.Event) {
-	r.problem(Incomplete, "", fmt.Sprintf("sandbox %d did not end as it should: %s", e.Sandbox, e.Text))
-	for i, s := range slices.Backward(r.sandboxes) {
-		if s.Number == e.Sandbox {
-			r.sandboxes[i].Lost = true
-			return
-		}
+	r.problem(Incomplete, "", "sandbox %d did not end as it should: %s", e.Sandbox, e.Text)
+	if i, started := r.numbered[e.Sandbox]; started {
+		r.sandboxes[i].Lost = true
 	}
 }
 
-// cutOff says whether the journal that the attempt is from has no end: whoever wrote it was killed.
-func (r *run) cutOff(rec *record) bool { return !r.closed[rec.journal] }
-
-// caseStart begins an attempt. One from another journal is replaced: journals that
-// were joined hold the later run of a case behind the earlier one. Within one
-// journal nothing is played twice, or the second time would hide the first.
+// caseStart begins an attempt. Within one journal nothing is played twice, or the second time would hide the first.
 func (r *run) caseStart(e journal.Event) {
-	fresh := &record{attempt: e.Attempt, journal: len(r.identities), start: e}
-	records, seen := r.cases[e.Case]
-	if !seen {
-		r.order = append(r.order, e.Case)
-	}
-	if i := slices.IndexFunc(records, func(old *record) bool { return old.attempt == e.Attempt }); i >= 0 {
-		if records[i].journal == fresh.journal {
-			r.problem(Ours, e.Case, "the case began twice in one journal")
-		}
-		records[i] = fresh
+	fresh := &record{attempt: e.Attempt, start: e}
+	name := attemptOf{e.Case, e.Attempt}
+	if old, twice := r.attempts[name]; twice {
+		r.problem(Ours, e.Case, "the case began twice in one journal")
+		*old = *fresh
 		return
 	}
-	r.cases[e.Case] = append(records, fresh)
+	r.attempts[name] = fresh
+	if len(r.cases[e.Case]) == 0 {
+		r.order = append(r.order, e.Case)
+	}
+	r.cases[e.Case] = append(r.cases[e.Case], fresh)
 }
 
 // caseEvent adds an event to its attempt. Events outside any case belong to the
@@ -136,22 +144,17 @@ func (r *run) caseEvent(e journal.Event) {
 	if e.Case == "" {
 		return
 	}
-	records := r.cases[e.Case]
-	i := slices.IndexFunc(records, func(rec *record) bool { return rec.attempt == e.Attempt })
-	if i < 0 {
-		r.problem(Ours, e.Case, fmt.Sprintf("the journal has a %s of the case before its case-start", e.Kind))
-		return
-	}
-	rec := records[i]
-	if e.Kind == journal.CaseEnd {
-		if rec.end != nil {
-			r.problem(Ours, e.Case, "the case ended twice")
-			return
-		}
+	rec := r.attempts[attemptOf{e.Case, e.Attempt}]
+	switch {
+	case rec == nil:
+		r.problem(Ours, e.Case, "the journal has a %s of the case before its case-start", e.Kind)
+	case e.Kind != journal.CaseEnd:
+		rec.add(e)
+	case rec.end != nil:
+		r.problem(Ours, e.Case, "the case ended twice")
+	default:
 		rec.end = &e
-		return
 	}
-	rec.add(e)
 }
 
 // add keeps the first half of the events, and of the others the last ones.

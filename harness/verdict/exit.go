@@ -1,8 +1,9 @@
 package verdict
 
 import (
+	"slices"
+
 	"github.com/understudy-conformance/understudy/harness/catalogue"
-	"github.com/understudy-conformance/understudy/harness/journal"
 )
 
 // Exit codes of `understudy run`.
@@ -19,12 +20,14 @@ const Any catalogue.Profile = ""
 
 // Exit is the exit code of a run for one profile, or for Any. The gravest
 // finding wins: 4, 2, 3, 1. A whole run that showed nothing at all is
-// incomplete, never a success.
+// incomplete, never a success; a shard without cases is complete.
 func Exit(m Model, profile catalogue.Profile) int {
 	found := map[int]bool{}
+	elsewhere := map[string]bool{} // cases that do not count for the profile
 	cases, shown := 0, false
 	for _, kase := range m.Cases {
-		if !m.within(kase, profile) {
+		if !kase.within(profile) {
+			elsewhere[kase.ID] = true
 			continue
 		}
 		cases++
@@ -42,12 +45,11 @@ func Exit(m Model, profile catalogue.Profile) int {
 		}
 	}
 	for _, p := range m.Problems {
-		if kase, ok := m.Case(p.Case); ok && !m.within(kase, profile) {
-			continue
+		if !elsewhere[p.Case] {
+			found[exitOf(p.Kind)] = true
 		}
-		found[exitOf(p.Kind)] = true
 	}
-	if cases == 0 && !m.Started.IsZero() { // what never began could not select anything
+	if cases == 0 && m.Part == "" && !m.Started.IsZero() { // what never began could not select anything
 		found[ExitUsage] = true
 	}
 	if !shown && !m.Partial {
@@ -73,24 +75,7 @@ func exitOf(kind ProblemKind) int {
 	return ExitHarness
 }
 
-// within says whether what happened in the case counts for the profile. A
-// violation counts for the profile of the violated requirement, everything else
-// for every profile of which the case verifies a requirement.
-func (m Model) within(kase Case, profile catalogue.Profile) bool {
-	if profile == Any {
-		return true
-	}
-	if kase.Observation.Outcome == journal.Violated && kase.Verdict != HarnessError && kase.Profile != "" {
-		return kase.Profile == profile
-	}
-	known := false
-	for _, r := range m.Requirements {
-		if contains(kase.Verifies, r.ID) {
-			known = true
-			if r.Profile == profile {
-				return true
-			}
-		}
-	}
-	return !known
+// within says whether what happened in the case counts for the profile.
+func (c Case) within(profile catalogue.Profile) bool {
+	return profile == Any || slices.Contains(c.Within, profile)
 }

@@ -1,6 +1,7 @@
 package verdict_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -65,7 +66,7 @@ func TestZeroMeansThatEverythingPlannedWasSeenAndNothingUnlistedIsWrong(t *testi
 	c := load(t)
 	rapid.Check(t, func(t *rapid.T) {
 		events, known := arbitrary(t), arbitraryList(t)
-		m := verdict.Build(c, index, events, known, now)
+		m := verdict.Build(c, index, verdict.Collate(slices.Values(events)), known, now)
 		if verdict.Exit(m, verdict.Any) != verdict.ExitConforms {
 			return
 		}
@@ -143,8 +144,8 @@ func TestAnEmptyListChangesNothing(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		events := arbitrary(t)
-		with := verdict.Build(c, index, events, empty, now)
-		without := verdict.Build(c, index, events, nil, now)
+		with := verdict.Build(c, index, verdict.Collate(slices.Values(events)), empty, now)
+		without := verdict.Build(c, index, verdict.Collate(slices.Values(events)), nil, now)
 		if diff := cmp.Diff(without, with, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("models differ (-without +with):\n%s", diff)
 		}
@@ -155,7 +156,7 @@ func TestOneProfileIsNeverGraverThanBothUnlessNothingOfItWasSelected(t *testing.
 	c := load(t)
 	rank := map[int]int{0: 0, 1: 1, 3: 2, 2: 3, 4: 4}
 	rapid.Check(t, func(t *rapid.T) {
-		m := verdict.Build(c, index, arbitrary(t), arbitraryList(t), now)
+		m := verdict.Build(c, index, verdict.Collate(slices.Values(arbitrary(t))), arbitraryList(t), now)
 		any := verdict.Exit(m, verdict.Any)
 		for _, p := range m.Profiles {
 			cases := 0
@@ -172,7 +173,7 @@ func TestOneProfileIsNeverGraverThanBothUnlessNothingOfItWasSelected(t *testing.
 func TestNumbersAddUp(t *testing.T) {
 	c := load(t)
 	rapid.Check(t, func(t *rapid.T) {
-		m := verdict.Build(c, index, arbitrary(t), arbitraryList(t), now)
+		m := verdict.Build(c, index, verdict.Collate(slices.Values(arbitrary(t))), arbitraryList(t), now)
 		total := 0
 		for _, p := range m.Profiles {
 			sum := 0

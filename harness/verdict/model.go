@@ -12,18 +12,21 @@ import (
 // Model is all that reports show. Times are UTC. Text in it comes from the
 // implementation under test and is hostile: whoever displays it escapes it.
 type Model struct {
-	Identity     journal.Identity
-	Started      time.Time // zero when the journal has no beginning
-	Ended        time.Time // of the last event
+	Identity     journal.Identity   // of joined runs: what they have in common, and all that they planned
+	Joined       []journal.Identity // of each joined run, oldest first, without Planned; none of a single run
+	Started      time.Time          // zero when the journal has no beginning
+	Ended        time.Time          // of the last event
 	Environment  map[string]string
 	Sandboxes    []Sandbox
 	Unfinished   bool     // the journal has its beginning and nothing else: the run goes on, or was killed
 	Partial      bool     // says less than a whole run
 	PartialWhy   []string // in what respect
+	Part         string   // "shard 2 of 3" or "2 of 3 shards": what of a plan this is; "" for the whole
 	Profiles     []Profile
 	Areas        []Area
 	Requirements []Requirement // in the order of the catalogue
 	Cases        []Case        // in the order of the index
+	Unlisted     int           // planned cases that never began, beyond those in Cases
 	Controls     []Control
 	Problems     []Problem
 }
@@ -80,8 +83,9 @@ type Case struct {
 	plan.Case
 	Verdict     Verdict
 	Level       catalogue.Level
-	Profile     catalogue.Profile // of Requirement
-	Requirement string            // the one that decided
+	Profile     catalogue.Profile   // of Requirement
+	Requirement string              // the one that decided
+	Within      []catalogue.Profile // profiles for which it counts
 	Observation journal.Observation
 	Entries     []*expect.Entry // entries of the list that explain it
 	Attempts    []Attempt

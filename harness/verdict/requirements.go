@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
@@ -19,16 +20,14 @@ func (b *builder) requirement(r *catalogue.Requirement) Requirement {
 	out := Requirement{Requirement: r, Roles: map[plan.Role]Verdict{}}
 	byRole := map[plan.Role][]Verdict{}
 	var all []Verdict
-	for _, kase := range b.model.Cases {
-		if !contains(kase.Verifies, r.ID) {
-			continue
+	for _, s := range b.shown[r.ID] {
+		if s.id != "" {
+			out.Cases = append(out.Cases, s.id)
 		}
-		v := shows(kase, r.ID)
-		out.Cases = append(out.Cases, kase.ID)
-		byRole[kase.Role] = append(byRole[kase.Role], v)
-		all = append(all, v)
-		if v == NotApplicable && out.Reason == "" {
-			out.Reason = kase.Observation.Says
+		byRole[s.role] = append(byRole[s.role], s.verdict)
+		all = append(all, s.verdict)
+		if s.verdict == NotApplicable && out.Reason == "" {
+			out.Reason = s.says
 		}
 	}
 	for role, verdicts := range byRole {
@@ -45,13 +44,50 @@ func (b *builder) requirement(r *catalogue.Requirement) Requirement {
 	return out
 }
 
-// shows is what one case says about one of the requirements that it verifies.
-func shows(kase Case, id string) Verdict {
+// shown is what one case says about one of the requirements that it verifies.
+type shown struct {
+	id      string // "" of a case that is not listed
+	role    plan.Role
+	verdict Verdict
+	says    string
+}
+
+// show notes what the case says about each of its requirements.
+func (b *builder) show(kase Case, listed bool) {
 	violated := kase.Observation.Outcome == journal.Violated && kase.Verdict != HarnessError
-	if violated && kase.Requirement != id {
-		return NotShown
+	for i, id := range kase.Verifies {
+		if _, known := b.catalogue.Get(id); !known || slices.Contains(kase.Verifies[:i], id) {
+			continue
+		}
+		s := shown{role: kase.Role, verdict: kase.Verdict, says: kase.Observation.Says}
+		if violated && kase.Requirement != id {
+			s.verdict = NotShown
+		}
+		if listed {
+			s.id = kase.ID
+		}
+		b.shown[id] = append(b.shown[id], s)
 	}
-	return kase.Verdict
+}
+
+// within lists the profiles for which what happened in the case counts. A
+// violation counts for the profile of the violated requirement, everything else
+// for every profile of which the case verifies a requirement, or for all when it
+// verifies none that is known.
+func (b *builder) within(kase Case) []catalogue.Profile {
+	if kase.Observation.Outcome == journal.Violated && kase.Verdict != HarnessError && kase.Profile != "" {
+		return []catalogue.Profile{kase.Profile}
+	}
+	var profiles []catalogue.Profile
+	for _, id := range kase.Verifies {
+		if r, known := b.catalogue.Get(id); known && !slices.Contains(profiles, r.Profile) {
+			profiles = append(profiles, r.Profile)
+		}
+	}
+	if len(profiles) == 0 {
+		return catalogue.Profiles()
+	}
+	return profiles
 }
 
 // uncovered tells why no case of this run verifies the requirement.
@@ -66,7 +102,7 @@ func (b *builder) uncovered(r *catalogue.Requirement) (Verdict, string) {
 			continue
 		}
 		exists = true
-		if len(b.model.Identity.Roles) == 0 || contains(b.model.Identity.Roles, string(kase.Role)) {
+		if b.played(kase.Role) {
 			offered = true
 		} else if !contains(roles, string(kase.Role)) {
 			roles = append(roles, string(kase.Role))
@@ -93,7 +129,7 @@ func (b *builder) summaries() {
 			}
 		}
 		for _, kase := range m.Cases {
-			if m.within(kase, name) {
+			if kase.within(name) {
 				p.Cases[kase.Verdict]++
 			}
 		}

@@ -73,13 +73,26 @@ func (v Verdict) Unexpected() bool {
 	return contains([]Verdict{Fail, HarnessError, Flaky, CouldNotRun, UnexpectedPass, Warn}, v)
 }
 
-// Headline is the answer to "do I conform?" for one profile, or for Any, and its tone.
+// Headline is the answer to "do I conform?" for one profile, or for Any, and its
+// tone. That of a shard says that it is a part, and is never green.
 func (m Model) Headline(profile catalogue.Profile) (sentence, tone string) {
-	violated, expected := 0, 0
+	sentence, tone = m.headline(profile)
+	if m.Part == "" {
+		return sentence, tone
+	}
+	if tone == "pass" {
+		tone = "none"
+	}
+	return "A part, " + m.Part + ": " + sentence, tone
+}
+
+func (m Model) headline(profile catalogue.Profile) (sentence, tone string) {
+	cases, violated, expected := 0, 0, 0
 	for _, kase := range m.Cases {
-		if !m.within(kase, profile) {
+		if !kase.within(profile) {
 			continue
 		}
+		cases++
 		switch kase.Verdict {
 		case Fail, Warn, Flaky:
 			violated++
@@ -109,6 +122,8 @@ func (m Model) Headline(profile catalogue.Profile) (sentence, tone string) {
 	switch {
 	case expected > 0:
 		return fmt.Sprintf("As expected: %s", count(expected, "known deviation")), "warn"
+	case cases == 0:
+		return "Nothing to play", "none"
 	case m.Partial:
 		return "Holds, as far as selected", "pass"
 	case m.untested(profile):

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,7 +135,7 @@ func TestEventsOutOfOrderDoNotHarm(t *testing.T) {
 			con.Event(events[len(events)-1-i])
 			con.Event(journal.Event{Kind: events[i].Kind})
 		}
-		con.Finish(verdict.Build(c, demo.Index(), nil, nil, demo.Now), verdict.Any, "")
+		con.Finish(verdict.Build(c, demo.Index(), verdict.Collate(slices.Values[[]journal.Event](nil)), nil, demo.Now), verdict.Any, "")
 		if !strings.Contains(out.String(), "exit 3") {
 			t.Errorf("no answer:\n%s", out.String())
 		}

@@ -3,10 +3,12 @@ package html_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
+	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/html"
 	"github.com/understudy-conformance/understudy/reports/internal/demo"
@@ -89,7 +91,7 @@ func TestEveryRequirementIsInTheTable(t *testing.T) {
 	}
 	for name, page := range map[string]string{
 		"demo":          write(t, demo.Model()),
-		"empty journal": write(t, verdict.Build(c, demo.Index(), nil, nil, demo.Now)),
+		"empty journal": write(t, verdict.Build(c, demo.Index(), verdict.Collate(slices.Values[[]journal.Event](nil)), nil, demo.Now)),
 	} {
 		for _, r := range c.All() {
 			if !strings.Contains(page, fmt.Sprintf(`<tr id=%q`, r.ID)) {

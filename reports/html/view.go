@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/human"
@@ -99,9 +100,13 @@ func viewOf(m verdict.Model) view {
 	for _, why := range m.PartialWhy {
 		v.Partial = append(v.Partial, visible.Line(why))
 	}
+	cases := map[string]bool{}
+	for _, c := range m.Cases {
+		cases[c.ID] = true
+	}
 	for _, p := range m.Problems {
 		out := problem{Kind: string(p.Kind), Case: visible.Line(p.Case), Text: visible.Short(p.Text, 600)}
-		if _, ok := m.Case(p.Case); ok {
+		if cases[p.Case] {
 			out.Link = link(p.Case)
 		}
 		v.Problems = append(v.Problems, out)
@@ -226,12 +231,16 @@ func (v *view) about(m verdict.Model) {
 		{"Roles", strings.Join(id.Roles, ", ")},
 		{"Sandbox", id.Sandbox},
 		{"Filter", id.Filter},
+		{"Shard", shard(id.Shard)},
 		{"Run", id.RunID},
 		{"Started", human.Moment(m.Started)},
 	} {
 		if p.Value != "" {
 			v.About = append(v.About, pair{p.Name, visible.Short(p.Value, 300)})
 		}
+	}
+	for _, run := range m.Joined {
+		v.About = append(v.About, pair{visible.Short(strings.TrimSpace("Joined run "+run.RunID+" "+shard(run.Shard)), 80), visible.Short(command(run.Command), 300)})
 	}
 	for _, s := range m.Sandboxes {
 		out := sandbox{Number: s.Number, Started: human.Moment(s.Started), Ended: s.Ended}
@@ -244,6 +253,13 @@ func (v *view) about(m verdict.Model) {
 	for _, c := range m.Controls {
 		v.Controls = append(v.Controls, control{c.Role, visible.Short(c.Observation.Says, 300), c.Observation.Outcome == "held"})
 	}
+}
+
+func shard(s *journal.Shard) string {
+	if s == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d", s.Index, s.Of)
 }
 
 // link is the anchor of a case.

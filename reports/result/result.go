@@ -31,17 +31,30 @@ func JSONSchema() []byte { return bytes.Clone(published) }
 type Result struct {
 	Schema       int               `json:"schema"`
 	Identity     journal.Identity  `json:"identity"`
+	Joined       []Joined          `json:"joined,omitempty"` // the runs that were joined, oldest first
 	Environment  map[string]string `json:"environment"`
 	Started      *time.Time        `json:"started"` // null when the journal has no beginning
 	Ended        *time.Time        `json:"ended"`
 	Partial      bool              `json:"partial"`
 	PartialWhy   []string          `json:"partial_why"`
+	Part         string            `json:"part,omitempty"`     // of a plan, when shards of it are missing
+	Unlisted     int               `json:"unlisted,omitempty"` // planned cases that never began, beyond those in cases
 	Exit         int               `json:"exit"`
 	Profiles     []Profile         `json:"profiles"`
 	Requirements []Requirement     `json:"requirements"`
 	Cases        []Case            `json:"cases"`
 	Controls     []Control         `json:"controls"`
 	Problems     []Problem         `json:"problems"`
+}
+
+// Joined is one of the runs of which the verdicts were joined.
+type Joined struct {
+	RunID    string         `json:"run_id"`
+	Manifest string         `json:"manifest"`
+	Roles    []string       `json:"roles"`
+	Filter   string         `json:"filter,omitempty"`
+	Shard    *journal.Shard `json:"shard,omitempty"`
+	Command  []string       `json:"command"`
 }
 
 // Profile is the summary of a profile; Counts are numbers of requirements.
@@ -117,13 +130,18 @@ type Problem struct {
 func From(m verdict.Model) Result {
 	r := Result{
 		Schema: Schema, Identity: m.Identity, Environment: m.Environment, Partial: m.Partial,
-		PartialWhy: list(m.PartialWhy), Exit: verdict.Exit(m, verdict.Any),
+		PartialWhy: list(m.PartialWhy), Part: m.Part, Unlisted: m.Unlisted, Exit: verdict.Exit(m, verdict.Any),
 		Started: moment(m.Started), Ended: moment(m.Ended),
 		Profiles: []Profile{}, Requirements: []Requirement{}, Cases: []Case{}, Controls: []Control{}, Problems: []Problem{},
 	}
 	r.Identity.Roles, r.Identity.Command, r.Identity.Planned = list(m.Identity.Roles), list(m.Identity.Command), list(m.Identity.Planned)
 	if r.Environment == nil {
 		r.Environment = map[string]string{}
+	}
+	for _, id := range m.Joined {
+		r.Joined = append(r.Joined, Joined{
+			RunID: id.RunID, Manifest: id.Manifest, Roles: list(id.Roles), Filter: id.Filter, Shard: id.Shard, Command: list(id.Command),
+		})
 	}
 	for _, p := range m.Profiles {
 		headline, _ := m.Headline(p.Name)

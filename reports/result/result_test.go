@@ -3,6 +3,7 @@ package result_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
+	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/internal/demo"
 	"github.com/understudy-conformance/understudy/reports/internal/golden"
@@ -46,8 +48,8 @@ func models(t *testing.T) map[string]verdict.Model {
 	}
 	return map[string]verdict.Model{
 		"demo":             demo.Model(),
-		"nothing":          verdict.Build(c, nil, nil, nil, demo.Now),
-		"only a beginning": verdict.Build(c, demo.Index(), demo.Events()[:1], demo.Known(), demo.Now),
+		"nothing":          verdict.Build(c, nil, verdict.Collate(slices.Values[[]journal.Event](nil)), nil, demo.Now),
+		"only a beginning": verdict.Build(c, demo.Index(), verdict.Collate(slices.Values(demo.Events()[:1])), demo.Known(), demo.Now),
 		"many":             demo.Many(300),
 	}
 }

@@ -6,6 +6,7 @@ package demo
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,7 +137,7 @@ func Model() verdict.Model {
 	if err != nil {
 		panic(err)
 	}
-	return verdict.Build(c, Index(), Events(), Known(), Now)
+	return verdict.Build(c, Index(), verdict.Collate(slices.Values(Events())), Known(), Now)
 }
 
 // Many is the model of a run of n cases with full transcripts, a tenth of them violated.
@@ -168,7 +169,7 @@ func Many(n int) verdict.Model {
 	}
 	w.add(0, journal.Event{Kind: journal.SandboxEnd})
 	w.add(0, journal.Event{Kind: journal.RunEnd})
-	return verdict.Build(c, index, w.events, nil, Now)
+	return verdict.Build(c, index, verdict.Collate(slices.Values(w.events)), nil, Now)
 }
 
 // Noisy is the model of a run of n cases whose transcripts hardly compress.
