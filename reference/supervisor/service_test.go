@@ -474,7 +474,7 @@ func TestSocketIsGuarded(t *testing.T) {
 		v.dir + "/file":        "is no socket",
 		v.dir + "/none/socket": "no such file",
 		"relative/none/socket": "no such file",
-		v.dir + "/file/socket": "is not a folder",
+		v.dir + "/file/socket": "is a regular file, not a folder",
 	} {
 		cmd := v.supervisor("serve", "--socket", path)
 		output, _ := cmd.CombinedOutput()
