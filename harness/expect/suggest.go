@@ -2,6 +2,7 @@ package expect
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -11,23 +12,31 @@ import (
 	"github.com/understudy-conformance/understudy/harness/plan"
 )
 
-// suggested bounds the text that a suggested pattern quotes, in runes.
-const suggested = 100
-
 // Suggest writes an entry for an unexpected end of a case, ready to be pasted
 // below the others. Its reason is one that Read refuses until a person has
 // written a better one.
+//
+// The pattern holds the sentence and one line of what was seen, each as a whole
+// line, so that another sentence, or the same one with something else seen, stays
+// unexpected. What differs between two runs is left open; see slots.
 func Suggest(c plan.Case, o journal.Observation) string {
 	e := Entry{Case: c.ID, Role: c.Role, Actual: ChangeMe, Reason: ChangeMe, Cause: Implementation}
 	if o.Outcome != journal.Violated {
 		e.Outcome = o.Outcome
 		e.Cause = Gap
 	}
-	for _, candidate := range []string{o.Actual, o.Says, o.Expected} {
-		if line := firstLine(candidate); line != "" {
-			e.Actual = pattern(line)
-			break
-		}
+	says, said := sentence(o.Says)
+	actual, saw := evidence(o.Actual)
+	if !said && !saw {
+		actual, saw = sentence(o.Actual + "\n" + o.Expected)
+	}
+	switch {
+	case said && saw:
+		e.Actual = "(?ms)" + says + ".*" + actual
+	case said:
+		e.Actual = "(?m)" + says
+	case saw:
+		e.Actual = "(?m)" + actual
 	}
 	body, err := yaml.Dump([]Entry{e}, yaml.WithLineWidth(-1))
 	if err != nil {
@@ -36,44 +45,108 @@ func Suggest(c plan.Case, o journal.Observation) string {
 	return string(body)
 }
 
-// firstLine returns the first line with something printable in it, shortened.
-func firstLine(s string) string {
-	for line := range strings.Lines(s) {
-		line = strings.TrimSpace(line)
+// sentence is the pattern of the first line with something printable in it.
+func sentence(text string) (pattern string, ok bool) {
+	for line := range strings.SplitSeq(text, "\n") {
 		if strings.ContainsFunc(line, printable) {
-			if runes := []rune(line); len(runes) > suggested {
-				line = string(runes[:suggested])
-				if at := strings.LastIndexByte(line, ' '); at > 0 {
-					line = line[:at]
-				}
-			}
-			return line
+			pattern, _ := generalised(line)
+			return pattern, pattern != ""
 		}
 	}
-	return ""
+	return "", false
+}
+
+// evidence is the pattern of the line of an observation's "actual" that is most
+// likely to be there again: the first one in which nothing varies, else the first.
+// A line that ends with a colon introduces what follows, the output of a program
+// mostly, of which nobody knows what varies; and a line with a time in it was
+// logged.
+func evidence(text string) (pattern string, ok bool) {
+	for line := range strings.SplitSeq(text, "\n") {
+		switch open, found := generalised(line); {
+		case strings.HasSuffix(line, ":"), line == "...":
+			return pattern, ok
+		case !strings.ContainsFunc(line, printable), open == "", slices.Contains(found, moment):
+		case len(found) == 0:
+			return open, true
+		case !ok:
+			pattern, ok = open, true
+		}
+	}
+	return pattern, ok
 }
 
 func printable(r rune) bool { return unicode.IsPrint(r) && r != ' ' && r != unicode.ReplacementChar }
 
-// varying is what differs from run to run: pids and measured times.
-var varying = regexp.MustCompile(`\bpid \d+|\d+(\.\d+)? ?(ms|s)\b`)
+const (
+	suggested = 100 // runes of a line that a pattern quotes
+	longest   = 400 // runes of one word, which is never cut
+)
 
-// pattern quotes the line as a regular expression, leaves open what varies, and
-// what YAML or an editor would not carry unchanged.
-func pattern(line string) string {
-	var p strings.Builder
-	rest := line
-	for _, at := range varying.FindAllStringIndex(line, -1) {
-		p.WriteString(quote(line[len(line)-len(rest) : at[0]]))
-		p.WriteString(digits.ReplaceAllString(regexp.QuoteMeta(line[at[0]:at[1]]), `[\d.]+`))
-		rest = line[at[1]:]
+// generalised is the pattern of a whole line, or, when it is long, of its
+// beginning up to the end of a word; and the kinds of what is left open in it. It
+// is "" for a line that is one endless word.
+func generalised(line string) (pattern string, found []kind) {
+	const enough = 10 * suggested // octets; a pattern of the whole line would be longer than it may be
+	p, room, end := "^", suggested, "$"
+	if len(line) > enough {
+		line, end = strings.ToValidUTF8(line[:enough], ""), ""
 	}
-	p.WriteString(quote(rest))
-	return p.String()
+	for _, piece := range pieces(line) {
+		if piece.kind == literal && len([]rune(piece.text)) > room {
+			text, ok := beginning(piece.text, room)
+			if !ok && p == "^" {
+				return "", nil
+			}
+			return p + quote(text), found
+		}
+		if room -= len([]rune(piece.text)); room < 0 && p != "^" {
+			return p, found
+		}
+		if piece.kind == literal {
+			p += quote(piece.text)
+			continue
+		}
+		p += piece.open
+		found = append(found, piece.kind)
+	}
+	return p + end, found
 }
 
-var digits = regexp.MustCompile(`\d+(\\\.\d+)?`)
+// beginning cuts a text behind the last word that ends within so many runes, at a
+// blank if there is one. Where the first word alone is longer, it is kept whole.
+func beginning(text string, room int) (string, bool) {
+	runes := []rune(text)
+	for at := min(room, len(runes)); at > 0; at-- {
+		if runes[at-1] == ' ' {
+			return string(runes[:at]), true
+		}
+	}
+	for at := room; at > 0; at-- {
+		if between(runes, at) {
+			return string(runes[:at]), true
+		}
+	}
+	for at := room + 1; at < min(len(runes), longest); at++ {
+		if between(runes, at) {
+			return string(runes[:at]), true
+		}
+	}
+	return "", false
+}
 
+// between says whether a text may be parted there: not within a word, and not
+// behind a backslash, which may escape what follows.
+func between(runes []rune, at int) bool {
+	word := func(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
+	if at >= len(runes) {
+		return true
+	}
+	return runes[at-1] != '\\' && !(word(runes[at-1]) && word(runes[at]))
+}
+
+// quote is a regular expression for the text, and for what YAML or an editor
+// would not carry unchanged.
 func quote(s string) string {
 	var q strings.Builder
 	for _, r := range s {

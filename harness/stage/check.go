@@ -54,7 +54,7 @@ func (c Check) Equal(what string, got, want any) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		expected, actual := shown(want), shown(got)
 		if expected == actual || len(expected)+len(actual) > 400 {
-			actual = "- expected, + actual\n" + diff
+			actual = "difference (- expected, + actual):\n" + diff
 		}
 		c.fails(what+" is not what it should be", expected, actual)
 	}
@@ -105,7 +105,7 @@ func (c Check) Contains(what, text, sub string) {
 func (c Check) NotContains(what, text, sub string) {
 	if i := strings.Index(text, sub); i >= 0 {
 		from, to := max(0, i-200), min(len(text), i+len(sub)+200)
-		c.fails(what+" contains what it should not", fmt.Sprintf("a text without %q", sub), text[from:to])
+		c.fails(what+" contains what it should not", fmt.Sprintf("a text without %q", sub), "around it stands:\n"+text[from:to])
 	}
 	c.held(what)
 }
@@ -128,14 +128,31 @@ func (c Check) Empty(what string, things ...string) {
 	c.held(what)
 }
 
-// end is the end of a text, where the cause of a failure usually stands.
+// end is the end of a text, where the cause of a failure usually stands, in whole
+// lines where it has any.
 func end(text string) string {
 	const limit = 1500
-	if len(text) <= limit {
-		if text == "" {
-			return "(nothing)"
-		}
+	switch {
+	case text == "":
+		return "(nothing)"
+	case len(text) <= limit:
 		return text
 	}
-	return "..." + text[len(text)-limit:]
+	return "...\n" + tail(text, limit)
+}
+
+// tail is the last lines of a text that have at most so many octets together; of a
+// single longer line its end.
+func tail(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	cut := text[len(text)-limit:]
+	if text[len(text)-limit-1] == '\n' {
+		return cut
+	}
+	if _, whole, ok := strings.Cut(cut, "\n"); ok && whole != "" {
+		return whole
+	}
+	return strings.ToValidUTF8(cut, "")
 }

@@ -38,7 +38,7 @@ func (c Check) NoneOf(what string, list []string, control string, forbidden ...s
 	if !slices.Contains(list, control) {
 		c.fails("control: "+what+" cannot be seen", fmt.Sprintf("%q among them", control), strings.Join(list, " "))
 	}
-	c.Empty(what+" that should not be there", slices.DeleteFunc(slices.Clone(list), func(text string) bool {
+	c.Empty(what+" that should not be there", slices.DeleteFunc(slices.Sorted(slices.Values(list)), func(text string) bool {
 		return !slices.Contains(forbidden, text)
 	})...)
 }
@@ -63,9 +63,13 @@ func (c Check) NoTrace(r *Run, text string) {
 		}
 	}
 	if !readable {
-		c.fails("control: no environment of the run can be read", "PATH in one of them", listed(r.Living()))
+		c.unreadable(r.Living())
 	}
 	c.Empty("places where the startup data stands", traces...)
+}
+
+func (c Check) unreadable(living []Process) {
+	c.fails("control: no environment of the run can be read", "PATH in one of them", listed(living))
 }
 
 // Living returns the processes of the run that live now.

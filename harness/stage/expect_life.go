@@ -33,18 +33,25 @@ func (c Check) Lives(user, name string) Process {
 		case <-bound.C:
 		case <-c.stage.ctx.Done():
 		}
-		c.fails("a process that should live does not", fmt.Sprintf("a process %q of %s", name, user), listed(living))
+		c.dead(user, name, living)
 	}
+}
+
+func (c Check) dead(user, name string, living []Process) {
+	c.fails("a process that should live does not", fmt.Sprintf("a process %q of %s", name, user), listed(living))
 }
 
 // AllGone requires that no process of the user lives any more after the limit,
 // to which the slowness of the implementation is applied.
 func (c Check) AllGone(within time.Duration, user string) {
 	if left := c.stage.Gone(within, user); len(left) > 0 {
-		c.fails("processes of the task are left",
-			fmt.Sprintf("no process of %s lives after %v", user, c.stage.scaled(within)), listed(left))
+		c.left(within, user, left)
 	}
 	c.held("no process of " + user + " lives")
+}
+
+func (c Check) left(within time.Duration, user string, left []Process) {
+	c.fails("processes of the task are left", fmt.Sprintf("no process of %s lives after %v", user, c.stage.scaled(within)), listed(left))
 }
 
 func listed(processes []Process) string {

@@ -30,7 +30,7 @@ func (r *Run) LogFile() string {
 // Count requires that a marker occurs so many times in a text.
 func (c Check) Count(what, text, marker string, times int) {
 	if n := strings.Count(text, marker); n != times {
-		c.fails(what, fmt.Sprintf("%q occurs %d times", marker, times), fmt.Sprintf("%d times; the end of it:\n%s", n, end(text)))
+		c.fails(what, fmt.Sprintf("%q occurs %d times", marker, times), fmt.Sprintf("%d times\nthe end of it:\n%s", n, end(text)))
 	}
 	c.held(what)
 }

@@ -297,7 +297,9 @@ func (r *Run) Processes() []Process {
 	return r.stage.watch.of(r)
 }
 
-// saw says in a few lines where the run stands: for a violation's "actual".
+// saw says in a few lines where the run stands: for a violation's "actual". What is
+// in the first line is the same each time, process ids aside; what depends on the
+// moment, or is said by the implementation, follows below a line with a colon.
 func (r *Run) saw() string {
 	var text strings.Builder
 	text.WriteString(r.outcome(r.Ended()))
@@ -310,16 +312,16 @@ func (r *Run) saw() string {
 	}
 	fmt.Fprintf(&text, "; terminal messages: %s", strings.Join(states, ", "))
 	r.mu.Lock()
-	if len(r.said) > 0 {
-		fmt.Fprintf(&text, "; last messages: %s", strings.Join(r.said, " | "))
-	}
 	if len(r.faults) > 0 {
-		fmt.Fprintf(&text, "; faults: %s", strings.Join(r.faults, " | "))
+		fmt.Fprintf(&text, "\nfaults:\n%s", strings.Join(r.faults, "\n"))
+	}
+	if len(r.said) > 0 {
+		fmt.Fprintf(&text, "\nlast messages:\n%s", strings.Join(r.said, "\n"))
 	}
 	r.mu.Unlock()
 	if log := r.Log(); log != "" {
-		const tail = 1200
-		fmt.Fprintf(&text, "\nend of its output:\n%s", log[max(0, len(log)-tail):])
+		const limit = 1200
+		fmt.Fprintf(&text, "\nend of its output:\n%s", tail(log, limit))
 	}
 	return text.String()
 }

@@ -259,7 +259,7 @@ func TestViolationsSayWhatWasExpectedAndSeen(t *testing.T) {
 		},
 		"a deadline": {
 			func(s *Stage) { s.Start(Task{Verbs: Verbs(Log("before"), Sleep(1))}).EndWithin(time.Second) },
-			"within 500ms: the process of plain to end", "still lives; terminal messages: none; last messages: #0 ResendLoggingFD{}",
+			"within 500ms: the process of plain to end", "still lives; terminal messages: none\nlast messages:\n#0 ResendLoggingFD{}",
 		},
 		"a result that is missing": {
 			func(s *Stage) { run := s.Start(Task{}); run.End(); run.Result("absent") },

@@ -78,12 +78,15 @@ var _ = stage.Scenario(stage.Spec{
 		run.Release("here")
 		run.Succeeds()
 		ti := run.TI()
+		first := ti.Starts[0]
 		for _, start := range ti.Starts {
 			s.Require("IMP-031").Equal("host, account and pid of a start",
-				[]any{start.Hostname, start.Unixname, start.PID}, []any{ti.Starts[0].Hostname, ti.Starts[0].Unixname, ti.Starts[0].PID})
+				map[string]any{"host": start.Hostname, "account": start.Unixname, "pid": start.PID},
+				map[string]any{"host": first.Hostname, "account": first.Unixname, "pid": first.PID})
 		}
 		for _, beat := range ti.Heartbeats {
-			s.Require("IMP-018").Equal("host and pid of a heartbeat", []any{beat.Hostname, beat.PID}, []any{ti.Starts[0].Hostname, ti.Starts[0].PID})
+			s.Require("IMP-018").Equal("host and pid of a heartbeat",
+				map[string]any{"host": beat.Hostname, "pid": beat.PID}, map[string]any{"host": first.Hostname, "pid": first.PID})
 			s.Require("LIFE-008").That("a heartbeat, before the terminal state", beat.At, gomega.BeTemporally("<", ti.Reports[0].At))
 		}
 	},

@@ -1,0 +1,356 @@
+package stage
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/printer"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/onsi/gomega"
+	"pgregory.net/rapid"
+
+	"github.com/understudy-conformance/understudy/harness/expect"
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/world"
+)
+
+// takers are the functions that make a sentence, or the object of one, out of a
+// text, and which of their arguments that text is.
+var takers = map[string]int{
+	"violated": 1, "fails": 0, "late": 1, "within": 1, "until": 1,
+	"Equal": 0, "True": 0, "That": 0, "Fails": 0, "Contains": 0, "NotContains": 0, "Matches": 0, "Empty": 0,
+	"Count": 0, "LineWith": 0, "CouldNotRun": 0,
+}
+
+// spoken finds every place in the stage at which a sentence is made: the function
+// and the source of the text.
+func spoken(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var places []string
+	set := token.NewFileSet()
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(set, file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, declared := range parsed.Decls {
+			function, ok := declared.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			ast.Inspect(function, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				method, ok := call.Fun.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				at, taker := takers[method.Sel.Name]
+				if !taker || at >= len(call.Args) {
+					return true
+				}
+				if on, is := method.X.(*ast.Ident); is && (on.Name == "slices" || on.Name == "strings") {
+					return true
+				}
+				var text bytes.Buffer
+				if err := printer.Fprint(&text, set, call.Args[at]); err != nil {
+					t.Fatal(err)
+				}
+				places = append(places, function.Name.Name+": "+text.String())
+				return true
+			})
+		}
+	}
+	slices.Sort(places)
+	return slices.Compact(places)
+}
+
+// facts are what differs between two runs in which the same thing happens.
+type facts struct {
+	pid, other, folder, port, times int
+	nonce, ti                       string
+	at                              time.Time
+	took                            time.Duration
+}
+
+func drawFacts(t *rapid.T, name string) facts {
+	pid := rapid.IntRange(2, 4<<20)
+	return facts{
+		pid: pid.Draw(t, name+" pid"), other: pid.Draw(t, name+" other pid"),
+		folder: rapid.IntRange(1, 500).Draw(t, name+" folder"), port: rapid.IntRange(1024, 65535).Draw(t, name+" port"),
+		times: rapid.IntRange(1, 50000).Draw(t, name+" times"),
+		nonce: rapid.StringMatching(`[0-9a-f]{24}`).Draw(t, name+" nonce"),
+		ti:    rapid.StringMatching(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`).Draw(t, name+" task"),
+		at:    time.UnixMicro(rapid.Int64Range(1.7e15, 1.9e15).Draw(t, name+" time")).UTC(),
+		took:  time.Duration(rapid.Int64Range(1e6, 1e11).Draw(t, name+" took")),
+	}
+}
+
+// process is one of alice's.
+func (f facts) process(command string) Process {
+	return Process{PID: f.pid, UIDs: [4]int{61002, 61002, 61002, 61002}, GIDs: [4]int{61002, 61002, 61002, 61002}, Groups: []int{61100}, Command: command}
+}
+
+// logLine is a record as implementations write them.
+func (f facts) logLine(event string) string {
+	return fmt.Sprintf(`{"timestamp":%q,"level":"info","event":%q,"pid":%d}`, f.at.Format(time.RFC3339Nano), event, f.pid)
+}
+
+// run is one that goes on for ever and has told that state; for it nobody waits long.
+func (f facts) run(c Check, state string) *Run {
+	s := c.stage
+	s.spec.Patience = 1
+	s.World.AddTask(world.TaskInstance{ID: f.ti, Dag: "probe", Run: "r", Task: "probe_alice", Map: -1})
+	if state != "" {
+		s.World.Report(f.ti, world.Report{Type: "state", State: state, At: f.at}, nil)
+	}
+	r := &Run{
+		stage: s, label: "alice", ti: f.ti, dagID: "probe", runID: "r", taskID: "probe_alice", root: Process{PID: f.pid},
+		ended: make(chan struct{}), drained: make(chan struct{}), over: make(chan struct{}), barriers: map[string]*barrier{},
+		said:   []string{fmt.Sprintf("PUT task-instances/%s/heartbeat 204", f.ti), fmt.Sprintf("state(%s) after %v", state, f.took)},
+		faults: []string{fmt.Sprintf("read frame header: %d octets", f.times)},
+	}
+	r.logs.add([]byte(f.logLine("began") + "\n" + f.nonce + "\n"))
+	return r
+}
+
+// over is a run that has ended with exit code 0.
+func (f facts) over(c Check, state string) *Run {
+	r := f.run(c, state)
+	c.stage.spec.Patience = time.Hour
+	close(r.ended)
+	close(r.drained)
+	close(r.over)
+	return r
+}
+
+// sentences are all that the stage can say about an implementation: each place of
+// spoken, with what makes it speak. The rest of what is said there comes from a
+// scenario or from the implementation.
+var sentences = map[string][]func(Check, facts){
+	"fails: what": {func(c Check, f facts) {
+		c.Fails("found by other means", "nothing", fmt.Sprintf("pid %d did it", f.pid))
+	}},
+	"Fails: what": {func(c Check, f facts) {
+		c.Fails("seen in /proc", "nothing", fmt.Sprintf("/proc/%d/fd/7 is open", f.pid))
+	}},
+	"within: awaited": {func(c Check, f facts) { f.run(c, "success").EndWithin(1) }},
+	"until: awaited":  {func(c Check, f facts) { f.run(c, "").Beats(3) }},
+	`late: "waited in vain for " + awaited`: {
+		func(c Check, f facts) { f.run(c, "").EndWithin(1) },
+	},
+	`EndWithin: fmt.Sprintf("the process of %s to end", r.label)`: {
+		func(c Check, f facts) { f.run(c, "failed").EndWithin(1) },
+	},
+	"At: awaited": {func(c Check, f facts) {
+		r := f.run(c, "")
+		r.barriers["here"] = &barrier{}
+		r.At("here")
+	}},
+	"AtOrEnded: awaited": {func(c Check, f facts) { f.run(c, "").AtOrEnded("there") }},
+	"Beats: awaited":     {func(c Check, f facts) { f.run(c, "").Beats(4) }},
+	`Beats: "the task ended before it had sent so many heartbeats"`: {
+		func(c Check, f facts) { f.over(c, "").Beats(3) },
+	},
+	`At: "the task ended before it came to the barrier"`: {func(c Check, f facts) {
+		r := f.over(c, "success")
+		r.barriers["here"] = &barrier{}
+		r.At("here")
+	}},
+	`At: "no process stands at the barrier"`: {func(c Check, f facts) {
+		r := f.run(c, "")
+		c.stage.World.SetXCom(r.XCom("at_here"), true)
+		null, err := os.Open(os.DevNull)
+		c.stage.must(err)
+		defer null.Close()
+		r.barriers["here"] = &barrier{file: os.NewFile(null.Fd(), fmt.Sprintf("/srv/understudy/%d/barrier/alice/here", f.folder))}
+		r.At("here")
+	}},
+	`Result: "a result is missing"`: {func(c Check, f facts) { f.over(c, "success").Result("k") }},
+	`Names: "a result is of the wrong kind"`: {func(c Check, f facts) {
+		r := f.over(c, "success")
+		c.stage.World.SetXCom(r.XCom("names"), f.nonce)
+		r.Names("names")
+	}},
+	`Error: "what should have failed did not"`: {func(c Check, f facts) {
+		r := f.over(c, "success")
+		c.stage.World.SetXCom(r.XCom("read"), map[string]any{"sha256": f.nonce + f.nonce, "size": 12})
+		r.Error("read")
+	}},
+	`Succeeds: "the task of " + r.label + " should have succeeded"`: {
+		func(c Check, f facts) { f.over(c, "failed").Succeeds() },
+		func(c Check, f facts) { f.over(c, "").Succeeds() },
+	},
+	`Fails: "the task of " + r.label + " should have failed"`: {
+		func(c Check, f facts) { f.over(c, "success").Fails() },
+	},
+	`Equal: what + " is not what it should be"`: {
+		func(c Check, f facts) { c.Equal("text", "written "+f.at.Format(time.RFC3339Nano), "") },
+		func(c Check, f facts) { c.Equal("number of uploads", 7, 1) },
+		func(c Check, f facts) { c.Equal("number of uploads", 8, 1) },
+		func(c Check, f facts) {
+			c.Equal("sender", map[string]any{"host": "a", "pid": f.pid}, map[string]any{"host": "b", "pid": f.other})
+		},
+		func(c Check, f facts) { c.Equal("token", f.nonce, "") },
+		func(c Check, f facts) {
+			c.Equal("long text", strings.Repeat(f.nonce+" ", 40), strings.Repeat("x", 400))
+		},
+	},
+	`RunsAs: fmt.Sprintf("real, effective and saved uid of %s at barrier %s", r.Label(), barrier)`: {
+		func(c Check, f facts) {
+			c.Equal("real, effective and saved uid of alice at barrier here", []int{61001, 61001, 61001}, []int{61002, 61002, 61002})
+		},
+		func(c Check, f facts) {
+			c.Equal("real, effective and saved uid of alice at barrier here", []int{0, 0, 0}, []int{61002, 61002, 61002})
+		},
+		func(c Check, f facts) {
+			c.Equal("real, effective and saved uid of alice-2 at barrier here", []int{0, 0, 0}, []int{61002, 61002, 61002})
+		},
+	},
+	`HasGroups: "real, effective and saved gid of process " + fmt.Sprint(task.PID)`: {func(c Check, f facts) {
+		task := f.process("")
+		task.GIDs = [4]int{61001, 61001, 61001, 61001}
+		c.HasGroups(task, "alice")
+	}},
+	`HasGroups: "supplementary groups of process " + fmt.Sprint(task.PID)`: {func(c Check, f facts) {
+		task := f.process("")
+		task.Groups = []int{61001}
+		c.HasGroups(task, "alice")
+	}},
+	"True: what": {func(c Check, f facts) {
+		c.True("sudo for the worker's own user", false, "no sudo process", fmt.Sprintf("processes %d and %d", f.pid, f.other))
+	}},
+	"That: what": {
+		func(c Check, f facts) {
+			c.That("a heartbeat, before the end", f.at, gomega.BeTemporally("<", f.at.Add(-f.took)))
+		},
+		func(c Check, f facts) { c.That("connections", 0, gomega.BeNumerically(">", 0)) },
+	},
+	`Contains: what + " does not contain what it should"`: {func(c Check, f facts) { c.Contains("log", f.logLine("began"), "ended") }},
+	`NotContains: what + " contains what it should not"`:  {func(c Check, f facts) { c.NotContains("log", strings.Repeat(f.logLine("began"), 9), "began") }},
+	`Matches: what + " does not match"`:                   {func(c Check, f facts) { c.Matches("log", f.logLine("began"), "ended") }},
+	`LineWith: what + ": no line says what it must"`:      {func(c Check, f facts) { c.LineWith("log", strings.Repeat(f.logLine(f.nonce)+"\n", 30), "ended") }},
+	`Empty: what + ": there should be none"`: {func(c Check, f facts) {
+		c.Empty("leftovers", fmt.Sprintf("/tmp/lock%d", f.port), fmt.Sprintf("socket:[%d]", f.times))
+	}},
+	"Count: what": {func(c Check, f facts) { c.Count("lines of log", strings.Repeat(f.nonce+"\n", f.times), f.nonce, 0) }},
+	"Once: what":  {func(c Check, f facts) { c.Once("record of the task", f.logLine("began"), f.nonce) }},
+	"NoWrapped: what": {func(c Check, f facts) {
+		c.NoWrapped("records in records", []map[string]any{{"event": f.logLine("began")}})
+	}},
+	"NoRepeated: what": {func(c Check, f facts) { c.NoRepeated("records twice", strings.Repeat(f.logLine("began")+"\n", 2)) }},
+	`NoRepeated: "control: no record has a time stamp"`: {func(c Check, f facts) { c.NoRepeated("records twice", f.nonce) }},
+	`NoneOf: "control: " + what + " cannot be seen"`:    {func(c Check, f facts) { c.NoneOf("variables", []string{"A", "B"}, "HOME", "C") }},
+	`NoneOf: what + " that should not be there"`: {func(c Check, f facts) {
+		c.NoneOf("variables", []string{"SUDO_UID", "HOME", "SUDO_GID"}, "HOME", "SUDO_UID", "SUDO_GID")
+	}},
+	`unreadable: "control: no environment of the run can be read"`: {func(c Check, f facts) { c.unreadable([]Process{f.process("sleep 600")}) }},
+	`NoTrace: "places where the startup data stands"`: {func(c Check, f facts) {
+		c.Empty("places where the startup data stands", "variable X of "+f.process("sudo").String())
+	}},
+	`NoUserCode: "user code of " + r.Label() + " that ran, by the XComs it pushed"`: {func(c Check, f facts) {
+		r := f.over(c, "success")
+		c.stage.World.SetXCom(r.XCom("ran"), true)
+		c.NoUserCode(r)
+	}},
+	"IsPayload: what": {
+		func(c Check, f facts) { c.IsPayload("value", f.nonce, 7) },
+		func(c Check, f facts) { c.IsPayload("value", "abdd", 4) },
+	},
+	`dead: "a process that should live does not"`: {func(c Check, f facts) { c.dead("alice", "sleep", []Process{f.process("sh -c x")}) }},
+	`left: "processes of the task are left"`: {
+		func(c Check, f facts) { c.left(f.took, "alice", []Process{f.process("/usr/bin/sleep 600")}) },
+		func(c Check, f facts) { c.left(f.took, "alice", []Process{f.process("python -m x")}) },
+	},
+}
+
+func TestEverySentenceOfTheStageIsKnown(t *testing.T) {
+	places := spoken(t)
+	for _, place := range places {
+		if len(sentences[place]) == 0 {
+			t.Errorf("%s is not among sentences: say there what varies in it, or nobody knows whether an entry of the list of known deviations fits it", place)
+		}
+	}
+	for place := range sentences {
+		if !slices.Contains(places, place) {
+			t.Errorf("nothing is said at %s any more", place)
+		}
+	}
+}
+
+// utterance is one sentence with a name.
+type utterance struct {
+	name string
+	say  func(Check, facts)
+}
+
+func utterances() []utterance {
+	var all []utterance
+	for _, place := range slices.Sorted(maps.Keys(sentences)) {
+		for n, say := range sentences[place] {
+			all = append(all, utterance{fmt.Sprintf("%s #%d", place, n+1), say})
+		}
+	}
+	return all
+}
+
+// heard is the observation that a sentence makes.
+func (u utterance) heard(t *testing.T, f facts) journal.Observation {
+	o := seen(t, func(c Check) {
+		c.stage.ctx, c.stage.role = context.Background(), plan.Worker
+		c.stage.session = &Session{}
+		u.say(c, f)
+	})
+	if o == nil || o.Outcome != journal.Violated {
+		t.Fatalf("%s: %+v, want a violation", u.name, o)
+	}
+	return *o
+}
+
+// entryFor is what would be suggested for the observation, with a reason.
+func entryFor(t *testing.T, o journal.Observation) *expect.Entry {
+	text := strings.Replace(expect.Suggest(plan.Case{ID: "IMP-004/worker/x", Role: plan.Worker}, o), "reason: "+expect.ChangeMe, "reason: known", 1)
+	f, err := expect.Read("suggested", []byte(text))
+	if err != nil {
+		t.Fatalf("the entry for %+v cannot be read: %v\n%s", o, err, text)
+	}
+	return f.Entries[0]
+}
+
+func TestASuggestedEntryFitsTheNextRunAndNoOtherSentence(t *testing.T) {
+	all := utterances()
+	rapid.Check(t, func(rt *rapid.T) {
+		now, then := drawFacts(rt, "now"), drawFacts(rt, "then")
+		chosen := rapid.SampledFrom(all).Draw(rt, "sentence")
+		other := entryFor(t, chosen.heard(t, now))
+		for _, u := range all {
+			entry, next := entryFor(t, u.heard(t, now)), u.heard(t, then)
+			if !entry.Explains(next) {
+				rt.Fatalf("the entry for %s\n%s\ndoes not fit the next run:\n%+v", u.name, entry.Actual, next)
+			}
+			if u.name != chosen.name && other.Explains(next) {
+				rt.Fatalf("the entry for %s\n%s\nfits %s as well:\n%+v", chosen.name, other.Actual, u.name, next)
+			}
+		}
+	})
+}
