@@ -25,6 +25,7 @@ var forbidden = []struct {
 	{"reference/coordinator/delegate", "go.yaml.in/", "is part of each start of a runner"},
 	{"reference/...", "github.com/onsi/", "the reference is real software: no test framework in it"},
 	{"harness/...", module + "/reference", "the harness treats the reference like any other implementation"},
+	{"harness/cache", module + "/", "built-in implementations, helper commands and sandboxes keep their things in it; it knows none of them"},
 	{"scenarios/...", module + "/reference", "a scenario sees an implementation from outside only"},
 	{"reports/...", "github.com/onsi/", "reports are computed from the journal, never from Ginkgo"},
 	{"cmd/understudy", "github.com/onsi/ginkgo", "the outer command has no scenario tree; it embeds an index"},

@@ -4,15 +4,18 @@
 package images
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
+
+	"github.com/understudy-conformance/understudy/harness/cache"
 )
 
 // Reference is the name of the implementation that is tested when none is named.
@@ -34,9 +37,9 @@ func Names() []string {
 	return names
 }
 
-// Extract writes the folder of one implementation below cache, unless it is there already, and returns its path. The
-// path holds a fingerprint of the content, so that two versions of Understudy do not disturb each other.
-func Extract(name, cache string) (string, error) {
+// Extract writes the folder of one implementation into the cache, unless it is there with exactly this content, and
+// returns its path. The path holds a fingerprint of the content, so that two versions of Understudy do not disturb each other.
+func Extract(ctx context.Context, name string, cached *cache.Folder) (string, error) {
 	if !slices.Contains(Names(), name) {
 		return "", fmt.Errorf("no implementation %q is built in: there are %q", name, Names())
 	}
@@ -44,31 +47,62 @@ func Extract(name, cache string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read built-in implementation %s: %w", name, err)
 	}
-	dir := filepath.Join(cache, "images", name+"-"+sum)
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", fmt.Errorf("make cache folder: %w", err)
-	}
-	partial, err := os.MkdirTemp(filepath.Dir(dir), "partial-")
-	if err != nil {
-		return "", fmt.Errorf("make cache folder: %w", err)
-	}
-	defer os.RemoveAll(partial)
 	sub, err := fs.Sub(files, name)
 	if err != nil {
 		return "", fmt.Errorf("read built-in implementation %s: %w", name, err)
 	}
-	whole := filepath.Join(partial, name)
-	if err := os.CopyFS(whole, sub); err != nil {
+	entry := cached.Entry("images/" + name + "-" + sum)
+	err = entry.Tree(ctx, cache.Maker{
+		What:  "folder of the built-in implementation " + name,
+		Build: func(partial string, _ io.Writer) error { return os.CopyFS(partial, sub) },
+		Check: func(path string) error { return same(path, sub) },
+	})
+	if err != nil {
 		return "", fmt.Errorf("write built-in implementation %s: %w", name, err)
 	}
-	// Another process may have put the same content there meanwhile.
-	if err := os.Rename(whole, dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("write built-in implementation %s: %w", name, err)
+	return entry.Path, nil
+}
+
+// same says in what a folder differs from the files that are built in.
+func same(dir string, want fs.FS) error {
+	found := os.DirFS(dir)
+	err := fs.WalkDir(want, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := fs.Lstat(found, path)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s is missing", path)
+		case info.Mode().Type() != entry.Type():
+			return fmt.Errorf("%s is something else", path)
+		case entry.IsDir():
+			return nil
+		}
+		text, err := fs.ReadFile(want, path)
+		if err != nil {
+			return err
+		}
+		if got, err := fs.ReadFile(found, path); err != nil || !bytes.Equal(got, text) {
+			return fmt.Errorf("%s has another content", path)
+		}
+		return nil
+	})
+	if err == nil {
+		err = fs.WalkDir(found, ".", func(path string, _ fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if _, err := fs.Stat(want, path); err != nil {
+				return fmt.Errorf("%s does not belong there", path)
+			}
+			return nil
+		})
 	}
-	return dir, nil
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, cache.ErrDamaged)
+	}
+	return nil
 }
 
 func fingerprint(name string) (string, error) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/docker"
@@ -28,10 +29,11 @@ type kind struct {
 
 // backendConfig is what both kinds need to know.
 type backendConfig struct {
-	runID, cache string
-	manifest     implementation.Manifest
-	bring        string    // folder for sandbox.Brought, "" for none
-	buildLog     io.Writer // gets what "docker build" prints
+	runID    string
+	cache    *cache.Folder
+	manifest implementation.Manifest
+	bring    string    // folder for sandbox.Brought, "" for none
+	buildLog io.Writer // gets what "docker build" prints
 }
 
 // kinds lists the kinds of sandbox that a word of --sandbox stands for, the preferred one first.
@@ -42,7 +44,7 @@ func kinds(word string, c backendConfig) ([]kind, error) {
 	all := []kind{
 		{"docker", inDocker("").Obtainable, func(bin string) sandbox.Backend { return inDocker(bin) }},
 		{"namespace", func(context.Context) error { return namespace.Available() }, func(bin string) sandbox.Backend {
-			return namespace.New(namespace.Config{Bin: bin, Manifest: c.manifest, Bring: c.bring, Cache: c.cache})
+			return namespace.New(namespace.Config{Bin: bin, Manifest: c.manifest, Bring: c.bring, Cache: c.cache.Dir()})
 		}},
 	}
 	if word == "auto" {
@@ -57,12 +59,9 @@ func kinds(word string, c backendConfig) ([]kind, error) {
 }
 
 // open prepares sandboxes of the kind that a word of --sandbox stands for; provide returns the folder of the helper commands, when they are needed.
-// What "docker build" prints goes to a file in the cache, which a failure names.
+// What "docker build" prints goes to a file in the cache, which is made when the first build prints, and which a failure names.
 func open(ctx context.Context, word string, c backendConfig, provide func() (string, error), progress sandbox.Progress) (sandbox.Backend, error) {
-	log, err := os.Create(filepath.Join(c.cache, "docker-build.log"))
-	if err != nil {
-		return nil, fmt.Errorf("open the log of image builds: %w", err)
-	}
+	log := &lateFile{path: filepath.Join(c.cache.Dir(), "docker-build.log")}
 	defer log.Close()
 	c.buildLog = log
 	wanted, err := kinds(word, c)
@@ -71,7 +70,7 @@ func open(ctx context.Context, word string, c backendConfig, provide func() (str
 	}
 	backend, err := openBackend(ctx, wanted, provide, progress)
 	if errors.Is(err, docker.ErrBuild) {
-		err = fmt.Errorf("%w\nwhole log: %s", err, log.Name())
+		err = fmt.Errorf("%w\nwhole log: %s", err, log.path)
 	}
 	return backend, err
 }
@@ -116,6 +115,28 @@ func openBackend(ctx context.Context, all []kind, provide func() (bin string, er
 		reasons = append(reasons, strings.TrimSuffix(err.Error(), ": "+sandbox.ErrUnavailable.Error()))
 	}
 	return nil, incomplete("no sandbox is possible here:\n%s", strings.Join(reasons, "\n"))
+}
+
+// lateFile is a file that is made anew when something is written to it.
+type lateFile struct {
+	path string
+	file *os.File
+}
+
+func (l *lateFile) Write(p []byte) (n int, err error) {
+	if l.file == nil {
+		if l.file, err = os.Create(l.path); err != nil {
+			return 0, cache.Unwritable("open the log of image builds", err)
+		}
+	}
+	return l.file.Write(p)
+}
+
+func (l *lateFile) Close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
 }
 
 func firstLine(text string) string {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/commands"
 	"github.com/understudy-conformance/understudy/harness/sandbox/docker"
@@ -105,5 +108,32 @@ func TestKindsOfSandbox(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || (err == nil) != (want != nil) {
 			t.Errorf("--sandbox %q: %v (-want +got):\n%s", word, err, diff)
 		}
+	}
+}
+
+func TestLogOfBuildsIsMadeWhenSomethingIsBuilt(t *testing.T) {
+	dir := t.TempDir()
+	cached, err := cache.Open(dir, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := filepath.Join(dir, "docker-build.log")
+	_, err = open(t.Context(), "vm", backendConfig{cache: cached}, nil, func(string) {})
+	if _, made := os.Stat(log); exitCode(err) != verdict.ExitUsage || made == nil {
+		t.Errorf("%v; the log is there: %v", err, made == nil)
+	}
+	late := lateFile{path: log}
+	if _, err := late.Write([]byte("x")); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(log); string(text) != "x" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	if err := late.Close(); err != nil {
+		t.Error(err)
+	}
+	below := lateFile{path: filepath.Join(log, "docker-build.log")}
+	if _, err := below.Write([]byte("x")); exitCode(err) != verdict.ExitUsage {
+		t.Errorf("a log that cannot be made: %v", err)
 	}
 }

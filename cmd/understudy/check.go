@@ -26,11 +26,12 @@ Exit code 2 when the manifest cannot be used.`,
   understudy check images/airflow`,
 		Args: arguments(1, 1, "the path of an implementation.yaml or its folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cache, err := cacheFolder()
+			cached, err := cacheFolder(progressOn(cmd))
 			if err != nil {
 				return err
 			}
-			m, err := loadImplementation(args[0], cache)
+			defer cached.Close()
+			m, err := loadImplementation(cmd.Context(), args[0], cached)
 			if err != nil {
 				return err
 			}

@@ -3,81 +3,71 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
+	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
+	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/docker"
-	"github.com/understudy-conformance/understudy/harness/sandbox/layer"
 )
 
+// cleanFlags are the flags of "understudy clean".
+type cleanFlags struct {
+	cache, all bool
+	olderThan  age
+	keep       octets
+}
+
 func cleanCommand() *cobra.Command {
-	var cache, all bool
+	var f cleanFlags
 	cmd := &cobra.Command{
 		Use:   "clean",
 		Short: "Remove what dead runs left, and on request the cache",
 		Long: `Removes containers of runs whose process has ended, and halves of cache
 entries. Namespace sandboxes leave nothing: they end with the run. With --cache
 the cache goes too: helper commands, layers and roots; the next run makes them
-again.`,
+again. --older-than and --keep remove a part of it: what no run used for so long,
+and what was not used for the longest time until the rest is small enough. What a
+run uses at the moment always stays.`,
 		Example: `  understudy clean
-  understudy clean --cache`,
+  understudy clean --cache
+  understudy clean --older-than 30d --keep 5GB`,
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			removed, err := docker.Sweep(cmd.Context(), all)
+			removed, err := docker.Sweep(cmd.Context(), f.all)
 			if errors.Is(err, sandbox.ErrUnavailable) {
 				fmt.Fprintln(cmd.OutOrStdout(), "no container engine answers: nothing to remove there")
 				err = nil
 			} else if err == nil {
 				fmt.Fprintf(cmd.OutOrStdout(), "containers removed: %d\n", len(removed))
 			}
-			return errors.Join(err, cleanCache(cmd, cache))
+			return errors.Join(err, f.cleanCache(cmd))
 		},
 	}
-	cmd.Flags().BoolVar(&cache, "cache", false, "remove the cache too")
-	cmd.Flags().BoolVar(&all, "all", false, "remove containers of runs that may still be alive as well")
+	flags := cmd.Flags()
+	flags.BoolVar(&f.cache, "cache", false, "remove the cache too: all of it, without --older-than and --keep")
+	flags.Var(&f.olderThan, "older-than", "remove from the cache what no run used for so long, such as 30d or 12h")
+	flags.Var(&f.keep, "keep", "remove from the cache what was not used for the longest time, until no more than so much is left, such as 5GB")
+	flags.BoolVar(&f.all, "all", false, "remove containers of runs that may still be alive as well")
 	return cmd
 }
 
-// cleanCache removes unfinished entries of the cache, or, when whole, all that this command keeps there.
-func cleanCache(cmd *cobra.Command, whole bool) error {
-	dir, err := cacheFolder()
+// cleanCache removes unfinished entries of the cache, and what the flags say.
+func (f cleanFlags) cleanCache(cmd *cobra.Command) error {
+	folder, err := cacheFolder(progressOn(cmd))
 	if err != nil {
 		return err
 	}
-	var problems []error
-	gone := 0
-	for _, part := range []string{".", "layers", "roots"} {
-		removed, err := layer.Sweep(filepath.Join(dir, part))
-		gone += removed
-		problems = append(problems, err)
+	defer folder.Close()
+	swept, failed := folder.Sweep(cacheParts)
+	policy := cache.Policy{OlderThan: f.olderThan.Duration, Keep: int64(f.keep)}
+	policy.All = f.cache && policy == cache.Policy{}
+	done, err := folder.Prune(cacheParts, policy)
+	fmt.Fprintf(cmd.OutOrStdout(), "removed from the cache in %s: %d, %s; left: %d, %s\n",
+		folder.Dir(), swept.Removed+done.Removed, units.HumanSize(float64(swept.Freed+done.Freed)), done.Left, units.HumanSize(float64(done.Size)))
+	if done.InUse > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "in use by a run, and left: %d\n", done.InUse)
 	}
-	if whole {
-		removed, err := removeCached(dir)
-		gone += removed
-		problems = append(problems, err)
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "removed from the cache in %s: %d\n", dir, gone)
-	return errors.Join(problems...)
-}
-
-// removeCached removes what this command keeps in dir, and nothing else: others use the folder too.
-func removeCached(dir string) (removed int, err error) {
-	var problems []error
-	for _, pattern := range cacheParts {
-		paths, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			return removed, fmt.Errorf("list %s: %w", dir, err)
-		}
-		for _, path := range paths {
-			if err := os.RemoveAll(path); err != nil {
-				problems = append(problems, usage("remove %s: %w: was it made by root?", path, err))
-				continue
-			}
-			removed++
-		}
-	}
-	return removed, errors.Join(problems...)
+	return errors.Join(failed, err)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/run"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
@@ -104,6 +105,8 @@ func TestErrorsHaveTheirExitCode(t *testing.T) {
 		{commands.ErrAbsent, 3},
 		{run.ErrNoSandbox, 3},
 		{errInterrupted, 3},
+		{cache.ErrUnwritable, 2},
+		{cache.ErrDamaged, 3},
 		{commands.ErrBuild, 4},
 		{run.ErrJournal, 4},
 		{errors.New("what nobody classified"), 4},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/journal"
@@ -101,20 +102,20 @@ type planned struct {
 	cases    []plan.Case // of the shard
 	digest   string      // of the cases of all shards
 	known    knownDeviations
-	cache    string
+	cache    *cache.Folder
 }
 
-func (f runFlags) plan() (p planned, err error) {
+func (f runFlags) plan(ctx context.Context, progress sandbox.Progress) (p planned, err error) {
 	if f.procs < 0 || f.repeat < 1 {
 		return p, usage("--procs must be at least 0, and --repeat at least 1")
 	}
-	if p.cache, err = cacheFolder(); err != nil {
+	if p.cache, err = cacheFolder(progress); err != nil {
 		return p, err
 	}
 	if p.suite, err = loadSuite(); err != nil {
 		return p, err
 	}
-	if p.manifest, err = loadImplementation(f.implementation, p.cache); err != nil {
+	if p.manifest, err = loadImplementation(ctx, f.implementation, p.cache); err != nil {
 		return p, err
 	}
 	if p.roles, err = f.chosenRoles(rolesOf(p.manifest.Roles), p.manifest.Name); err != nil {
@@ -133,14 +134,15 @@ func (f runFlags) plan() (p planned, err error) {
 }
 
 func (f runFlags) run(cmd *cobra.Command) error {
-	p, err := f.plan()
-	if err != nil {
-		return err
-	}
 	ctx, stop := interruptible(cmd)
 	defer stop()
+	progress := progressOn(cmd)
+	p, err := f.plan(ctx, progress)
+	if err != nil {
+		return interruptedOr(ctx, err)
+	}
+	defer p.cache.Close()
 	id := runID()
-	progress := func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), "· "+text) }
 	provide := func() (string, error) { return commands.Provide(ctx, p.cache, progress) }
 	backend, err := open(ctx, f.sandbox, backendConfig{runID: id, cache: p.cache, manifest: p.manifest}, provide, progress)
 	if err != nil {

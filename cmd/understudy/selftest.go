@@ -102,7 +102,7 @@ func chosenMutants(names []string) ([]mutant.Mutant, error) {
 
 // play builds the mutant and runs all cases against it.
 func (f selftestFlags) play(ctx context.Context, cmd *cobra.Command, checkout string, m mutant.Mutant) (model verdict.Model, err error) {
-	progress := func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), "· "+text) }
+	progress := progressOn(cmd)
 	bin, err := os.MkdirTemp("", "understudy-mutant-")
 	if err != nil {
 		return model, fmt.Errorf("folder for the edited commands: %w", err)
@@ -117,10 +117,11 @@ func (f selftestFlags) play(ctx context.Context, cmd *cobra.Command, checkout st
 	}
 
 	base := runFlags{implementation: images.Reference, sandbox: f.sandbox, procs: f.procs, repeat: 1, selection: selection{profile: "all"}}
-	p, err := base.plan()
+	p, err := base.plan(ctx, progress)
 	if err != nil {
 		return model, err
 	}
+	defer p.cache.Close()
 	id := runID()
 	backend, err := open(ctx, f.sandbox, backendConfig{runID: id, cache: p.cache, manifest: p.manifest}, func() (string, error) { return bin, nil }, progress)
 	if err != nil {

@@ -16,7 +16,6 @@ import (
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
-	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
@@ -70,8 +69,7 @@ that cannot be used, 3 where no sandbox is possible, 4 for our own faults.`,
 }
 
 func (f shellFlags) run(cmd *cobra.Command, argv []string) error {
-	manifest, cache, err := f.check()
-	if err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	terminal := ""
@@ -83,9 +81,18 @@ func (f shellFlags) run(cmd *cobra.Command, argv []string) error {
 	}
 	ctx, stop := interruptible(cmd)
 	defer stop()
-	progress := func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), "· "+text) }
-	backend, err := open(ctx, f.sandbox, backendConfig{runID: runID(), cache: cache, manifest: manifest, bring: f.bring},
-		func() (string, error) { return commands.Provide(ctx, cache, progress) }, progress)
+	progress := progressOn(cmd)
+	cached, err := cacheFolder(progress)
+	if err != nil {
+		return err
+	}
+	defer cached.Close()
+	manifest, err := loadImplementation(ctx, f.implementation, cached)
+	if err != nil {
+		return interruptedOr(ctx, err)
+	}
+	backend, err := open(ctx, f.sandbox, backendConfig{runID: runID(), cache: cached, manifest: manifest, bring: f.bring},
+		func() (string, error) { return commands.Provide(ctx, cached, progress) }, progress)
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
@@ -101,22 +108,18 @@ func (f shellFlags) run(cmd *cobra.Command, argv []string) error {
 }
 
 // check settles what can be settled before a sandbox starts.
-func (f shellFlags) check() (m implementation.Manifest, cache string, err error) {
+func (f shellFlags) check() error {
 	if uid, err := strconv.ParseUint(f.user, 10, 31); !slices.Contains(shell.Accounts(), f.user) && (err != nil || uid == 0) {
-		return m, "", usage("--user %s: use %s, or a user id", f.user, strings.Join(shell.Accounts(), ", "))
+		return usage("--user %s: use %s, or a user id", f.user, strings.Join(shell.Accounts(), ", "))
 	}
 	if f.bring != "" {
 		if info, err := os.Stat(f.bring); err != nil {
-			return m, "", usage("--bring: %w", err)
+			return usage("--bring: %w", err)
 		} else if !info.IsDir() {
-			return m, "", usage("--bring %s: not a folder", f.bring)
+			return usage("--bring %s: not a folder", f.bring)
 		}
 	}
-	if cache, err = cacheFolder(); err != nil {
-		return m, "", err
-	}
-	m, err = loadImplementation(f.implementation, cache)
-	return m, cache, err
+	return nil
 }
 
 // execIn starts a sandbox with the plan and connects it with this command's own input and output.

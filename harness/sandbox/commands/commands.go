@@ -20,8 +20,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gofrs/flock"
-
+	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 )
 
@@ -36,8 +35,8 @@ var (
 )
 
 // Provide returns a folder with all helper commands for linux: that of the
-// running executable, or one in cache that it builds from the checkout.
-func Provide(ctx context.Context, cache string, progress sandbox.Progress) (string, error) {
+// running executable, or one in the cache that it builds from the checkout.
+func Provide(ctx context.Context, cached *cache.Folder, progress sandbox.Progress) (string, error) {
 	if dir, ok := beside(); ok {
 		return dir, nil
 	}
@@ -45,17 +44,15 @@ func Provide(ctx context.Context, cache string, progress sandbox.Progress) (stri
 	if err != nil {
 		return "", err
 	}
+	return provide(ctx, cached, checkout, progress)
+}
+
+// provide builds the commands of a checkout in the cache.
+func provide(ctx context.Context, cached *cache.Folder, checkout string, progress sandbox.Progress) (string, error) {
 	sum := sha256.Sum256([]byte(checkout))
-	dir := filepath.Join(cache, "bin", hex.EncodeToString(sum[:])[:16])
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("make folder for the helper commands: %w", err)
-	}
-	lock := flock.New(dir + ".lock")
-	if _, err := lock.TryLockContext(ctx, 100*time.Millisecond); err != nil {
-		return "", fmt.Errorf("wait for %s, which another build holds: %w", lock.Path(), err)
-	}
-	defer lock.Unlock()
-	return dir, Build(ctx, checkout, dir, "", progress)
+	entry := cached.Entry("bin/" + hex.EncodeToString(sum[:])[:16])
+	err := entry.Refresh(ctx, "helper commands", func(dir string) error { return Build(ctx, checkout, dir, "", progress) })
+	return entry.Path, err
 }
 
 // beside is the folder of the running executable when all helper commands lie there.

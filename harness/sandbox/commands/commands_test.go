@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 )
 
@@ -45,6 +46,41 @@ func TestBuildMakesAllCommands(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(dest, name)); err != nil || info.Mode()&0o100 == 0 {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// "go build" takes a program for current by the first octets of it.
+func TestDamagedCommandIsBuiltAgain(t *testing.T) {
+	source, dir := checkout(t, "package main\n\nfunc main() {}\n"), t.TempDir()
+	build := func() (bin string, said []string) {
+		cached, err := cache.Open(dir, func(text string) { said = append(said, text) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cached.Close()
+		if bin, err = provide(t.Context(), cached, source, quiet); err != nil {
+			t.Fatal(err)
+		}
+		return bin, said
+	}
+	bin, _ := build()
+	program := filepath.Join(bin, sandbox.Commands[0])
+	whole, err := os.Stat(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, said := build(); len(said) > 0 {
+		t.Errorf("the second time: said %q", said)
+	}
+	if err := os.Truncate(program, whole.Size()/2); err != nil {
+		t.Fatal(err)
+	}
+	_, said := build()
+	if len(said) != 1 || !strings.Contains(said[0], "helper commands are damaged") {
+		t.Errorf("said %q", said)
+	}
+	if now, err := os.Stat(program); err != nil || now.Size() != whole.Size() {
+		t.Errorf("the command has %d octets, %d were built: %v", now.Size(), whole.Size(), err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -148,6 +149,9 @@ func (b *Backend) build(ctx context.Context, name string, on base, progress sand
 	work := build{
 		command: command, host: b.engine.DaemonHost(), dir: dir, dockerfile: b.options.Manifest.Sandbox.Dockerfile,
 		tag: name, base: on.name, secret: certificates(os.Getenv),
+	}
+	if _, err := fmt.Fprintln(b.options.Log, strings.Join(work.argv(), " ")); err != nil {
+		return "", fmt.Errorf("docker: %w", err)
 	}
 	if err := work.run(ctx, b.options.Log, progress); err != nil {
 		return "", err

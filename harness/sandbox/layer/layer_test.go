@@ -5,16 +5,12 @@ package layer
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -145,116 +141,6 @@ func TestEntryThatLeadsOutIsRefused(t *testing.T) {
 	if left, err := os.ReadDir(outside); err != nil || len(left) > 0 {
 		t.Errorf("outside the layer: %v, %v", left, err)
 	}
-}
-
-func TestKeyTellsPartsApart(t *testing.T) {
-	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, "empty"), nil, 0o600))
-	key := func(fill func(*Key)) string { k := NewKey(); fill(k); return k.String() }
-	seen := map[string]string{}
-	for name, fill := range map[string]func(*Key){
-		"nothing":    func(*Key) {},
-		"one":        func(k *Key) { k.Text("a", "bc") },
-		"shifted":    func(k *Key) { k.Text("ab", "c") },
-		"two":        func(k *Key) { k.Text("a", "b"); k.Text("", "c") },
-		"empty file": func(k *Key) { must(t, k.File("f", filepath.Join(dir, "empty"), true)) },
-		"no file":    func(k *Key) { must(t, k.File("f", filepath.Join(dir, "none"), true)) },
-	} {
-		sum := key(fill)
-		if other, twice := seen[sum]; twice {
-			t.Errorf("%s and %s have the same key", name, other)
-		}
-		seen[sum] = name
-		if again := key(fill); again != sum {
-			t.Errorf("%s: %s and then %s", name, sum, again)
-		}
-	}
-	if err := NewKey().File("f", filepath.Join(dir, "none"), false); err == nil {
-		t.Error("a file that must be there and is not was accepted")
-	}
-}
-
-func TestEntryIsMadeOnceByMany(t *testing.T) {
-	dir := t.TempDir()
-	var built atomic.Int32
-	var group sync.WaitGroup
-	for range 8 {
-		group.Go(func() {
-			entry, err := At(dir, "layer.tar")
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			err = entry.Make(t.Context(), func() {}, func(partial string, _ io.Writer) error {
-				built.Add(1)
-				return os.WriteFile(partial, []byte("whole"), 0o600)
-			})
-			if text, _ := os.ReadFile(entry.Path); err != nil || string(text) != "whole" {
-				t.Errorf("%v, content %q", err, text)
-			}
-		})
-	}
-	group.Wait()
-	if built.Load() != 1 {
-		t.Errorf("built %d times", built.Load())
-	}
-}
-
-func TestFailedEntryLeavesOnlyItsLog(t *testing.T) {
-	entry, err := At(t.TempDir(), "layer.tar")
-	must(t, err)
-	broken := errors.New("no network")
-	err = entry.Make(t.Context(), func() {}, func(partial string, log io.Writer) error {
-		fmt.Fprintln(log, "trying")
-		must(t, os.MkdirAll(filepath.Join(partial, "half"), 0o700))
-		return broken
-	})
-	if !errors.Is(err, broken) {
-		t.Errorf("got %v", err)
-	}
-	if log, _ := os.ReadFile(entry.Log); string(log) != "trying\n" {
-		t.Errorf("log holds %q", log)
-	}
-	for _, path := range []string{entry.Path, entry.Path + ".partial"} {
-		if _, err := os.Lstat(path); err == nil {
-			t.Errorf("%s is there", path)
-		}
-	}
-	must(t, entry.Make(t.Context(), func() {}, func(partial string, _ io.Writer) error { return os.WriteFile(partial, nil, 0o600) }))
-}
-
-func TestSweepRemovesWhatNobodyMakes(t *testing.T) {
-	dir := t.TempDir()
-	must(t, os.Mkdir(filepath.Join(dir, "dead.tar.partial"), 0o700), os.WriteFile(filepath.Join(dir, "whole.tar"), nil, 0o600))
-	entry, err := At(dir, "alive.tar")
-	must(t, err)
-	must(t, entry.Make(t.Context(), func() {}, func(partial string, _ io.Writer) error {
-		must(t, os.WriteFile(partial, nil, 0o600))
-		if removed, err := Sweep(dir); removed != 1 || err != nil {
-			t.Errorf("removed %d, %v", removed, err)
-		}
-		return nil
-	}))
-	for name, want := range map[string]bool{"dead.tar.partial": false, "whole.tar": true, "alive.tar": true} {
-		if _, err := os.Lstat(filepath.Join(dir, name)); (err == nil) != want {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-func TestWaitingForAnotherProcessCanBeInterrupted(t *testing.T) {
-	dir := t.TempDir()
-	entry, err := At(dir, "layer.tar")
-	must(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	must(t, entry.Make(t.Context(), func() {}, func(partial string, _ io.Writer) error {
-		same, err := At(dir, "layer.tar")
-		must(t, err)
-		if err := same.Make(ctx, cancel, func(string, io.Writer) error { t.Error("built beside another"); return nil }); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want it to give up", err)
-		}
-		return os.WriteFile(partial, nil, 0o600)
-	}))
 }
 
 // FuzzUnpack looks for a tar that panics, or that makes something beside its directory.

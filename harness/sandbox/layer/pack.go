@@ -1,6 +1,6 @@
 //go:build linux
 
-// Package layer keeps what provision.sh adds to a root in the user's cache: as a
+// Package layer packs what provision.sh adds to a root for the cache: as a
 // tar of the upper directory of an overlay, with owners, hard links, extended
 // attributes and whiteouts, so that it can be unpacked into any file system that
 // may be an overlay's lower directory.

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 )
 
@@ -66,6 +67,7 @@ next:
 //	upper, work           changes while a layer is made
 type Backend struct {
 	config  Config
+	cache   *cache.Folder
 	scratch string
 	thread  *thread
 	lower   []string
@@ -91,12 +93,15 @@ func (b *Backend) Prepare(ctx context.Context, progress sandbox.Progress) error 
 	if err := Available(); err != nil {
 		return err
 	}
-	cache, err := filepath.Abs(b.config.Cache)
+	dir, err := filepath.Abs(b.config.Cache)
 	if err != nil {
 		return fmt.Errorf("find the cache folder: %w", err)
 	}
-	b.config.Cache = cache
-	if b.scratch, err = scratchFor(cache); err != nil {
+	b.config.Cache = dir
+	if b.cache, err = cache.Open(dir, progress); err != nil {
+		return err
+	}
+	if b.scratch, err = scratchFor(dir); err != nil {
 		return err
 	}
 	if b.thread, err = newThread(b.scratch); err != nil {
@@ -208,6 +213,9 @@ func (b *Backend) spawn(spec Spec, flags uintptr, diagnostics io.Writer) (*proce
 
 // Close kills what still runs and gives up the mount namespace with all that is in it.
 func (b *Backend) Close() error {
+	if b.cache != nil {
+		defer b.cache.Close()
+	}
 	if b.thread == nil {
 		return nil
 	}

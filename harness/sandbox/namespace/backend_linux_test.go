@@ -210,6 +210,43 @@ func TestLayerIsMadeOnceAndFollowsItsScript(t *testing.T) {
 	}
 }
 
+func TestDamagedLayerIsMadeAgain(t *testing.T) {
+	needRoot(t)
+	cached, bin := t.TempDir(), commands(t)
+	m := manifest(t, "echo layered >/etc/understudy-layer")
+	prepare := func() (said string) {
+		b := New(Config{Bin: bin, Manifest: m, Cache: cached})
+		defer b.Close()
+		if err := b.Prepare(t.Context(), func(text string) { said += text + "\n" }); err != nil {
+			t.Fatal(err)
+		}
+		if _, content := b.box(t, "cat /etc/understudy-layer"); content != "layered" {
+			t.Errorf("the layer has %q", content)
+		}
+		return said
+	}
+	prepare()
+	found, err := filepath.Glob(filepath.Join(cached, "layers", "*.tar"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("layers: %q, %v", found, err)
+	}
+	for name, damage := range map[string]func() error{
+		"empty":     func() error { return os.Truncate(found[0], 0) },
+		"truncated": func() error { return os.Truncate(found[0], 700) },
+		"folder":    func() error { return errors.Join(os.Remove(found[0]), os.Mkdir(found[0], 0o755)) },
+	} {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		if said := prepare(); !strings.Contains(said, "the cached layer is damaged: made again") {
+			t.Errorf("%s: said %q", name, said)
+		}
+	}
+	if said := prepare(); said != "" {
+		t.Errorf("afterwards: said %q", said)
+	}
+}
+
 func TestFailedProvisioningNamesTheLog(t *testing.T) {
 	needRoot(t)
 	b := New(Config{Bin: commands(t), Manifest: manifest(t, "echo no such thing as a free lunch; exit 7"), Cache: t.TempDir()})

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"runtime"
 
+	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/layer"
 )
@@ -36,7 +37,7 @@ const certificates = "/etc/ssl/certs/ca-certificates.crt"
 // prepareLayer makes, or finds in the cache, what provision.sh adds to the host's
 // root, and unpacks it into the tmpfs.
 func (b *Backend) prepareLayer(ctx context.Context, progress sandbox.Progress) error {
-	key := layer.NewKey()
+	key := cache.NewKey()
 	if err := b.fingerprint(key); err != nil {
 		return err
 	}
@@ -45,12 +46,8 @@ func (b *Backend) prepareLayer(ctx context.Context, progress sandbox.Progress) e
 			return err
 		}
 	}
-	entry, err := layer.At(filepath.Join(b.config.Cache, "layers"), key.String()+".tar")
-	if err != nil {
-		return err
-	}
-	waiting := func() { progress("another run is making the same layer; waiting for it") }
-	err = entry.Make(ctx, waiting, func(partial string, log io.Writer) error {
+	entry := b.cache.Entry("layers/" + key.String() + ".tar")
+	provision := func(partial string, log io.Writer) error {
 		if err := debianLike(); err != nil {
 			return err
 		}
@@ -65,12 +62,10 @@ func (b *Backend) prepareLayer(ctx context.Context, progress sandbox.Progress) e
 			return fmt.Errorf("%w; whole log: %s", err, entry.Log)
 		}
 		return b.pack(filepath.Join(changes, "upper"), partial)
-	})
-	if err != nil {
-		return fmt.Errorf("namespace: layer over /: %w", err)
 	}
-	if err := b.unpack(entry.Path, "layer"); err != nil {
-		return err
+	unpack := func(in io.Reader) error { return b.unpack(in, "layer") }
+	if err := entry.Read(ctx, cache.Maker{What: "layer", Build: provision}, unpack); err != nil {
+		return fmt.Errorf("namespace: layer over /: %w", err)
 	}
 	b.lower = []string{b.inScratch("layer"), "/"}
 	b.facts["layer"] = key.String()
@@ -79,25 +74,14 @@ func (b *Backend) prepareLayer(ctx context.Context, progress sandbox.Progress) e
 
 // prepareRoot makes, or finds in the cache, a Debian root of its own with provision.sh applied.
 func (b *Backend) prepareRoot(ctx context.Context, progress sandbox.Progress) error {
-	key := layer.NewKey()
+	key := cache.NewKey()
 	key.Text("suite", suite)
 	if err := b.fingerprint(key); err != nil {
 		return err
 	}
-	entry, err := layer.At(filepath.Join(b.config.Cache, "roots"), key.String())
-	if err != nil {
-		return err
-	}
-	waiting := func() { progress("another run is making the same root; waiting for it") }
-	err = entry.Make(ctx, waiting, func(partial string, log io.Writer) error {
-		base, err := b.base(ctx, progress)
-		if err != nil {
-			return err
-		}
-		if err := os.Mkdir(partial, 0o755); err != nil {
-			return fmt.Errorf("make the folder of the root: %w", err)
-		}
-		if err := unpackFile(base, partial); err != nil {
+	entry := b.cache.Entry("roots/" + key.String())
+	provision := func(partial string, log io.Writer) error {
+		if err := b.base(ctx, progress, partial); err != nil {
 			return err
 		}
 		progress("preparing the " + suite + " root with provision.sh (once)")
@@ -107,8 +91,8 @@ func (b *Backend) prepareRoot(ctx context.Context, progress sandbox.Progress) er
 			return fmt.Errorf("%w; whole log: %s", err, entry.Log)
 		}
 		return nil
-	})
-	if err != nil {
+	}
+	if err := entry.Tree(ctx, cache.Maker{What: suite + " root", Build: provision}); err != nil {
 		return fmt.Errorf("namespace: %s root: %w", suite, err)
 	}
 	b.lower = []string{entry.Path}
@@ -116,15 +100,11 @@ func (b *Backend) prepareRoot(ctx context.Context, progress sandbox.Progress) er
 	return nil
 }
 
-// base makes, or finds in the cache, the tar of a minimal Debian. ci/setup/base, which imports the same into an engine, keeps it at
-// the same place.
-func (b *Backend) base(ctx context.Context, progress sandbox.Progress) (string, error) {
-	entry, err := layer.At(b.config.Cache, "base-"+suite+"-"+runtime.GOARCH+".tar")
-	if err != nil {
-		return "", err
-	}
-	waiting := func() { progress("another run is making the same base; waiting for it") }
-	err = entry.Make(ctx, waiting, func(partial string, log io.Writer) error {
+// base makes, or finds in the cache, the tar of a minimal Debian, and unpacks it into the folder to. ci/setup/base, which imports
+// the same into an engine, keeps it at the same place.
+func (b *Backend) base(ctx context.Context, progress sandbox.Progress, to string) error {
+	entry := b.cache.Entry("base-" + suite + "-" + runtime.GOARCH + ".tar")
+	bootstrap := func(partial string, log io.Writer) error {
 		if _, err := exec.LookPath("mmdebstrap"); err != nil {
 			if err := debianLike(); err != nil {
 				return err
@@ -143,15 +123,16 @@ func (b *Backend) base(ctx context.Context, progress sandbox.Progress) (string, 
 			return fmt.Errorf("%w; whole log: %s", err, entry.Log)
 		}
 		return nil
-	})
-	if err != nil {
-		return "", fmt.Errorf("minimal Debian: %w", err)
 	}
-	return entry.Path, nil
+	unpack := func(in io.Reader) error { return unpackInto(in, to) }
+	if err := entry.Read(ctx, cache.Maker{What: "minimal Debian", Build: bootstrap}, unpack); err != nil {
+		return fmt.Errorf("minimal Debian: %w", err)
+	}
+	return nil
 }
 
 // fingerprint adds to key all that decides what provision.sh does, the root it runs in excepted.
-func (b *Backend) fingerprint(key *layer.Key) error {
+func (b *Backend) fingerprint(key *cache.Key) error {
 	key.Text("format", cacheFormat)
 	key.Text("architecture", runtime.GOARCH)
 	key.Text("wrapper", provisionScript)
@@ -257,27 +238,15 @@ func (b *Backend) pack(dir, path string) error {
 	return errors.Join(err, out.Close())
 }
 
-// unpack unpacks a tar of the cache into a new directory of the tmpfs.
-func (b *Backend) unpack(path, name string) error {
-	in, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("open layer: %w", err)
-	}
-	defer in.Close()
-	return b.thread.do(func() error {
-		dir := b.inScratch(name)
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			return fmt.Errorf("make folder in the scratch tmpfs: %w", err)
-		}
-		return layer.Unpack(bufio.NewReaderSize(in, 1<<20), dir)
-	})
+// unpack unpacks a tar into a directory of the tmpfs.
+func (b *Backend) unpack(in io.Reader, name string) error {
+	return b.thread.do(func() error { return unpackInto(in, b.inScratch(name)) })
 }
 
-func unpackFile(path, dir string) error {
-	in, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("open base: %w", err)
+// unpackInto unpacks a tar into a new directory; what an earlier try left there is removed.
+func unpackInto(in io.Reader, dir string) error {
+	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o755)); err != nil {
+		return fmt.Errorf("make the folder for a tar: %w", err)
 	}
-	defer in.Close()
 	return layer.Unpack(bufio.NewReaderSize(in, 1<<20), dir)
 }
