@@ -59,7 +59,7 @@ func (e *Entry) Covers(c plan.Case) bool {
 // Explains says whether the observation is what the entry describes. The regular
 // expression looks at what the scenario said, expected and saw, one below the other.
 func (e *Entry) Explains(o journal.Observation) bool {
-	return o.Outcome == e.Outcome && e.actual.MatchString(text(o))
+	return o.Outcome == e.Outcome && e.actual.MatchString(Text(o))
 }
 
 // Expired says whether the last day of the entry has passed.
@@ -76,7 +76,8 @@ func (e *Entry) Target() string {
 	return target
 }
 
-func text(o journal.Observation) string {
+// Text is what the pattern of an entry is held against.
+func Text(o journal.Observation) string {
 	return strings.Join([]string{o.Says, o.Expected, o.Actual}, "\n")
 }
 

@@ -144,7 +144,7 @@ func (e *Entry) prepare() []error {
 		problem("actual still says %s", ChangeMe)
 	case err != nil:
 		problem("actual: %w", err)
-	case actual.MatchString("") || actual.MatchString(text(journal.Observation{})):
+	case actual.MatchString("") || actual.MatchString(Text(journal.Observation{})):
 		problem("actual %q matches anything: say what is seen", e.Actual)
 	}
 	e.actual = actual

@@ -164,7 +164,6 @@ func (b *builder) judge(kase plan.Case, of *run) Case {
 	out := Case{Case: kase, Again: again(kase, of.identity)}
 	if len(records) == 0 {
 		b.decide(&out, journal.Observation{Outcome: journal.CouldNotRun, Says: of.whyNotStarted(kase)})
-		out.Suggestion = "" // that nobody looked is nothing to know about the implementation
 		return out
 	}
 	var verdicts []Verdict
@@ -213,7 +212,9 @@ func (b *builder) decide(out *Case, o journal.Observation) {
 	if j.Problem != "" {
 		b.problem(Ours, out.ID, "%s", j.Problem)
 	}
-	if contains([]Verdict{Fail, Warn, CouldNotRun}, j.Verdict) {
+	// What could not run because a control failed, or the run was interrupted, has no place
+	// in a scenario: no entry can help there.
+	if contains([]Verdict{Fail, Warn}, j.Verdict) || j.Verdict == CouldNotRun && o.Where != "" {
 		out.Suggestion = expect.Suggest(out.Case, o)
 	}
 }

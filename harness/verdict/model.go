@@ -131,6 +131,9 @@ type Problem struct {
 	Kind ProblemKind
 	Case string // "" when it is about no single case
 	Text string
+
+	Pattern string // of a stale entry: its regular expression
+	Seen    string // and what that was held against and does not fit, with the case
 }
 
 // Case finds a case by its id.

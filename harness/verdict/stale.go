@@ -17,11 +17,11 @@ func (b *builder) expectations(now time.Time) {
 	doubled := map[*expect.Entry]bool{}
 	for _, e := range b.known.Duplicates() {
 		doubled[e] = true
-		b.stale(e, "", "is there twice")
+		b.stale(e, "", "", "is there twice")
 	}
 	for _, e := range b.known.Entries {
 		if e.Expired(now) {
-			b.stale(e, "", "held until %s and is in force no longer", e.Until)
+			b.stale(e, "", "", "held until %s and is in force no longer", e.Until)
 		}
 		b.usage(e)
 	}
@@ -33,7 +33,7 @@ func (b *builder) expectations(now time.Time) {
 			}
 		}
 		if len(lines) > 1 {
-			b.stale(kase.Entries[len(kase.Entries)-1], kase.ID, "explains what another entry explains already (%s)", strings.Join(lines, ", "))
+			b.stale(kase.Entries[len(kase.Entries)-1], kase.ID, "", "explains what another entry explains already (%s)", strings.Join(lines, ", "))
 		}
 	}
 }
@@ -45,36 +45,43 @@ func (b *builder) usage(e *expect.Entry) {
 		covers = covers || e.Covers(kase)
 	}
 	if !covers {
-		b.stale(e, "", "covers no case of this suite")
+		b.stale(e, "", "", "covers no case of this suite")
 		return
 	}
-	used, seen := false, false
+	used, outcome, seen := false, false, ""
 	for _, kase := range b.model.Cases {
 		if !e.Covers(kase.Case) {
 			continue
 		}
+		held := false
 		for _, a := range kase.Attempts {
-			switch {
-			case e.Explains(a.Observation):
+			switch o := a.Observation; {
+			case e.Explains(o):
 				used = true
-			case a.Observation.Outcome == journal.Held && e.Intermittent:
-				used = true
-			case a.Observation.Outcome == journal.Held:
-				used = true // said below, with the case
-				b.stale(e, kase.ID, "is listed and did not happen: the case holds")
-			case a.Observation.Outcome != journal.HarnessError:
-				seen = true
+			case o.Outcome == journal.Held:
+				used, held = true, held || !e.Intermittent
+			case o.Outcome != journal.HarnessError && (seen == "" || !outcome && o.Outcome == e.Outcome):
+				outcome, seen = o.Outcome == e.Outcome, kase.ID+" ("+string(o.Outcome)+")\n"+strings.TrimSpace(expect.Text(o))
 			}
+		}
+		if held { // once, however often it was played
+			b.stale(e, kase.ID, "", "is listed and did not happen: the case holds")
 		}
 		if len(kase.Attempts) == 0 && e.Explains(kase.Observation) {
 			used = true
 		}
 	}
-	if seen && !used {
-		b.stale(e, "", "describes nothing that was seen: its pattern or outcome does not fit")
+	switch {
+	case used || seen == "":
+	case outcome:
+		b.stale(e, "", seen, "describes nothing that was seen: its pattern does not fit")
+	default:
+		b.stale(e, "", seen, "describes nothing that was seen: nothing ended as %s", e.Outcome)
 	}
 }
 
-func (b *builder) stale(e *expect.Entry, id, format string, args ...any) {
+func (b *builder) stale(e *expect.Entry, id, seen, format string, args ...any) {
 	b.problem(Stale, id, "%s:%d %s "+format, append([]any{b.known.Path, e.Line, e.Target()}, args...)...)
+	last := &b.found[len(b.found)-1]
+	last.Pattern, last.Seen = e.Actual, seen
 }

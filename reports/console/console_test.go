@@ -177,3 +177,18 @@ func TestCasesThatCouldNotRunForOneReasonAreToldOnce(t *testing.T) {
 		t.Errorf("the reason is told %d times:\n%s", n, &out)
 	}
 }
+
+func TestAStaleEntryStandsAboveWhatWasSeen(t *testing.T) {
+	c, err := catalogue.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	console.New(&out, console.Options{Catalogue: c}).Finish(verdict.Model{Problems: []verdict.Problem{
+		{Kind: verdict.Stale, Text: "does not fit", Pattern: `^pid \d+$`, Seen: "a/b/c (violated)\nprocess 7"},
+	}}, verdict.Any, "")
+	want := "stale-entry  does not fit\n    pattern    ^pid \\d+$\n    seen       a/b/c (violated)\n               process 7\n"
+	if !strings.Contains(out.String(), want) {
+		t.Errorf("lacks\n%s\n%s", want, &out)
+	}
+}

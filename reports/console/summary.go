@@ -131,6 +131,10 @@ func (c *Console) problems(m verdict.Model) {
 			text = p.Case + ": " + text
 		}
 		c.print(c.paint.tone("fail", string(p.Kind)) + "  " + text)
+		if p.Seen != "" {
+			c.field("pattern", p.Pattern)
+			c.field("seen", p.Seen)
+		}
 	}
 }
 

@@ -52,6 +52,15 @@ func TestFragments(t *testing.T) {
 	}
 }
 
+func TestAStaleEntryStandsBesideWhatWasSeen(t *testing.T) {
+	m := demo.Model()
+	m.Problems = []verdict.Problem{{Kind: verdict.Stale, Text: "does not fit", Pattern: `^pid \d+ <b>$`, Seen: "a/b/c (violated)\nprocess 7\x1b"}}
+	want := `<div class="ea"><div><b>Pattern</b><pre>^pid \d&#43; &lt;b&gt;$</pre></div><div><b>Seen</b><pre>a/b/c (violated)` + "\n" + `process 7\x1b</pre></div></div>`
+	if page := write(t, m); !strings.Contains(page, want) {
+		t.Errorf("no %s in the page", want)
+	}
+}
+
 func TestHostileTextIsNeverMarkup(t *testing.T) {
 	page := write(t, demo.Model())
 	scripts := regexp.MustCompile(`<script[^>]*>`).FindAllString(page, -1)

@@ -42,7 +42,7 @@ type view struct {
 
 type pair struct{ Name, Value string }
 
-type problem struct{ Kind, Case, Link, Text string }
+type problem struct{ Kind, Case, Link, Text, Pattern, Seen string }
 
 type profile struct {
 	Title, Headline, Tone string
@@ -108,6 +108,9 @@ func viewOf(m verdict.Model) view {
 		out := problem{Kind: string(p.Kind), Case: visible.Line(p.Case), Text: visible.Short(p.Text, 600)}
 		if cases[p.Case] {
 			out.Link = link(p.Case)
+		}
+		if p.Seen != "" {
+			out.Pattern, out.Seen = visible.Line(p.Pattern), visible.Text(p.Seen)
 		}
 		v.Problems = append(v.Problems, out)
 	}

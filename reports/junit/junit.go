@@ -1,6 +1,11 @@
 // Package junit is junit.xml, for the test views of CI systems: a failure is a
-// finding about the implementation, an error is something that keeps us from
-// knowing, and what is skipped says why.
+// finding about the implementation or about the list of known deviations, an error
+// is something that keeps us from knowing, and what is skipped says why.
+//
+// It is valid by the schema of Jenkins' xunit plugin (junit-10.xsd), which permits
+// less than most readers take. No two tests have the same name and classname, since
+// importers keep one of such. What is wrong counts once: a problem of the run that
+// is about a red case stands in the text of that case.
 package junit
 
 import (
@@ -23,22 +28,26 @@ type suites struct {
 	Tests    int      `xml:"tests,attr"`
 	Failures int      `xml:"failures,attr"`
 	Errors   int      `xml:"errors,attr"`
-	Skipped  int      `xml:"skipped,attr"`
 	Time     string   `xml:"time,attr"`
 	Suites   []suite
 }
 
 type suite struct {
-	XMLName    xml.Name   `xml:"testsuite"`
-	Name       string     `xml:"name,attr"`
-	Tests      int        `xml:"tests,attr"`
-	Failures   int        `xml:"failures,attr"`
-	Errors     int        `xml:"errors,attr"`
-	Skipped    int        `xml:"skipped,attr"`
-	Time       string     `xml:"time,attr"`
-	Timestamp  string     `xml:"timestamp,attr,omitempty"`
-	Properties []property `xml:"properties>property"`
+	XMLName    xml.Name `xml:"testsuite"`
+	Name       string   `xml:"name,attr"`
+	Tests      int      `xml:"tests,attr"`
+	Failures   int      `xml:"failures,attr"`
+	Errors     int      `xml:"errors,attr"`
+	Skipped    int      `xml:"skipped,attr"`
+	Time       string   `xml:"time,attr"`
+	Timestamp  string   `xml:"timestamp,attr,omitempty"`
+	Properties *properties
 	Cases      []testcase
+}
+
+type properties struct {
+	XMLName xml.Name   `xml:"properties"`
+	List    []property `xml:"property"`
 }
 
 type property struct {
@@ -54,6 +63,8 @@ type testcase struct {
 	Failure *finding `xml:"failure"`
 	Error   *finding `xml:"error"`
 	Skipped *skipped `xml:"skipped"`
+
+	took time.Duration
 }
 
 type finding struct {
@@ -68,67 +79,82 @@ type skipped struct {
 
 // Write writes one suite an area, and one named run for findings about the run.
 func Write(w io.Writer, m verdict.Model) error {
-	all := suites{Name: visible.Line(strings.TrimSpace(m.Identity.Implementation + " " + m.Identity.Version))}
-	var total time.Duration
+	d := newDocument(m)
 	for _, area := range m.Areas {
-		var cases []verdict.Case
+		var tests []testcase
 		for _, c := range m.Cases {
 			if c.Area == area.Name {
-				cases = append(cases, c)
+				tests = append(tests, d.caseOf(c))
 			}
 		}
-		if len(cases) > 0 {
-			total += all.add(m, area.Name, cases, nil)
-		}
+		d.add(area.Name, tests)
 	}
-	var strangers []verdict.Case
+	var rest []testcase
 	for _, c := range m.Cases {
 		if !slices.ContainsFunc(m.Areas, func(a verdict.Area) bool { return a.Name == c.Area }) {
-			strangers = append(strangers, c)
+			rest = append(rest, d.caseOf(c))
 		}
 	}
-	if len(strangers) > 0 || len(m.Problems) > 0 {
-		total += all.add(m, "run", strangers, m.Problems)
+	for _, p := range m.Problems {
+		if !d.red[p.Case] {
+			rest = append(rest, d.problemOf(p))
+		}
 	}
-	all.Time = seconds(total)
+	d.add("run", rest)
+	d.Time = seconds(d.took)
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return fmt.Errorf("write junit.xml: %w", err)
 	}
 	encoder := xml.NewEncoder(w)
 	encoder.Indent("", " ")
-	if err := encoder.Encode(all); err != nil {
+	if err := encoder.Encode(d.suites); err != nil {
 		return fmt.Errorf("write junit.xml: %w", err)
 	}
 	_, err := io.WriteString(w, "\n")
 	return err
 }
 
-func (all *suites) add(m verdict.Model, name string, cases []verdict.Case, problems []verdict.Problem) time.Duration {
-	s := suite{Name: name, Properties: properties(m)}
-	if !m.Started.IsZero() {
-		s.Timestamp = m.Started.UTC().Format("2006-01-02T15:04:05")
+// document is the file while it is made.
+type document struct {
+	suites
+	model verdict.Model
+	who   string // implementation and version: a matrix of them in one CI run must not give equal names
+	named map[[2]string]bool
+	red   map[string]bool              // cases that count as a failure or an error
+	about map[string][]verdict.Problem // by case
+	took  time.Duration
+}
+
+func newDocument(m verdict.Model) *document {
+	d := &document{
+		model: m, who: visible.Short(strings.TrimSpace(m.Identity.Implementation+" "+m.Identity.Version), 100),
+		named: map[[2]string]bool{}, red: map[string]bool{}, about: map[string][]verdict.Problem{},
 	}
-	var total time.Duration
-	for _, c := range cases {
-		total += c.Duration
-		t := caseOf(c)
-		if m.Unfinished { // one error says so
-			t.Error, t.Skipped = nil, &skipped{Message: visible.Line(why(c))}
-		}
-		s.Cases = append(s.Cases, t)
+	d.Name = d.who
+	for _, c := range m.Cases {
+		d.red[c.ID] = c.Verdict.Unexpected()
 	}
-	for _, p := range problems {
-		f := &finding{Type: string(p.Kind), Message: visible.Line(p.Text), Text: visible.Text(p.Text)}
-		t := testcase{Name: visible.Line(cmp.Or(p.Case, string(p.Kind))), Class: "run", Time: seconds(0)}
-		if p.Kind == verdict.Stale {
-			t.Failure = f
-		} else {
-			t.Error = f
-		}
-		s.Cases = append(s.Cases, t)
+	for _, p := range m.Problems {
+		d.about[p.Case] = append(d.about[p.Case], p)
 	}
-	for _, t := range s.Cases {
-		s.Tests++
+	return d
+}
+
+// add adds a suite, the first one with the properties of the run; nothing for no tests.
+func (d *document) add(name string, tests []testcase) {
+	if len(tests) == 0 {
+		return
+	}
+	s := suite{Name: name, Tests: len(tests), Cases: tests}
+	if len(d.Suites) == 0 {
+		s.Properties = &properties{List: propertiesOf(d.model)}
+	}
+	if started := d.model.Started; !started.IsZero() {
+		s.Timestamp = started.UTC().Format("2006-01-02T15:04:05")
+	}
+	var took time.Duration
+	for _, t := range tests {
+		took += t.took
 		switch {
 		case t.Failure != nil:
 			s.Failures++
@@ -138,24 +164,56 @@ func (all *suites) add(m verdict.Model, name string, cases []verdict.Case, probl
 			s.Skipped++
 		}
 	}
-	s.Time = seconds(total)
-	all.Tests, all.Failures, all.Errors, all.Skipped = all.Tests+s.Tests, all.Failures+s.Failures, all.Errors+s.Errors, all.Skipped+s.Skipped
-	all.Suites = append(all.Suites, s)
-	return total
+	s.Time = seconds(took)
+	d.took += took
+	d.Tests, d.Failures, d.Errors = d.Tests+s.Tests, d.Failures+s.Failures, d.Errors+s.Errors
+	d.Suites = append(d.Suites, s)
 }
 
-func caseOf(c verdict.Case) testcase {
-	t := testcase{Name: visible.Line(c.ID), Class: visible.Line(strings.TrimSuffix(c.Area+"."+string(c.Role), ".")), Time: seconds(c.Duration)}
+// test is an empty test with a name that no other has.
+func (d *document) test(name, class string, took time.Duration) testcase {
+	t := testcase{Name: visible.Line(name), Class: visible.Line(d.who + "." + class), Time: seconds(took), took: took}
+	for n := 2; d.named[[2]string{t.Name, t.Class}]; n++ {
+		t.Name = visible.Line(fmt.Sprintf("%s (%d)", name, n))
+	}
+	d.named[[2]string{t.Name, t.Class}] = true
+	return t
+}
+
+func (d *document) caseOf(c verdict.Case) testcase {
+	t := d.test(c.ID, strings.TrimSuffix(c.Area+"."+string(c.Role), "."), c.Duration)
 	switch c.Verdict {
 	case verdict.Pass:
 	case verdict.Fail, verdict.Warn, verdict.Flaky, verdict.UnexpectedPass:
-		t.Failure = findingOf(c)
+		t.Failure = d.findingOf(c)
 	case verdict.NotApplicable, verdict.ExpectedSkip, verdict.ExpectedFail, verdict.ExpectedWarn:
 		t.Skipped = &skipped{Message: visible.Line(why(c))}
 	default:
-		t.Error = findingOf(c)
+		t.Error = d.findingOf(c)
+	}
+	if d.model.Unfinished { // one error says so
+		t.Error, t.Skipped = nil, &skipped{Message: visible.Line(why(c))}
 	}
 	return t
+}
+
+func (d *document) problemOf(p verdict.Problem) testcase {
+	t := d.test(cmp.Or(p.Case, string(p.Kind)), "run", 0)
+	f := &finding{Type: string(p.Kind), Message: visible.Line(p.Text), Text: visible.Text(textOf(p))}
+	if p.Kind == verdict.Stale {
+		t.Failure = f
+	} else {
+		t.Error = f
+	}
+	return t
+}
+
+// textOf is a problem in full: of an entry that does not fit, what it says and what was seen.
+func textOf(p verdict.Problem) string {
+	if p.Seen == "" {
+		return p.Text
+	}
+	return p.Text + "\npattern   " + p.Pattern + "\nseen      " + strings.ReplaceAll(p.Seen, "\n", "\n          ") + "\n"
 }
 
 // why tells the reason of what counts as skipped.
@@ -167,7 +225,7 @@ func why(c verdict.Case) string {
 	return text
 }
 
-func findingOf(c verdict.Case) *finding {
+func (d *document) findingOf(c verdict.Case) *finding {
 	kind := string(c.Verdict)
 	if c.Verdict == verdict.Fail || c.Verdict == verdict.Warn {
 		kind = string(c.Level) + " " + c.Requirement
@@ -184,6 +242,9 @@ func findingOf(c verdict.Case) *finding {
 			fmt.Fprintf(&text, "%-9s %s\n", part[0], part[1])
 		}
 	}
+	for _, p := range d.about[c.ID] {
+		fmt.Fprintf(&text, "%-9s %s\n", p.Kind, textOf(p))
+	}
 	message := c.Observation.Says
 	if c.Verdict == verdict.UnexpectedPass {
 		message = "listed as a known deviation, and holds: remove the entry"
@@ -191,7 +252,7 @@ func findingOf(c verdict.Case) *finding {
 	return &finding{Type: kind, Message: visible.Line(message), Text: visible.Text(text.String())}
 }
 
-func properties(m verdict.Model) []property {
+func propertiesOf(m verdict.Model) []property {
 	list := []property{
 		{"suite", m.Identity.Suite}, {"commit", m.Identity.Commit}, {"catalogue", m.Identity.Catalogue},
 		{"implementation", m.Identity.Implementation}, {"version", m.Identity.Version}, {"sandbox", m.Identity.Sandbox},

@@ -48,9 +48,9 @@ func TestFailuresAreAboutTheImplementationAndErrorsAboutUs(t *testing.T) {
 		Tests    int `xml:"tests,attr"`
 		Failures int `xml:"failures,attr"`
 		Errors   int `xml:"errors,attr"`
-		Skipped  int `xml:"skipped,attr"`
 		Suites   []struct {
-			Cases []struct {
+			Skipped int `xml:"skipped,attr"`
+			Cases   []struct {
 				Name    string    `xml:"name,attr"`
 				Class   string    `xml:"classname,attr"`
 				Failure *struct{} `xml:"failure"`
@@ -64,7 +64,9 @@ func TestFailuresAreAboutTheImplementationAndErrorsAboutUs(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
+	skipped := 0
 	for _, s := range parsed.Suites {
+		skipped += s.Skipped
 		for _, c := range s.Cases {
 			kind := "passed"
 			switch {
@@ -75,7 +77,7 @@ func TestFailuresAreAboutTheImplementationAndErrorsAboutUs(t *testing.T) {
 			case c.Skipped != nil:
 				kind = "skipped"
 			}
-			if c.Class != "run" {
+			if !strings.HasSuffix(c.Class, ".run") {
 				got[c.Name] = kind
 			}
 		}
@@ -90,7 +92,7 @@ func TestFailuresAreAboutTheImplementationAndErrorsAboutUs(t *testing.T) {
 			t.Errorf("%s is %s in JUnit, want %s for %s", c.ID, got[c.ID], want[c.Verdict], c.Verdict)
 		}
 	}
-	if parsed.Tests != len(m.Cases)+len(m.Problems) || parsed.Failures != 6 || parsed.Errors != 2 || parsed.Skipped != 5 {
-		t.Errorf("totals are %d tests, %d failures, %d errors, %d skipped", parsed.Tests, parsed.Failures, parsed.Errors, parsed.Skipped)
+	if parsed.Tests != len(m.Cases) || parsed.Failures != 5 || parsed.Errors != 2 || skipped != 5 {
+		t.Errorf("totals are %d tests, %d failures, %d errors, %d skipped", parsed.Tests, parsed.Failures, parsed.Errors, skipped)
 	}
 }

@@ -124,6 +124,9 @@ type Problem struct {
 	Kind verdict.ProblemKind `json:"kind"`
 	Case string              `json:"case,omitempty"`
 	Text string              `json:"text"`
+
+	Pattern string `json:"pattern,omitempty"`
+	Seen    string `json:"seen,omitempty"`
 }
 
 // From computes the file from a model.
