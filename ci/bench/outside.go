@@ -92,7 +92,7 @@ func build(ctx context.Context, stderr io.Writer, into, packages string) error {
 func (p place) measure(ctx context.Context, o options, bring string, stderr io.Writer) (Results, error) {
 	fmt.Fprintf(stderr, "sandbox of %s: %s\n", p.implementation, strings.Join(p.lines, ", "))
 	args := []string{
-		"shell", "--implementation", filepath.Join("images", p.implementation, "implementation.yaml"), "--sandbox", "namespace", "--bring", bring, "--",
+		"shell", "--implementation", filepath.Join("images", p.implementation, "implementation.yaml"), "--sandbox", "namespace", "--bring", bring, "--ptrace", "--",
 		brought + "/bench", "inside", "--lines", strings.Join(p.lines, ","), "--pairs", strconv.Itoa(o.pairs),
 		"--dag", brought + "/probe.py", "--profile=" + strconv.FormatBool(o.profile != ""),
 	}

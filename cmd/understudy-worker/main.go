@@ -3,7 +3,9 @@
 //	understudy-worker init             first process of a sandbox, plan on standard input
 //	understudy-worker run              plays the plan on descriptor 3, journal on descriptor 4
 //	understudy-worker exec             runs the command of the plan on descriptor 3, frames on descriptors 0 and 4
-//	understudy-worker sandbox          enters the namespaces that the spec on descriptor 3 describes, then init
+//	understudy-worker sandbox          enters the namespaces that the spec on descriptor 3 describes, raises the wall, then init
+//	understudy-worker sweep GROUP...   outside: removes control groups when standard input ends
+//	understudy-worker contain          raises the wall in a container, then init
 //	understudy-worker index            prints the case index
 //	understudy-worker parent ORDER     starts one runner, as a parent that can be killed
 package main
@@ -15,6 +17,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/sandbox/namespace"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/wall"
 	"github.com/understudy-conformance/understudy/harness/worker"
 )
 
@@ -42,15 +45,16 @@ func command(args []string) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if err := namespace.Enter(spec); err != nil {
-			return 0, err
-		}
-		return worker.Init(os.Stdin)
+		return 0, namespace.Enter(spec)
+	case len(args) == 1 && args[0] == "contain":
+		return 0, wall.Contain()
 	case len(args) == 1 && (args[0] == "--help" || args[0] == "-h" || args[0] == "help"):
 		fmt.Print("understudy-worker plays cases inside a sandbox. understudy run starts it there;\nit is of no use by itself.\n")
 		return 0, nil
+	case len(args) > 1 && args[0] == "sweep":
+		return 0, namespace.Sweep(os.Stdin, args[1:])
 	case len(args) == 2 && args[0] == "parent":
 		return 0, stage.StandIn(args[1])
 	}
-	return 0, fmt.Errorf("unknown arguments %q; one of init, run, exec, index, sandbox, parent ORDER", args)
+	return 0, fmt.Errorf("unknown arguments %q; one of init, run, exec, index, sandbox, sweep GROUP, contain, parent ORDER", args)
 }

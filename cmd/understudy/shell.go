@@ -26,6 +26,7 @@ import (
 
 type shellFlags struct {
 	implementation, sandbox, user, bring string
+	ptrace                               bool
 }
 
 func shellCommand() *cobra.Command {
@@ -41,6 +42,11 @@ changed inside is kept.
 
 Without COMMAND it is an interactive bash. Where standard input and output are
 a terminal COMMAND gets one, else pipes.
+
+COMMAND is behind the same walls as an implementation: Docker's default
+capabilities without MKNOD, no mounts, no namespaces, no keyrings. --ptrace lets
+root look into the processes of other accounts, and trace them: for measuring
+and looking around, and for no run of an implementation.
 
   /understudy/bin             the reference commands and understudy-worker
   /understudy/implementation  the folder of the manifest
@@ -63,6 +69,7 @@ that cannot be used, 3 where no sandbox is possible, 4 for our own faults.`,
 	flags.StringVar(&f.sandbox, "sandbox", "auto", "auto, docker or namespace")
 	flags.StringVar(&f.user, "user", "root", "account that runs COMMAND: "+strings.Join(shell.Accounts(), ", ")+", or a user id, without further groups")
 	flags.StringVar(&f.bring, "bring", "", "folder to be copied to "+sandbox.Brought)
+	flags.BoolVar(&f.ptrace, "ptrace", false, "give COMMAND the capability SYS_PTRACE where it is root")
 	complete(cmd, "sandbox", sandboxKinds)
 	complete(cmd, "user", shell.Accounts())
 	return cmd
@@ -97,9 +104,12 @@ func (f shellFlags) run(cmd *cobra.Command, argv []string) error {
 		return interruptedOr(ctx, err)
 	}
 	defer backend.Close()
+	if f.ptrace {
+		progress("--ptrace: root inside may look into all processes of the sandbox, init and worker included")
+	}
 	code, err := execIn(ctx, cmd, backend, plan.Plan{
 		Schema: journal.Schema, Manifest: manifest, Bin: sandbox.Bin, Implementation: sandbox.Implementation, Sandbox: backend.Name(),
-		Exec: &plan.Exec{Argv: argv, User: f.user, Terminal: terminal},
+		Exec: &plan.Exec{Argv: argv, User: f.user, Terminal: terminal, Ptrace: f.ptrace},
 	})
 	if err != nil {
 		return interruptedOr(ctx, err)

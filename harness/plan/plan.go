@@ -65,4 +65,5 @@ type Exec struct {
 	Argv     []string `json:"argv"`
 	User     string   `json:"user"`               // account of the sandbox, or a bare user id
 	Terminal string   `json:"terminal,omitempty"` // TERM of a pseudo terminal; "" for pipes
+	Ptrace   bool     `json:"ptrace,omitempty"`   // root may look into the processes of others, and trace them
 }

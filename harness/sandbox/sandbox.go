@@ -9,6 +9,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -18,6 +19,19 @@ const (
 	Implementation = "/understudy/implementation" // copy of the manifest's folder
 	Brought        = "/understudy/brought"        // copy of a folder that a shell brings; else absent
 )
+
+// Bounds of every sandbox, of either kind. They are for the machine's sake: no scenario comes near.
+const (
+	MaxProcesses = 4096
+	MaxMemory    = 4 << 30 // in octets, files in tmpfs included
+	MaxTmpfs     = 2 << 30 // in octets, of each
+)
+
+// BoundsFact is the key of Backend.Environment under which a report finds Bounded, or "unbounded: " and the reason.
+const BoundsFact = "bounds"
+
+// Bounded describes the bounds for a report.
+func Bounded() string { return fmt.Sprintf("%d processes, %d MiB", MaxProcesses, MaxMemory>>20) }
 
 // ErrUnavailable is wrapped by the error of a backend that this machine cannot
 // offer; the text says what is missing and how to get it.

@@ -15,6 +15,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/shell"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/wall"
 )
 
 // Exit codes of a command that did not start, as shells have them.
@@ -36,6 +37,11 @@ func Exec() error {
 	}
 	if p.Exec == nil || len(p.Exec.Argv) == 0 {
 		return errors.New("the plan has no command")
+	}
+	if !p.Exec.Ptrace {
+		if err := wall.Disinherit(); err != nil {
+			return err
+		}
 	}
 	if err := stage.WriteAccounts(); err != nil {
 		return err

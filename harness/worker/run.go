@@ -15,6 +15,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/wall"
 )
 
 // casesRoot holds a folder a case.
@@ -26,6 +27,9 @@ func Run(ctx context.Context) (int, error) {
 	unix.CloseOnExec(planFD)
 	unix.CloseOnExec(journalFD)
 	unix.Umask(0o022)
+	if err := wall.Disinherit(); err != nil {
+		return 0, err
+	}
 	p, err := readPlan(os.NewFile(planFD, "plan"))
 	if err != nil {
 		return 0, err

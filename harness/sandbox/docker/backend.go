@@ -232,7 +232,7 @@ func (b *Backend) request() testcontainers.GenericContainerRequest {
 		ContainerRequest: testcontainers.ContainerRequest{
 			// With the registry in it, nobody's TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX goes before it.
 			Image:              "docker.io/" + b.image,
-			Entrypoint:         []string{sandbox.Bin + "/understudy-worker", "init"},
+			Entrypoint:         []string{sandbox.Bin + "/understudy-worker", "contain"},
 			Labels:             labels(b.options.RunID),
 			ConfigModifier:     configureContainer,
 			HostConfigModifier: configureHost,
@@ -253,13 +253,16 @@ func configureHost(h *container.HostConfig) {
 	h.LogConfig = container.LogConfig{Type: "none"} // events are read once; a log would keep and slow them
 	h.NetworkMode = "none"
 	h.ExtraHosts = []string{hostname + ":127.0.0.1"} // sudo looks its own host up and complains without it
-	h.CapAdd = []string{"SYS_PTRACE"}                // root looks into /proc of other accounts' processes
-	h.Init = new(bool)                               // process 1 is the worker, also where the engine is set up otherwise
+	h.CapAdd = []string{"SYS_PTRACE"}                // for init and worker alone, package wall sees to that
+	h.CapDrop = []string{"MKNOD"}
+	h.Init = new(bool) // process 1 is the worker, also where the engine is set up otherwise
 	// The same empty, writable places as in the namespace backend. The engine's own default is noexec.
 	h.Tmpfs = map[string]string{}
 	for path, mode := range map[string]string{"/tmp": "1777", "/run": "0755", "/home": "0755", "/srv": "0755", "/root": "0700"} {
-		h.Tmpfs[path] = "rw,exec,nosuid,nodev,mode=" + mode
+		h.Tmpfs[path] = fmt.Sprintf("rw,exec,nosuid,nodev,mode=%s,size=%d", mode, sandbox.MaxTmpfs)
 	}
+	processes := int64(sandbox.MaxProcesses)
+	h.PidsLimit, h.Memory, h.MemorySwap = &processes, sandbox.MaxMemory, sandbox.MaxMemory
 }
 
 // Close kills what still runs and removes what Prepare wrote. The image stays.

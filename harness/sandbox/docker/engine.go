@@ -92,9 +92,14 @@ func describe(ctx context.Context, engine client.APIClient) (map[string]string, 
 		return nil, fmt.Errorf("docker: the engine runs %s/%s containers, and the helper commands are for linux/%s: point DOCKER_HOST at another: %w",
 			version.Os, version.Arch, runtime.GOARCH, sandbox.ErrUnavailable)
 	}
+	bounds := sandbox.Bounded()
+	if !answer.Info.MemoryLimit || !answer.Info.PidsLimit {
+		bounds = fmt.Sprintf("unbounded: the engine says memory limit %t, process limit %t", answer.Info.MemoryLimit, answer.Info.PidsLimit)
+	}
 	return map[string]string{
-		"kernel":         answer.Info.KernelVersion,
-		"engine":         version.Version,
-		"storage-driver": answer.Info.Driver,
+		"kernel":           answer.Info.KernelVersion,
+		"engine":           version.Version,
+		"storage-driver":   answer.Info.Driver,
+		sandbox.BoundsFact: bounds,
 	}, nil
 }

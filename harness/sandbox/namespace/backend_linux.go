@@ -2,6 +2,7 @@ package namespace
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -72,6 +73,7 @@ type Backend struct {
 	thread  *thread
 	lower   []string
 	facts   map[string]string
+	bounds  *bounds // nil where no control groups can be made
 
 	mu      sync.Mutex
 	running map[*process]struct{}
@@ -110,7 +112,12 @@ func (b *Backend) Prepare(ctx context.Context, progress sandbox.Progress) error 
 	if err := b.copyIn(); err != nil {
 		return err
 	}
-	b.facts["kernel"] = kernel()
+	b.facts["kernel"], b.facts[sandbox.BoundsFact] = kernel(), sandbox.Bounded()
+	if b.bounds, err = newBounds(filepath.Join(b.config.Bin, "understudy-worker")); err != nil {
+		b.bounds = nil
+		b.facts[sandbox.BoundsFact] = "unbounded: " + err.Error()
+		progress("processes and memory of the sandboxes are unbounded: " + err.Error())
+	}
 	b.facts["root"] = b.config.Manifest.Sandbox.Root
 	switch b.config.Manifest.Sandbox.Root {
 	case "host":
@@ -157,6 +164,10 @@ func (b *Backend) Start(ctx context.Context, planLine []byte) (sandbox.Process, 
 		Lower:    b.lower,
 		Scratch:  b.scratch,
 		Hostname: hostname,
+		Cover:    b.config.Manifest.Sandbox.Root == "host",
+		Argv:     []string{sandbox.Bin + "/understudy-worker", "init"},
+		Env:      environment,
+		Watcher:  true,
 		Tmpfs: []Tmpfs{
 			{"/tmp", 0o1777}, {"/run", 0o755}, {"/home", 0o755}, {"/srv", 0o755}, {"/root", 0o700},
 		},
@@ -190,9 +201,13 @@ func (b *Backend) inScratch(name string) string { return filepath.Join(b.scratch
 // spawn starts the inner half with spec, in new namespaces and those of flags. Standard error goes to
 // diagnostics if given, else it is kept by the process.
 func (b *Backend) spawn(spec Spec, flags uintptr, diagnostics io.Writer) (*process, error) {
-	p, err := newProcess(b.inScratch("bin/understudy-worker"), spec, flags)
+	within, err := b.bound()
 	if err != nil {
 		return nil, err
+	}
+	p, err := newProcess(b.inScratch("bin/understudy-worker"), spec, flags, within)
+	if err != nil {
+		return nil, errors.Join(err, within.remove())
 	}
 	if diagnostics != nil {
 		p.cmd.Stderr = diagnostics
@@ -203,12 +218,22 @@ func (b *Backend) spawn(spec Spec, flags uintptr, diagnostics io.Writer) (*proce
 		b.mu.Unlock()
 	}
 	if err := b.thread.do(p.start); err != nil {
-		return nil, fmt.Errorf("start a sandbox: %w", err)
+		return nil, errors.Join(fmt.Errorf("start a sandbox: %w", err), within.remove())
 	}
 	b.mu.Lock()
 	b.running[p] = struct{}{}
 	b.mu.Unlock()
 	return p, nil
+}
+
+// bound makes the control group of one more sandbox; none where this machine has none, as the report says.
+func (b *Backend) bound() (group, error) {
+	if b.bounds == nil {
+		return nil, nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bounds.add()
 }
 
 // Close kills what still runs and gives up the mount namespace with all that is in it.
@@ -231,6 +256,10 @@ func (b *Backend) Close() error {
 	}
 	b.thread.close()
 	b.thread = nil
+	if b.bounds != nil {
+		b.bounds.close()
+		b.bounds = nil
+	}
 	return nil
 }
 

@@ -6,15 +6,19 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/harness/sandbox"
+	"github.com/understudy-conformance/understudy/harness/wall"
 )
 
 // Enter turns the calling process, the first of new mount, pid, uts, ipc and
 // (unless provisioning) net namespaces, into the first process of the sandbox.
-// On success the process sees the new root only and its working directory is /.
-// With spec.Argv it does not return.
+// It then raises the wall and executes spec.Argv, with the new root as its only one and / as its working
+// directory; it returns only errors.
 func Enter(spec Spec) error {
 	unix.Umask(0o022)
 	if os.Getpid() != 1 {
@@ -33,6 +37,11 @@ func Enter(spec Spec) error {
 	if err := mountKernel(); err != nil {
 		return err
 	}
+	if !spec.Trusted {
+		if err := maskKernel(); err != nil {
+			return err
+		}
+	}
 	old, err := pivot()
 	if err != nil {
 		return err
@@ -49,11 +58,16 @@ func Enter(spec Spec) error {
 	if err := loopbackUp(); err != nil {
 		return err
 	}
-	if len(spec.Argv) > 0 {
+	// The thread that executes need not be the one that the backend has tied to its own life.
+	runtime.LockOSThread()
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("end with the outer command: %w", err)
+	}
+	if spec.Trusted {
 		err := unix.Exec(spec.Argv[0], spec.Argv, spec.Env)
 		return fmt.Errorf("execute %s in the sandbox: %w", spec.Argv[0], err)
 	}
-	return nil
+	return wall.Exec(spec.Argv, spec.Env, spec.Watcher)
 }
 
 // openBinds opens the sources before anything covers them; closed by exec.
@@ -98,7 +112,7 @@ func mountRoot(spec Spec) error {
 			return err
 		}
 	}
-	if err := unix.Mount("tmpfs", spec.Scratch, "tmpfs", unix.MS_NODEV, "mode=755"); err != nil {
+	if err := unix.Mount("tmpfs", spec.Scratch, "tmpfs", unix.MS_NODEV, "mode=755"+sized()); err != nil {
 		return fmt.Errorf("mount tmpfs on %s: %w", spec.Scratch, err)
 	}
 	root := filepath.Join(spec.Scratch, "root")
@@ -116,9 +130,12 @@ func mountRoot(spec Spec) error {
 		if err := unix.Mount(lower[0], root, "", unix.MS_BIND, ""); err != nil {
 			return fmt.Errorf("bind %s as sandbox root: %w", spec.Lower[0], err)
 		}
+		if err := unix.Mount("", root, "", unix.MS_BIND|unix.MS_REMOUNT|noDevices(spec), ""); err != nil {
+			return fmt.Errorf("forbid device nodes in %s: %w", spec.Lower[0], err)
+		}
 	} else {
 		options := "index=off,redirect_dir=off,metacopy=off,lowerdir=" + strings.Join(lower, ":") + ",upperdir=" + upper + ",workdir=" + work
-		if err := unix.Mount("overlay", root, "overlay", 0, options); err != nil {
+		if err := unix.Mount("overlay", root, "overlay", noDevices(spec), options); err != nil {
 			return fmt.Errorf("mount overlay of %s: %w", strings.Join(spec.Lower, ":"), err)
 		}
 	}
@@ -126,6 +143,17 @@ func mountRoot(spec Spec) error {
 		return fmt.Errorf("enter sandbox root: %w", err)
 	}
 	return nil
+}
+
+// sized is the option of a tmpfs that bounds it.
+func sized() string { return fmt.Sprintf(",size=%d", sandbox.MaxTmpfs) }
+
+// noDevices is nodev, but where our own script makes the nodes of a new root.
+func noDevices(spec Spec) uintptr {
+	if spec.Trusted {
+		return 0
+	}
+	return unix.MS_NODEV
 }
 
 // mountKernel mounts proc, sys and dev below the working directory. Device nodes are bound
@@ -144,9 +172,9 @@ func mountKernel() error {
 	}{
 		{"proc", "proc", "proc", quiet, ""},
 		{"sysfs", "sys", "sysfs", quiet | unix.MS_RDONLY, ""},
-		{"tmpfs", "dev", "tmpfs", unix.MS_NOSUID, "mode=755"},
+		{"tmpfs", "dev", "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, "mode=755,size=64k"},
 		{"devpts", "dev/pts", "devpts", unix.MS_NOSUID | unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620,gid=5"},
-		{"shm", "dev/shm", "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, "mode=1777"},
+		{"shm", "dev/shm", "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, "mode=1777,size=64m"},
 	}
 	for _, m := range mounts {
 		if err := os.MkdirAll(m.target, 0o755); err != nil {
@@ -213,13 +241,25 @@ func furnish(spec Spec, sources []int) error {
 		if err := os.MkdirAll(t.Path, 0o755); err != nil {
 			return fmt.Errorf("make mount point: %w", err)
 		}
-		if err := unix.Mount("tmpfs", t.Path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("mode=%o", t.Mode)); err != nil {
+		if err := unix.Mount("tmpfs", t.Path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("mode=%o", t.Mode)+sized()); err != nil {
 			return fmt.Errorf("mount tmpfs on %s: %w", t.Path, err)
 		}
 	}
 	for i, b := range spec.Binds {
 		if err := bind(b, sources[i]); err != nil {
 			return fmt.Errorf("show %s as %s: %w", b.Source, b.Target, err)
+		}
+	}
+	if spec.Cover {
+		own := []string{"proc", "sys", "dev"}
+		for _, t := range spec.Tmpfs {
+			own = append(own, topOf(t.Path))
+		}
+		for _, b := range spec.Binds {
+			own = append(own, topOf(b.Target))
+		}
+		if err := cover(own); err != nil {
+			return err
 		}
 	}
 	for _, f := range spec.Files {
@@ -234,6 +274,12 @@ func furnish(spec Spec, sources []int) error {
 		}
 	}
 	return nil
+}
+
+// topOf is the first folder of an absolute path.
+func topOf(path string) string {
+	top, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return top
 }
 
 func bind(b Bind, source int) error {
@@ -259,10 +305,11 @@ func bind(b Bind, source int) error {
 		return err
 	}
 	unix.Close(source)
+	flags := uintptr(unix.MS_BIND | unix.MS_REMOUNT | unix.MS_NOSUID | unix.MS_NODEV)
 	if b.ReadOnly {
-		return unix.Mount("", b.Target, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, "")
+		flags |= unix.MS_RDONLY
 	}
-	return nil
+	return unix.Mount("", b.Target, "", flags, "")
 }
 
 // leave detaches the old root and everything below it.

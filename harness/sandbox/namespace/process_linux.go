@@ -20,10 +20,14 @@ import (
 // planDeadline bounds how long a sandbox may take to read its plan.
 const planDeadline = 20 * time.Second
 
+// environment is all that a sandbox gets of one: nothing of the caller's.
+var environment = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
+
 // process is the first process of one sandbox, seen from outside.
 type process struct {
 	cmd    *exec.Cmd
 	spec   []byte
+	group  group
 	stdin  *os.File
 	events *os.File
 	tail   sandbox.Tail
@@ -33,13 +37,13 @@ type process struct {
 	result error
 }
 
-func newProcess(worker string, spec Spec, flags uintptr) (*process, error) {
+func newProcess(worker string, spec Spec, flags uintptr, within group) (*process, error) {
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return nil, fmt.Errorf("write sandbox spec: %w", err)
 	}
-	p := &process{cmd: exec.Command(worker, "sandbox"), spec: text}
-	p.cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
+	p := &process{cmd: exec.Command(worker, "sandbox"), spec: text, group: within}
+	p.cmd.Env = environment
 	p.cmd.Dir = "/"
 	p.cmd.Stderr = &p.tail
 	p.cmd.WaitDelay = 5 * time.Second
@@ -52,13 +56,15 @@ func newProcess(worker string, spec Spec, flags uintptr) (*process, error) {
 }
 
 // start runs on the backend's thread. The child's ends of all pipes are closed here before
-// anything is read, so that the end of the child is seen as end of file.
+// anything is read, so that the end of the child is seen as end of file. The child waits for its spec, so it is in its
+// group before it does anything.
 func (p *process) start() error {
-	specFile, err := memfd("sandbox-spec", p.spec)
+	specFile, specWrite, err := os.Pipe()
 	if err != nil {
-		return err
+		return fmt.Errorf("make pipe: %w", err)
 	}
 	defer specFile.Close()
+	defer specWrite.Close()
 	stdin, stdinWrite, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("make pipe: %w", err)
@@ -75,22 +81,15 @@ func (p *process) start() error {
 		return errors.Join(err, stdinWrite.Close(), events.Close())
 	}
 	p.stdin, p.events = stdinWrite, events
-	return nil
-}
-
-func memfd(name string, content []byte) (*os.File, error) {
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	err = p.group.enter(p.cmd.Process.Pid)
+	if err == nil {
+		_, err = specWrite.Write(p.spec)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("make memory file: %w", err)
+		p.Kill()
+		return errors.Join(err, p.Wait())
 	}
-	f := os.NewFile(uintptr(fd), name)
-	if _, err := f.Write(content); err != nil {
-		return nil, errors.Join(fmt.Errorf("write memory file: %w", err), f.Close())
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, errors.Join(fmt.Errorf("rewind memory file: %w", err), f.Close())
-	}
-	return f, nil
+	return nil
 }
 
 // tell writes the plan, which may exceed what the pipe holds.
@@ -134,6 +133,7 @@ func (p *process) Wait() error {
 		p.result = p.cmd.Wait()
 		p.stdin.Close()
 		p.events.Close()
+		_ = p.group.remove() // what stays is for the sweeper
 		p.ended()
 	})
 	return p.result

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 
 	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
@@ -57,7 +58,7 @@ func (b *Backend) prepareLayer(ctx context.Context, progress sandbox.Progress) e
 			return err
 		}
 		spec := b.workshop(provisionScript, sandbox.Implementation+"/"+b.config.Manifest.Sandbox.Provision)
-		spec.Lower, spec.Upper = []string{"/"}, changes
+		spec.Lower, spec.Upper, spec.Cover = []string{"/"}, changes, true
 		if err := b.runWorkshop(ctx, spec, log, progress); err != nil {
 			return fmt.Errorf("%w; whole log: %s", err, entry.Log)
 		}
@@ -117,7 +118,7 @@ func (b *Backend) base(ctx context.Context, progress sandbox.Progress, to string
 		}
 		const inside = "/understudy/output"
 		spec := b.workshop(baseScript, suite, inside+"/"+filepath.Base(partial))
-		spec.Lower, spec.Upper = []string{"/"}, changes
+		spec.Lower, spec.Upper, spec.Trusted = []string{"/"}, changes, true
 		spec.Binds = append(spec.Binds, Bind{Source: b.config.Cache, Target: inside})
 		if err := b.runWorkshop(ctx, spec, log, progress); err != nil {
 			return fmt.Errorf("%w; whole log: %s", err, entry.Log)
@@ -164,7 +165,7 @@ func (b *Backend) workshop(script string, args ...string) Spec {
 		Tmpfs:    []Tmpfs{{"/tmp", 0o1777}, {"/run", 0o755}, {"/root", 0o700}},
 		Binds:    []Bind{{b.inScratch("implementation"), sandbox.Implementation, true}},
 		Argv:     append([]string{"/bin/sh", "-c", script, "provision"}, args...),
-		Env:      []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"},
+		Env:      append(slices.Clone(environment), "DEBIAN_FRONTEND=noninteractive"),
 	}
 	if _, err := os.Stat(certificates); err == nil {
 		spec.Binds = append(spec.Binds, Bind{certificates, "/run/secrets/ca.crt", true})

@@ -33,10 +33,12 @@ type Spec struct {
 	Tmpfs    []Tmpfs  `json:"tmpfs,omitempty"`    // empty directories that cover what the root has there
 	Binds    []Bind   `json:"binds,omitempty"`
 	Files    []File   `json:"files,omitempty"` // written after the binds, replacing what is there
+	Cover    bool     `json:"cover,omitempty"` // the root is the machine's: only what is in Shown is seen of it
 	Hostname string   `json:"hostname"`
-	// Argv, when given, is executed with Env in place of the worker's init.
-	Argv []string `json:"argv,omitempty"`
-	Env  []string `json:"env,omitempty"`
+	Argv     []string `json:"argv"` // is executed with Env, behind the wall
+	Env      []string `json:"env,omitempty"`
+	Watcher  bool     `json:"watcher,omitempty"` // Argv is our own init: it may look into every process
+	Trusted  bool     `json:"trusted,omitempty"` // Argv is our own script, which has to mount and make device nodes: no wall
 }
 
 // Tmpfs is an empty file system in memory, owned by root.

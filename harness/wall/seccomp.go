@@ -1,0 +1,90 @@
+package wall
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"unsafe"
+
+	seccomp "github.com/elastic/go-seccomp-bpf"
+	"github.com/elastic/go-seccomp-bpf/arch"
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// namespaceFlags are the bits of clone and unshare that make namespaces.
+const namespaceFlags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC |
+	unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWTIME
+
+// Refused are system calls that fail with EPERM whatever their arguments: keyrings, which no namespace separates, and what a
+// capability in a namespace of one's own, or the lack of a check, would open.
+var Refused = []string{
+	"add_key", "keyctl", "request_key",
+	"bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register",
+	"mount", "umount2", "mount_setattr", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "pivot_root",
+	"setns", "open_by_handle_at", "quotactl", "acct", "swapon", "swapoff", "nfsservctl", "lookup_dcookie",
+	"init_module", "finit_module", "delete_module", "kexec_load", "reboot", "syslog", "vhangup",
+	"settimeofday", "clock_settime", "clock_adjtime", "adjtimex",
+	"process_vm_readv", "process_vm_writev", "kcmp",
+}
+
+// refusedSome are refused, too, and exist on some architectures only.
+var refusedSome = []string{"kexec_file_load", "iopl", "ioperm", "create_module", "get_kernel_syms", "query_module", "uselib", "ustat", "sysfs", "_sysctl"}
+
+// policy is the filter in the words of the library.
+func policy() (seccomp.Policy, *arch.Info, error) {
+	here, err := arch.GetInfo(runtime.GOARCH)
+	if err != nil {
+		return seccomp.Policy{}, nil, fmt.Errorf("system calls of %s: %w", runtime.GOARCH, err)
+	}
+	known := slices.DeleteFunc(slices.Concat(Refused, refusedSome), func(name string) bool {
+		_, is := here.SyscallNames[name]
+		return !is
+	})
+	when := func(name string, argument uint32, operation seccomp.Operation, value uint64) seccomp.NameWithConditions {
+		return seccomp.NameWithConditions{Name: name, Conditions: seccomp.ArgumentConditions{{Argument: argument, Operation: operation, Value: value}}}
+	}
+	return seccomp.Policy{
+		DefaultAction: seccomp.ActionAllow,
+		Syscalls: []seccomp.SyscallGroup{
+			// Its flags lie in memory, where a filter cannot look: callers fall back to clone.
+			{Names: []string{"clone3"}, Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS)},
+			{Names: known, Action: seccomp.ActionErrno, NamesWithCondtions: []seccomp.NameWithConditions{
+				when("clone", 0, seccomp.BitsSet, namespaceFlags),
+				when("unshare", 0, seccomp.BitsSet, namespaceFlags),
+				when("socket", 0, seccomp.Equal, unix.AF_VSOCK), // reaches the machine that runs this virtual one
+			}},
+		},
+	}, here, nil
+}
+
+// refuse installs the filter for all threads. Programs of another architecture (32 bit) have other numbers for the same
+// calls, which the library lets through: they can make no call at all.
+func refuse() error {
+	p, here, err := policy()
+	if err != nil {
+		return err
+	}
+	rest, err := p.Assemble()
+	if err != nil {
+		return fmt.Errorf("assemble the filter of system calls: %w", err)
+	}
+	const offsetOfArch = 4
+	program, err := bpf.Assemble(append([]bpf.Instruction{
+		bpf.LoadAbsolute{Off: offsetOfArch, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(here.ID), SkipTrue: 1},
+		bpf.RetConstant{Val: uint32(seccomp.ActionErrno) | uint32(unix.ENOSYS)},
+	}, rest...))
+	if err != nil {
+		return fmt.Errorf("assemble the filter of system calls: %w", err)
+	}
+	filter := make([]unix.SockFilter, len(program))
+	for i, in := range program {
+		filter[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
+	}
+	load := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&load))); errno != 0 {
+		return fmt.Errorf("install the filter of system calls: %w", errno)
+	}
+	return nil
+}
