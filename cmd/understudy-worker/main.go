@@ -7,6 +7,7 @@
 //	understudy-worker sweep GROUP...   outside: removes control groups when standard input ends
 //	understudy-worker contain          raises the wall in a container, then init
 //	understudy-worker index            prints the case index
+//	understudy-worker escape [OUTSIDE] tries to get out of the sandbox, see package escape
 //	understudy-worker parent ORDER     starts one runner, as a parent that can be killed
 package main
 
@@ -18,6 +19,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/sandbox/namespace"
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/wall"
+	"github.com/understudy-conformance/understudy/harness/wall/escape"
 	"github.com/understudy-conformance/understudy/harness/worker"
 )
 
@@ -51,10 +53,12 @@ func command(args []string) (int, error) {
 	case len(args) == 1 && (args[0] == "--help" || args[0] == "-h" || args[0] == "help"):
 		fmt.Print("understudy-worker plays cases inside a sandbox. understudy run starts it there;\nit is of no use by itself.\n")
 		return 0, nil
+	case len(args) > 0 && args[0] == "escape":
+		return 0, escape.Command(args[1:], os.Stdout)
 	case len(args) > 1 && args[0] == "sweep":
 		return 0, namespace.Sweep(os.Stdin, args[1:])
 	case len(args) == 2 && args[0] == "parent":
 		return 0, stage.StandIn(args[1])
 	}
-	return 0, fmt.Errorf("unknown arguments %q; one of init, run, exec, index, sandbox, sweep GROUP, contain, parent ORDER", args)
+	return 0, fmt.Errorf("unknown arguments %q; one of init, run, exec, index, sandbox, sweep GROUP, contain, escape, parent ORDER", args)
 }

@@ -21,7 +21,7 @@ import (
 // in the way is the answer, in words that say what to change.
 func preflight(ctx context.Context) error {
 	for _, look := range []func() error{
-		rootHere, sudoFile, func() error { return privileges(readText("/proc/self/status")) }, policy,
+		rootHere, func() error { return walled(ctx) }, sudoFile, func() error { return privileges(readText("/proc/self/status")) }, policy,
 		func() error { return realSudo(ctx) },
 	} {
 		if err := look(); err != nil {

@@ -1,0 +1,56 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/wall/escape"
+)
+
+// walled tries to get out of this sandbox, as root and as two of its accounts. What gets through
+// means that nothing can be judged here: the implementation under test could do the same.
+func walled(ctx context.Context) error {
+	const limit = 2 * time.Minute
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var group errgroup.Group
+	for _, user := range []string{"root", stage.WorkerAccount, "alice"} {
+		group.Go(func() error { return walledAs(ctx, user) })
+	}
+	return group.Wait()
+}
+
+func walledAs(ctx context.Context, user string) error {
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", "escape")
+	cmd.Dir = "/"
+	cmd.WaitDelay = time.Second
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := stage.RunAs(cmd, user); err != nil {
+		return err
+	}
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("try the wall of the sandbox as %s: %w: %s", user, err, lastLine(stderr.String()))
+	}
+	results, err := escape.Read(&stdout, false)
+	if err != nil {
+		return fmt.Errorf("try the wall of the sandbox as %s: %w", user, err)
+	}
+	var through []string
+	for _, r := range results {
+		if r.Outcome == escape.Through {
+			through = append(through, r.Says)
+		}
+	}
+	if len(through) > 0 {
+		return fmt.Errorf("the sandbox is no wall, so nothing is run in it: %s can %s", user, strings.Join(through, ", "))
+	}
+	return nil
+}
