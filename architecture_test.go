@@ -27,6 +27,7 @@ var forbidden = []struct {
 	{"harness/...", module + "/reference", "the harness treats the reference like any other implementation"},
 	{"harness/cache", module + "/", "built-in implementations, helper commands and sandboxes keep their things in it; it knows none of them"},
 	{"scenarios/...", module + "/reference", "a scenario sees an implementation from outside only"},
+	{"harness/wall", module + "/", "what everything else stands behind must be read alone"},
 	{"reports/...", "github.com/onsi/", "reports are computed from the journal, never from Ginkgo"},
 	{"cmd/understudy", "github.com/onsi/ginkgo", "the outer command has no scenario tree; it embeds an index"},
 	{"cmd/understudy", module + "/harness/stage", "the outer command plans and reports; stages exist inside sandboxes only"},

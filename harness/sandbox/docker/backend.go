@@ -35,11 +35,12 @@ type Options struct {
 
 // Backend starts sandboxes as containers.
 type Backend struct {
-	options Options
-	engine  client.APIClient
-	image   string
-	content *os.File // tar with all that is in /understudy
-	facts   map[string]string
+	options  Options
+	engine   client.APIClient
+	image    string
+	content  *os.File // tar with all that is in /understudy
+	facts    map[string]string
+	security []string // options of the engine
 
 	mu      sync.Mutex
 	running map[*process]struct{}
@@ -130,6 +131,9 @@ func (b *Backend) Prepare(ctx context.Context, progress sandbox.Progress) (err e
 	}
 	b.image = name
 	b.facts["image"], b.facts["image-id"], b.facts["base"] = name, id, on.String()
+	if b.security, err = filter(); err != nil {
+		return err
+	}
 	b.content, err = content(b.options.Commands, b.options.Manifest.Dir, b.options.Bring)
 	return err
 }
@@ -231,11 +235,14 @@ func (b *Backend) request() testcontainers.GenericContainerRequest {
 		Logger: log.NewNoopLogger(),
 		ContainerRequest: testcontainers.ContainerRequest{
 			// With the registry in it, nobody's TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX goes before it.
-			Image:              "docker.io/" + b.image,
-			Entrypoint:         []string{sandbox.Bin + "/understudy-worker", "contain"},
-			Labels:             labels(b.options.RunID),
-			ConfigModifier:     configureContainer,
-			HostConfigModifier: configureHost,
+			Image:          "docker.io/" + b.image,
+			Entrypoint:     []string{sandbox.Bin + "/understudy-worker", "contain"},
+			Labels:         labels(b.options.RunID),
+			ConfigModifier: configureContainer,
+			HostConfigModifier: func(h *container.HostConfig) {
+				configureHost(h)
+				h.SecurityOpt = b.security
+			},
 		},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -174,6 +175,40 @@ func TestSandboxIsSeparateFromTheHost(t *testing.T) {
 	}
 	if _, err := os.Stat("/etc/understudy-layer"); err == nil {
 		t.Error("the layer reached the host")
+	}
+}
+
+// TestFirstProcessHoldsNothingOfOutside looks from outside at what the first process and its child have open, while the caller
+// has a descriptor that is not closed by exec, as shells and CI runners leave them.
+func TestFirstProcessHoldsNothingOfOutside(t *testing.T) {
+	b := prepared(t, ":")
+	kept, err := os.Open("/etc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	const number = 77
+	if err := unix.Dup3(int(kept.Fd()), number, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(number)
+	x, _ := b.box(t, "echo ready")
+	if got := x.run("ls /proc/self/fd | tr '\\n' ' '"); got != "0 1 2 3" { // 3 is the list itself
+		t.Errorf("a program inside has the descriptors %s", got)
+	}
+	folder := fmt.Sprintf("/proc/%d/fd", x.p.(*process).cmd.Process.Pid)
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) < 3 {
+		t.Fatalf("%d descriptors of the first process: %v", len(entries), err)
+	}
+	for _, entry := range entries {
+		target, err := os.Readlink(filepath.Join(folder, entry.Name()))
+		if err != nil {
+			continue // closed meanwhile
+		}
+		if !strings.HasPrefix(target, "pipe:") && !strings.HasPrefix(target, "anon_inode:[event") {
+			t.Errorf("descriptor %s of the first process is %s", entry.Name(), target)
+		}
 	}
 }
 
@@ -348,6 +383,9 @@ func TestKilledOuterCommandLeavesNothing(t *testing.T) {
 		for range 3 {
 			x, _ := b.box(t, "setsid -f sleep 1000 >/dev/null 2>&1; echo ok")
 			fmt.Println("pid", x.p.(*process).cmd.Process.Pid)
+			for _, dir := range x.p.(*process).group {
+				fmt.Println("group", filepath.Dir(dir))
+			}
 		}
 		fmt.Println("up")
 		select {}
@@ -362,6 +400,7 @@ func TestKilledOuterCommandLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	var fds []int
+	groups := map[string]bool{}
 	for lines := bufio.NewScanner(stdout); lines.Scan() && lines.Text() != "up"; {
 		var pid int
 		if n, _ := fmt.Sscanf(lines.Text(), "pid %d", &pid); n == 1 {
@@ -371,13 +410,16 @@ func TestKilledOuterCommandLeavesNothing(t *testing.T) {
 			}
 			fds = append(fds, fd)
 		}
+		if dir, is := strings.CutPrefix(lines.Text(), "group "); is {
+			groups[dir] = true
+		}
 	}
 	if len(fds) != 3 {
 		t.Fatalf("%d sandboxes came up, want 3", len(fds))
 	}
 	outer.Process.Kill()
 	outer.Wait()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for _, fd := range fds {
 		left, _ := ctx.Deadline()
@@ -386,6 +428,17 @@ func TestKilledOuterCommandLeavesNothing(t *testing.T) {
 			t.Errorf("a sandbox lives on after the outer command was killed (%v)", err)
 		}
 		unix.Close(fd)
+	}
+	if len(groups) == 0 {
+		t.Error("the sandboxes had no control groups")
+	}
+	for dir := range groups { // the sweeper removes them, which nobody is told
+		for _, err := os.Stat(dir); err == nil; _, err = os.Stat(dir) {
+			if ctx.Err() != nil {
+				t.Fatalf("the control group %s is left", dir)
+			}
+			runtime.Gosched()
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ var Attempts = []Attempt{
 	{"clone3", "make a namespace by a call that no filter can look into", true, clone3},
 	{"join-namespace", "join the namespaces of another process", true, joinNamespace},
 	{"vsock", "reach the machine that runs this virtual one", true, vsock},
-	{"commands", "change the helper commands, which other sandboxes use", true, creates("/understudy/bin/escape", "/understudy/implementation/escape")},
+	{"commands", "change the helper commands, which other sandboxes use", true, commands},
 
 	{"files-read", "read a file of the machine or of another sandbox", false, filesRead},
 	{"files-written", "write a file of the machine or of another sandbox", false, filesWritten},

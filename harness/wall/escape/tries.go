@@ -97,32 +97,37 @@ func lists(path string) func(Outside) error {
 	}
 }
 
-func creates(paths ...string) func(Outside) error {
-	return func(Outside) error {
-		var refused error
-		for _, path := range paths {
-			file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
-			if err == nil {
-				return errors.Join(file.Close(), os.Remove(path))
-			}
-			if !errors.Is(err, os.ErrNotExist) {
-				refused = err
-			} else if refused == nil {
-				refused = absent(err)
-			}
-		}
-		return refused
+// commands tries to make a file beside this program, where that is a mount: a folder that is shared. In a container
+// it is a copy of its own.
+func commands(Outside) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
 	}
+	var root, shared unix.Stat_t
+	if err := errors.Join(unix.Stat("/", &root), unix.Stat(filepath.Dir(program), &shared)); err != nil {
+		return err
+	}
+	if root.Dev == shared.Dev {
+		return errors.New("they are this sandbox's own copy")
+	}
+	path := filepath.Join(filepath.Dir(program), "escape")
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(path))
 }
 
-// inherited are the descriptors that this process was started with, those of Go's runtime left out.
+// inherited are the descriptors that this process was started with. Those of Go's runtime are left out: it polls, and reads the
+// limits of its control group.
 func inherited() []string {
 	var list []string
 	entries, _ := os.ReadDir("/proc/self/fd")
 	for _, entry := range entries {
 		target, err := os.Readlink("/proc/self/fd/" + entry.Name())
 		number, _ := strconv.Atoi(entry.Name())
-		if err != nil || number <= 2 || strings.HasPrefix(target, "anon_inode:[event") || strings.HasSuffix(target, "/fd") {
+		if err != nil || number <= 2 || strings.HasPrefix(target, "anon_inode:[event") || strings.HasPrefix(target, "/sys/fs/cgroup/") || strings.HasSuffix(target, "/fd") {
 			continue
 		}
 		list = append(list, entry.Name()+" -> "+target)
