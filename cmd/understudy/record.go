@@ -17,6 +17,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports"
 	"github.com/understudy-conformance/understudy/reports/console"
+	"github.com/understudy-conformance/understudy/reports/visible"
 )
 
 // Files of a report folder besides the reports.
@@ -85,13 +86,14 @@ func openRecord(dir string, known knownDeviations) (*record, error) {
 
 func (r *record) close() { r.file.Close() }
 
-// keep stores what a sandbox wrote to standard error. It is an addition to the journal: without it the report is whole.
+// keep stores what a sandbox wrote to standard error, made visible. It is an addition to the journal: without it the report is whole.
 func (r *record) keep(number int, text string) {
-	_ = os.WriteFile(filepath.Join(r.dir, run.DiagnosticsName(number)), []byte(text), 0o644)
+	_ = os.WriteFile(filepath.Join(r.dir, run.DiagnosticsName(number)), []byte(visible.Text(text)), 0o644)
 }
 
 func newConsole(out io.Writer, all suite, known knownDeviations) *console.Console {
 	var screen console.Screen
+	out = raw(out)
 	if f, is := out.(*os.File); is {
 		screen = console.Detect(f, os.Getenv)
 	}

@@ -1,24 +1,41 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"log"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/understudy-conformance/understudy/reports/visible"
 )
 
-// execute runs the command line and returns the exit code.
+// execute runs the command line and returns the exit code. Whatever a command says
+// goes through one writer that makes visible what has no shape of its own: names from
+// manifests, paths and arguments may hold anything.
 func execute(args []string, stdout, stderr io.Writer) int {
+	out, problems := visible.NewWriter(stdout), visible.NewWriter(stderr)
+	log.SetOutput(problems) // for libraries
 	root := rootCommand()
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(out)
+	root.SetErr(problems)
 	err := root.Execute()
 	if text := message(err); text != "" {
-		fmt.Fprintln(stderr, "understudy: "+text)
+		fmt.Fprintln(problems, "understudy: "+text)
 	}
+	_ = errors.Join(out.Flush(), problems.Flush()) // the end of what was not even a character
 	return exitCode(err)
+}
+
+// raw goes round the writer of all commands, for one that makes everything visible itself.
+func raw(out io.Writer) io.Writer {
+	if w, ok := out.(*visible.Writer); ok {
+		return w.Raw()
+	}
+	return out
 }
 
 func rootCommand() *cobra.Command {

@@ -142,7 +142,7 @@ func execIn(ctx context.Context, cmd *cobra.Command, backend sandbox.Backend, p 
 	if err != nil {
 		return 0, incomplete("%w", err)
 	}
-	streams := shell.Streams{Input: cmd.InOrStdin(), Output: cmd.OutOrStdout(), Errors: cmd.ErrOrStderr()}
+	streams := shell.Streams{Input: cmd.InOrStdin(), Output: raw(cmd.OutOrStdout()), Errors: raw(cmd.ErrOrStderr())}
 	if p.Exec.Terminal != "" {
 		sizes, restore, err := rawTerminal(ctx)
 		if err != nil {

@@ -131,5 +131,5 @@ func (e Event) Marshal() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(line, '\n'), nil
+	return append(Visible(line), '\n'), nil
 }

@@ -1,7 +1,8 @@
 // Package result is result.json: what a run found, for programs. Its shape is
 // published as result.schema.json; fields are only added as long as Schema stays.
 // Unlike the other reports it holds the observations as the journal has them:
-// they are data here, and a program that shows them must escape them.
+// they are data here, and a program that shows them must escape them. In the file
+// itself nothing is invisible: such characters are written as escapes of JSON.
 package result
 
 import (
@@ -188,9 +189,14 @@ func caseOf(c verdict.Case) Case {
 
 // Write writes the model as indented JSON.
 func Write(w io.Writer, m verdict.Model) error {
-	encoder := json.NewEncoder(w)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetIndent("", " ")
-	if err := encoder.Encode(From(m)); err != nil {
+	err := encoder.Encode(From(m))
+	if err == nil {
+		_, err = w.Write(journal.Visible(text.Bytes()))
+	}
+	if err != nil {
 		return fmt.Errorf("write result.json: %w", err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -169,4 +170,17 @@ func TestResult(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden.Equal(t, "result.json", string(text)+"\n")
+}
+
+func TestTheFileHoldsNothingThatCannotBeSeen(t *testing.T) {
+	var out bytes.Buffer
+	if err := result.Write(&out, demo.Model()); err != nil {
+		t.Fatal(err)
+	}
+	if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) }); i >= 0 {
+		t.Errorf("it holds %q", out.String()[max(0, i-20):i+4])
+	}
+	if !strings.Contains(out.String(), `\u202e`) {
+		t.Error("the demo says nothing hostile: the test proves nothing")
+	}
 }
