@@ -15,7 +15,9 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/mutant"
+	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/run"
+	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/commands"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/images"
@@ -26,6 +28,7 @@ import (
 type selftestFlags struct {
 	sandbox, out string
 	procs        int
+	suggestions  bool
 }
 
 func selftestCommand() *cobra.Command {
@@ -37,9 +40,13 @@ func selftestCommand() *cobra.Command {
 on purpose, and plays all cases against it. Exactly the cases that its file
 lists must be violated, and all others must hold. Needs a checkout and Go.
 
-Reports of each mutant lie in --out/NAME. Exit 0: every colour is as listed;
-1: a mutant was missed, or a case turned red that is not listed; 4: an edit no
-longer applies, a case ended otherwise, or the run has a fault of its own.`,
+With --suggestions the red cases are played a second time, with the entries that
+the first report suggests as the list of known deviations: each must fit.
+
+Reports of each mutant lie in --out/NAME, and --out/NAME-again. Exit 0: every
+colour is as listed; 1: a mutant was missed, a case turned red that is not
+listed, or a suggested entry does not fit; 4: an edit no longer applies, a case
+ended otherwise, or the run has a fault of its own.`,
 		Example: `  understudy selftest
   understudy selftest skip-the-switch --out /tmp/mutants`,
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -52,6 +59,7 @@ longer applies, a case ended otherwise, or the run has a fault of its own.`,
 	cmd.Flags().StringVar(&f.sandbox, "sandbox", "namespace", "auto, docker or namespace")
 	cmd.Flags().IntVar(&f.procs, "procs", 0, "sandboxes at the same time; 0 is two a CPU")
 	cmd.Flags().StringVar(&f.out, "out", "report/selftest", "folder for the reports")
+	cmd.Flags().BoolVar(&f.suggestions, "suggestions", false, "see whether the entries that are suggested for the list of known deviations fit a second run")
 	complete(cmd, "sandbox", sandboxKinds)
 	return cmd
 }
@@ -70,11 +78,11 @@ func (f selftestFlags) run(cmd *cobra.Command, names []string) error {
 	code := verdict.ExitConforms
 	for _, m := range mutants {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", m.Name, m.Says)
-		model, err := f.play(ctx, cmd, checkout, m)
+		judged, err := f.try(ctx, cmd, checkout, m)
 		if err != nil {
 			return interruptedOr(ctx, fmt.Errorf("mutant %s: %w", m.Name, err))
 		}
-		code = gravest(code, judge(cmd.OutOrStdout(), m, model))
+		code = gravest(code, judged)
 	}
 	return &exitError{code: code}
 }
@@ -100,51 +108,77 @@ func chosenMutants(names []string) ([]mutant.Mutant, error) {
 	return slices.DeleteFunc(all, func(m mutant.Mutant) bool { return !slices.Contains(names, m.Name) }), nil
 }
 
-// play builds the mutant and runs all cases against it.
-func (f selftestFlags) play(ctx context.Context, cmd *cobra.Command, checkout string, m mutant.Mutant) (model verdict.Model, err error) {
+// trial is a mutant that is built, and where it is played.
+type trial struct {
+	selftestFlags
+	planned
+	mutant  mutant.Mutant
+	base    runFlags
+	backend sandbox.Backend
+}
+
+// try builds the mutant, runs all cases against it, and returns the exit code.
+func (f selftestFlags) try(ctx context.Context, cmd *cobra.Command, checkout string, m mutant.Mutant) (code int, err error) {
 	progress := progressOn(cmd)
 	bin, err := os.MkdirTemp("", "understudy-mutant-")
 	if err != nil {
-		return model, fmt.Errorf("folder for the edited commands: %w", err)
+		return 0, fmt.Errorf("folder for the edited commands: %w", err)
 	}
 	defer os.RemoveAll(bin)
 	overlay, err := m.Overlay(checkout, bin)
 	if err != nil {
-		return model, err
+		return 0, err
 	}
 	if err := commands.Build(ctx, checkout, bin, overlay, progress); err != nil {
-		return model, err
+		return 0, err
 	}
 
-	base := runFlags{implementation: images.Reference, sandbox: f.sandbox, procs: f.procs, repeat: 1, selection: selection{profile: "all"}}
-	p, err := base.plan(ctx, progress)
-	if err != nil {
-		return model, err
+	t := trial{selftestFlags: f, mutant: m, base: runFlags{implementation: images.Reference, sandbox: f.sandbox, procs: f.procs, repeat: 1, selection: selection{profile: "all"}}}
+	if t.planned, err = t.base.plan(ctx, progress); err != nil {
+		return 0, err
 	}
-	defer p.cache.Close()
-	id := runID()
-	backend, err := open(ctx, f.sandbox, backendConfig{runID: id, cache: p.cache, manifest: p.manifest}, func() (string, error) { return bin, nil }, progress)
+	defer t.cache.Close()
+	t.backend, err = open(ctx, f.sandbox, backendConfig{runID: runID(), cache: t.cache, manifest: t.manifest}, func() (string, error) { return bin, nil }, progress)
 	if err != nil {
-		return model, err
+		return 0, err
 	}
-	defer backend.Close()
+	defer t.backend.Close()
+	model, err := t.play(ctx, m.Name, t.planned.cases, knownDeviations{})
+	if err != nil {
+		return 0, err
+	}
+	code = judge(cmd.OutOrStdout(), m, model)
+	if !f.suggestions {
+		return code, nil
+	}
+	known, cases, err := suggested(model)
+	if err != nil || len(cases) == 0 {
+		return code, err
+	}
+	if model, err = t.play(ctx, m.Name+"-again", cases, known); err != nil {
+		return 0, err
+	}
+	return gravest(code, judgeSuggestions(cmd.OutOrStdout(), model)), nil
+}
 
-	record, err := openRecord(filepath.Join(f.out, m.Name), p.known)
+// play runs cases against the mutant and writes reports into a folder of that name.
+func (t trial) play(ctx context.Context, name string, cases []plan.Case, known knownDeviations) (model verdict.Model, err error) {
+	record, err := openRecord(filepath.Join(t.out, name), known)
 	if err != nil {
 		return model, err
 	}
 	defer record.close()
-	who := base.identity(p, id, backend)
-	who.Implementation += ", mutant " + m.Name
-	who.Command = []string{"understudy", "selftest", m.Name}
+	who := t.base.identity(t.planned, runID(), t.backend)
+	who.Implementation += ", mutant " + t.mutant.Name
+	who.Command = []string{"understudy", "selftest", t.mutant.Name}
 	var events []journal.Event
 	err = run.Run(ctx, run.Options{
-		Backend: backend, Manifest: p.manifest, Cases: p.cases, Procs: procs(f.procs, p.manifest.Slowness), Identity: who, Journal: record.journal,
+		Backend: t.backend, Manifest: t.manifest, Cases: cases, Procs: procs(t.procs, t.manifest.Slowness), Identity: who, Journal: record.journal,
 		Watch:    func(e journal.Event) { events = append(events, e) },
 		Diagnose: func(number int, text string, _ bool) { record.keep(number, text) },
-		Limits:   run.DefaultLimits(p.manifest.Slowness),
+		Limits:   run.DefaultLimits(t.manifest.Slowness),
 	})
-	model = verdict.Build(p.catalogue, p.index, verdict.Collate(slices.Values(events)), nil, time.Now())
+	model = verdict.Build(t.catalogue, t.index, verdict.Collate(slices.Values(events)), known.file, time.Now())
 	_, reportErr := reports.Write(record.dir, model)
 	return model, errors.Join(err, reportErr)
 }
