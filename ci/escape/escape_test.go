@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -261,4 +262,71 @@ func lacking(name string) bool {
 		return err != nil
 	}
 	return false
+}
+
+// TestNothingIsJudgedWithoutAWall plays a case in a sandbox with all namespaces and mounts, and no wall: the worker finds out,
+// says why, and starts nothing of the implementation.
+func TestNothingIsJudgedWithoutAWall(t *testing.T) {
+	spec, err := json.Marshal(namespace.Spec{
+		Lower: []string{"/"}, Scratch: "/mnt", Hostname: "understudy", Trusted: true,
+		Tmpfs: []namespace.Tmpfs{{Path: "/tmp", Mode: 0o1777}, {Path: "/run", Mode: 0o755}, {Path: "/home", Mode: 0o755}, {Path: "/srv", Mode: 0o755}},
+		Binds: []namespace.Bind{{Source: bin(t), Target: sandbox.Bin, ReadOnly: true}},
+		Argv:  []string{sandbox.Bin + "/understudy-worker", "init"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	line, err := json.Marshal(plan.Plan{Schema: journal.Schema, Attempt: 1, Bin: sandbox.Bin, Cases: []plan.Case{{ID: "IMP-004/runner/ids-and-groups", Role: plan.Runner}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin(t), "understudy-worker"), "sandbox")
+	cmd.ExtraFiles = []*os.File{read}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL,
+	}
+	input, err := cmd.StdinPipe() // the life line
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer input.Close()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := write.Write(spec); err != nil {
+		t.Fatal(err)
+	}
+	write.Close()
+	if _, err := input.Write(append(line, '\n')); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, stderr.String())
+	}
+	events, err := journal.ReadAll(&stdout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[journal.Kind]*journal.Observation{}
+	for _, e := range events {
+		if e.Observation != nil {
+			said[e.Kind] = e.Observation
+		}
+		if e.Kind == journal.Step {
+			t.Errorf("something was done: %+v", e)
+		}
+	}
+	for _, kind := range []journal.Kind{journal.Control, journal.CaseEnd} {
+		seen := said[kind]
+		if seen == nil || seen.Outcome != journal.CouldNotRun || !strings.Contains(seen.Says, "the sandbox is no wall") || !strings.Contains(seen.Says, "root can ") {
+			t.Errorf("%s: %+v", kind, seen)
+		}
+	}
 }
