@@ -20,6 +20,13 @@ import (
 // TestMain lets the test binary play init, and the run that init starts: what
 // run does stands in the plan.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && os.Args[1] == "bereft" {
+		if err := bereft(os.Args[2], os.Args[3]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if len(os.Args) == 2 && os.Args[1] == "init" {
 		code, err := Init(os.Stdin)
 		if err != nil {

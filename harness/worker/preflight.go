@@ -3,11 +3,9 @@ package worker
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -17,12 +15,20 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-// preflight finds out whether sudo can work here at all. The first thing that is
-// in the way is the answer, in words that say what to change.
+// preflight finds out whether what is tested can work here at all, and whether the stage would see it,
+// and writes the accounts of the sandbox meanwhile. The first thing that is in the way is the answer, in words that
+// say what to change: nothing that this sandbox lacks may be taken for a fault of the implementation.
 func preflight(ctx context.Context) error {
 	for _, look := range []func() error{
-		rootHere, func() error { return walled(ctx) }, sudoFile, func() error { return privileges(readText("/proc/self/status")) }, policy,
+		rootHere,
+		func() error { return capable(readText("/proc/self/status")) },
+		stage.WriteAccounts,
+		func() error { return walled(ctx) },
+		sudoFile, policy,
 		func() error { return realSudo(ctx) },
+		func() error { return looksInside(ctx) },
+		func() error { return fifosWork(ctx, casesRoot) },
+		loopbackOnly,
 	} {
 		if err := look(); err != nil {
 			return err
@@ -60,35 +66,6 @@ func sudoFile() error {
 	}
 	if fs.Flags&unix.ST_NOSUID != 0 {
 		return fmt.Errorf("%s is on a file system mounted nosuid", path)
-	}
-	return nil
-}
-
-// needed are the capabilities without which sudo or the stage cannot work.
-var needed = map[string]int{
-	"SETUID": unix.CAP_SETUID, "SETGID": unix.CAP_SETGID, "CHOWN": unix.CAP_CHOWN,
-	"DAC_OVERRIDE": unix.CAP_DAC_OVERRIDE, "FOWNER": unix.CAP_FOWNER,
-}
-
-// privileges reads /proc/self/status.
-func privileges(status string) error {
-	for line := range strings.Lines(status) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-		value = strings.TrimSpace(value)
-		switch {
-		case name == "NoNewPrivs" && value != "0":
-			return errors.New("no_new_privs is set: no command can gain privileges, sudo neither (in a container: drop no-new-privileges)")
-		case name == "CapBnd":
-			set, err := strconv.ParseUint(value, 16, 64)
-			if err != nil {
-				return fmt.Errorf("read capability bounding set: %w", err)
-			}
-			for capability, bit := range needed {
-				if set&(1<<bit) == 0 {
-					return fmt.Errorf("the sandbox lacks the capability %s", capability)
-				}
-			}
-		}
 	}
 	return nil
 }

@@ -7,17 +7,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestPrivileges(t *testing.T) {
-	const all = "Name:\tx\nNoNewPrivs:\t0\nCapBnd:\t000001ffffffffff\n"
+func TestMissingCapabilitiesAreNamedWithTheirUse(t *testing.T) {
+	const all = "Name:\tx\nCapEff:\t000001ffffffffff\nCapBnd:\t000001ffffffffff\nNoNewPrivs:\t0\n"
 	for name, test := range map[string]struct{ status, fault string }{
-		"everything":     {all, ""},
-		"docker":         {"NoNewPrivs:\t0\nCapBnd:\t00000000a80425fb\n", ""},
-		"no new":         {strings.Replace(all, "NoNewPrivs:\t0", "NoNewPrivs:\t1", 1), "no_new_privs is set"},
-		"nothing":        {"NoNewPrivs:\t0\nCapBnd:\t0000000000000000\n", "lacks the capability"},
-		"all but setuid": {"CapBnd:\t000001ffffffff7f\n", "lacks the capability SETUID"},
-		"no number":      {"CapBnd:\tmany\n", "read capability bounding set"},
+		"everything":        {all, ""},
+		"ours in Docker":    {"CapEff:\t00000000a80c25fb\nCapBnd:\t00000000a80425fb\n", ""},
+		"Docker's default":  {"CapEff:\t00000000a80425fb\nCapBnd:\t00000000a80425fb\n", "lacks capabilities: SYS_PTRACE (the worker looks at"},
+		"no new":            {strings.Replace(all, "NoNewPrivs:\t0", "NoNewPrivs:\t1", 1), "no_new_privs is set"},
+		"nothing":           {"NoNewPrivs:\t0\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n", "SETUID (sudo becomes another user), SETGID"},
+		"no word of them":   {"", "lacks capabilities: SETUID"},
+		"setuid not bound":  {"CapEff:\t000001ffffffffff\nCapBnd:\t000001ffffffff7f\n", "lacks capabilities: SETUID (sudo becomes another user)"},
+		"setuid not in use": {"CapEff:\t000001ffffffff7f\nCapBnd:\t000001ffffffffff\n", "lacks capabilities: SETUID (sudo becomes another user)"},
+		"no number":         {"CapBnd:\tmany\n", "read the capabilities CapBnd"},
 	} {
-		err := privileges(test.status)
+		err := capable(test.status)
 		if (err == nil) != (test.fault == "") || err != nil && !strings.Contains(err.Error(), test.fault) {
 			t.Errorf("%s: %v", name, err)
 		}

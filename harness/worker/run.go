@@ -96,15 +96,11 @@ type player struct {
 	stopped string               // why no further case is played here
 }
 
-// prepare writes the accounts, describes the sandbox, and finds out what cannot
-// run in it.
+// prepare finds out what cannot run in the sandbox, and describes it.
 func (pl *player) prepare(ctx context.Context) {
 	p := pl.session.Plan
-	fault := stage.WriteAccounts()
+	fault := preflight(ctx)
 	pl.write(journal.Event{Kind: journal.SandboxStart, Attempt: p.Attempt, Environment: environment(ctx, p)})
-	if fault == nil {
-		fault = preflight(ctx)
-	}
 	for _, role := range roles(p.Cases) {
 		seen := journal.Observation{Outcome: journal.Held}
 		if fault != nil {
