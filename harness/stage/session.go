@@ -23,6 +23,9 @@ type Session struct {
 	Write func(journal.Event) // takes each event as one line of the journal
 	Root  string              // folder that holds a folder a case
 	Tidy  func() error        // removes what tasks left outside that folder; see RemoveFixtureFiles
+	// Commons, unless nil, is compared after each case. A difference, unless the scenario says that it
+	// Alters the sandbox, is for the implementation under test: the stage puts back what it changes.
+	Commons *Commons
 
 	played int
 }
@@ -70,6 +73,8 @@ func (session *Session) Play(ctx context.Context, spec Spec, c plan.Case) Ended 
 	dirty := s.cleanUp()
 	if spec.Alters {
 		dirty = append(dirty, "the scenario changes what all cases share")
+	} else {
+		dirty = append(dirty, s.changes()...)
 	}
 	s.record.close()
 	return Ended{Observation: observation, Dirty: dirty}
@@ -189,6 +194,24 @@ func (s *Stage) cleanUp() (dirty []string) {
 	return dirty
 }
 
+// changes says what the implementation changed of that which all cases share.
+func (s *Stage) changes() (dirty []string) {
+	found, err := s.session.Commons.Changes()
+	if err != nil {
+		found = append(found, err.Error())
+	}
+	const most = 5
+	if more := len(found) - most; more > 0 {
+		found = append(found[:most], fmt.Sprintf("and %d more", more))
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	text := s.text("the implementation under test changed what all cases share: " + strings.Join(found, "; "))
+	s.record.step("stage", "clean-up: "+text)
+	return []string{text}
+}
+
 func waitFor(done <-chan struct{}, otherwise string) error {
 	timer := time.NewTimer(killTime)
 	defer timer.Stop()
@@ -216,12 +239,12 @@ func (s *Stage) journalProcesses(runs []*Run) {
 
 // mounts lists the mount points of this process.
 func mounts() (map[string]bool, error) {
-	raw, err := os.ReadFile("/proc/self/mountinfo")
+	lines, err := mountLines()
 	if err != nil {
-		return nil, fmt.Errorf("list mounts: %w", err)
+		return nil, err
 	}
 	points := map[string]bool{}
-	for line := range strings.Lines(string(raw)) {
+	for _, line := range lines {
 		if fields := strings.Fields(line); len(fields) > 4 {
 			points[fields[4]] = true
 		}

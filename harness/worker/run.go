@@ -100,6 +100,9 @@ type player struct {
 func (pl *player) prepare(ctx context.Context) {
 	p := pl.session.Plan
 	fault := preflight(ctx)
+	if fault == nil {
+		pl.session.Commons, fault = stage.NoteCommons("/")
+	}
 	pl.write(journal.Event{Kind: journal.SandboxStart, Attempt: p.Attempt, Environment: environment(ctx, p)})
 	for _, role := range roles(p.Cases) {
 		seen := journal.Observation{Outcome: journal.Held}
