@@ -18,31 +18,6 @@ import (
 
 const hostname = "understudy"
 
-// Available returns nil where this process may make namespaces, otherwise an
-// error that wraps sandbox.ErrUnavailable and says what is missing.
-func Available() error {
-	if err := allowed(os.Geteuid()); err != nil {
-		return err
-	}
-	scratch, err := scratchFor()
-	if err != nil {
-		return err
-	}
-	t, err := newThread(scratch)
-	if err != nil {
-		return fmt.Errorf("namespace: %w (a container without the SYS_ADMIN capability?): %w", err, sandbox.ErrUnavailable)
-	}
-	t.close()
-	return nil
-}
-
-func allowed(uid int) error {
-	if uid != 0 {
-		return fmt.Errorf("namespace: needs root, and this is user %d: start it with sudo, or start a Docker engine: %w", uid, sandbox.ErrUnavailable)
-	}
-	return nil
-}
-
 // scratchFor returns a directory to mount a tmpfs on that hides none of the needed paths.
 func scratchFor(needed ...string) (string, error) {
 next:
