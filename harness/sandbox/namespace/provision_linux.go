@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
@@ -38,16 +39,19 @@ const certificates = "/etc/ssl/certs/ca-certificates.crt"
 // prepareLayer makes, or finds in the cache, what provision.sh adds to the host's
 // root, and unpacks it into the tmpfs.
 func (b *Backend) prepareLayer(ctx context.Context, progress sandbox.Progress) error {
-	key := cache.NewKey()
-	if err := b.fingerprint(key); err != nil {
+	entry, err := b.layer()
+	if err != nil {
 		return err
 	}
-	for _, path := range []string{"/etc/os-release", "/var/lib/dpkg/status"} {
-		if err := key.File(path, path, true); err != nil {
+	machine := machinePackages()
+	if _, err := os.Lstat(entry.Path); err != nil {
+		if err := machine.rest(ctx, progress); err != nil {
+			return fmt.Errorf("namespace: %w", err)
+		}
+		if entry, err = b.layer(); err != nil { // over other packages, perhaps
 			return err
 		}
 	}
-	entry := b.cache.Entry("layers/" + key.String() + ".tar")
 	provision := func(partial string, log io.Writer) error {
 		if err := debianLike(); err != nil {
 			return err
@@ -59,8 +63,9 @@ func (b *Backend) prepareLayer(ctx context.Context, progress sandbox.Progress) e
 		}
 		spec := b.workshop(provisionScript, sandbox.Implementation+"/"+b.config.Manifest.Sandbox.Provision)
 		spec.Lower, spec.Upper, spec.Cover = []string{"/"}, changes, true
+		before := machine.status()
 		if err := b.runWorkshop(ctx, spec, log, progress); err != nil {
-			return fmt.Errorf("%w; whole log: %s", err, entry.Log)
+			return machine.blame(fmt.Errorf("%w; whole log: %s", err, entry.Log), before)
 		}
 		return b.pack(filepath.Join(changes, "upper"), partial)
 	}
@@ -69,8 +74,22 @@ func (b *Backend) prepareLayer(ctx context.Context, progress sandbox.Progress) e
 		return fmt.Errorf("namespace: layer over /: %w", err)
 	}
 	b.lower = []string{b.inScratch("layer"), "/"}
-	b.facts["layer"] = key.String()
+	b.facts["layer"] = strings.TrimSuffix(filepath.Base(entry.Path), ".tar")
 	return nil
+}
+
+// layer returns the place of the layer in the cache, which depends on the packages of this machine.
+func (b *Backend) layer() (cache.Entry, error) {
+	key := cache.NewKey()
+	if err := b.fingerprint(key); err != nil {
+		return cache.Entry{}, err
+	}
+	for _, path := range []string{"/etc/os-release", "/var/lib/dpkg/status"} {
+		if err := key.File(path, path, true); err != nil {
+			return cache.Entry{}, err
+		}
+	}
+	return b.cache.Entry("layers/" + key.String() + ".tar"), nil
 }
 
 // prepareRoot makes, or finds in the cache, a Debian root of its own with provision.sh applied.
@@ -107,7 +126,7 @@ func (b *Backend) base(ctx context.Context, progress sandbox.Progress, to string
 	entry := b.cache.Entry("base-" + suite + "-" + runtime.GOARCH + ".tar")
 	bootstrap := func(partial string, log io.Writer) error {
 		if _, err := exec.LookPath("mmdebstrap"); err != nil {
-			if err := debianLike(); err != nil {
+			if err := errors.Join(debianLike(), machinePackages().rest(ctx, progress)); err != nil {
 				return err
 			}
 		}
