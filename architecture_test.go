@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -62,6 +63,29 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 	}
 }
 
+// starters are the packages by which a test starts processes.
+var starters = []string{"os/exec", "github.com/chromedp/chromedp", "github.com/rogpeppe/go-internal/testscript"}
+
+// unbounded may start processes without package apart, for the reason given.
+var unbounded = map[string]string{
+	module:                             "go list ends by itself",
+	module + "/harness/sandbox/docker": "its processes are containers, which end with what is attached to them",
+}
+
+// TestWhatTestsStartEndsWithThem: a test that was killed cleans nothing up.
+func TestWhatTestsStartEndsWithThem(t *testing.T) {
+	for _, pkg := range list(t, "./...") {
+		imports := slices.Concat(pkg.TestImports, pkg.XTestImports)
+		i := slices.IndexFunc(imports, func(path string) bool { return slices.Contains(starters, path) })
+		if i < 0 || unbounded[pkg.ImportPath] != "" || pkg.ImportPath == module+"/internal/apart" {
+			continue
+		}
+		if !slices.Contains(imports, module+"/internal/apart") {
+			t.Errorf("the tests of %s use %s: its TestMain has to run them by internal/apart", pkg.ImportPath, imports[i])
+		}
+	}
+}
+
 // inside reports whether dep belongs to the tree that a rule speaks about.
 func inside(dep, pattern string) bool {
 	tree, ok := strings.CutSuffix(pattern, "/...")
@@ -69,14 +93,15 @@ func inside(dep, pattern string) bool {
 }
 
 type goPackage struct {
-	ImportPath, Doc string
-	Deps, GoFiles   []string
+	ImportPath, Doc           string
+	Deps, GoFiles             []string
+	TestImports, XTestImports []string
 }
 
 func list(t *testing.T, pattern string) []goPackage {
 	t.Helper()
 	var stderr bytes.Buffer
-	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,Deps,GoFiles", pattern)
+	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,Deps,GoFiles,TestImports,XTestImports", pattern)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {

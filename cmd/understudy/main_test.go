@@ -18,12 +18,13 @@ import (
 	"github.com/understudy-conformance/understudy/harness/run"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/commands"
+	"github.com/understudy-conformance/understudy/internal/apart"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"understudy": main})
+	testscript.Main(apart.Tests{M: m}, map[string]func(){"understudy": main})
 }
 
 // TestScripts plays testdata/script. Besides testscript's commands there is

@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/understudy-conformance/understudy/harness/stage/apart"
+	"github.com/understudy-conformance/understudy/internal/apart"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/understudy-conformance/understudy/harness/stage/apart"
+	"github.com/understudy-conformance/understudy/internal/apart"
 )
 
 // TestMain lets the test binary play init, and the run that init starts: what

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/understudy-conformance/understudy/internal/apart"
 	"github.com/understudy-conformance/understudy/reference/coordinator/delegate"
 	"github.com/understudy-conformance/understudy/reference/descent"
 )
@@ -66,9 +67,11 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, delegate.Execute())
 		os.Exit(1)
 	}
-	code := m.Run()
-	os.RemoveAll(copiedIn)
-	os.Exit(code)
+	os.Exit(apart.Run(func() int {
+		code := m.Run()
+		os.RemoveAll(copiedIn)
+		return code
+	}))
 }
 
 // greet connects and says a word, so that the test can tell connections apart.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/internal/apart"
 )
 
 // TestMain lets this binary be a subreaper that reaps all it gets, until its
@@ -17,7 +19,7 @@ import (
 func TestMain(m *testing.M) {
 	script := os.Getenv("SUBREAPER")
 	if script == "" {
-		os.Exit(m.Run())
+		os.Exit(apart.Run(m.Run))
 	}
 	signal.Ignore(syscall.SIGCHLD) // ended children vanish
 	err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/internal/apart"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 		registerBodies()
 		Main()
 	}
-	os.Exit(func() int {
+	os.Exit(apart.Run(func() int {
 		if command = os.Getenv("UNDERSTUDY_RUNNER"); command != "" {
 			return m.Run()
 		}
@@ -51,7 +52,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		return m.Run()
-	}())
+	}))
 }
 
 // build puts the program of a package at path.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/understudy-conformance/understudy/internal/apart"
 	"github.com/understudy-conformance/understudy/reference/descent"
 )
 
@@ -58,9 +59,11 @@ func TestMain(m *testing.M) {
 	if act := os.Getenv("FOREIGN"); act != "" {
 		os.Exit(foreignRuntime(act, os.Args[1:]))
 	}
-	code := m.Run()
-	os.RemoveAll(builtIn)
-	os.Exit(code)
+	os.Exit(apart.Run(func() int {
+		code := m.Run()
+		os.RemoveAll(builtIn)
+		return code
+	}))
 }
 
 // site is a machine for one test: accounts, bundle, log folder, API.

@@ -20,10 +20,14 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
+	"github.com/understudy-conformance/understudy/internal/apart"
 )
 
 // TestMain lets the test binary play understudy-worker: "sandbox" enters, and "init"
 // answers commands of the plan line by line.
+// asOuter is set for the process of TestKilledOuterCommandLeavesNothing that is killed.
+const asOuter = "UNDERSTUDY_TEST_OUTER"
+
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "available" {
 		if err := playAsker(os.Args[2]); err != nil {
@@ -53,7 +57,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	if os.Getenv(asOuter) != "" { // a process that a test kills
+		os.Exit(m.Run())
+	}
+	os.Exit(apart.Run(m.Run))
 }
 
 // playInit prints the answer to every line on standard input: the output of that shell command.
@@ -388,7 +395,7 @@ func hostState(t *testing.T) map[string]string {
 // TestKilledOuterCommandLeavesNothing kills a process with sandboxes and waits until their first processes are gone.
 func TestKilledOuterCommandLeavesNothing(t *testing.T) {
 	needRoot(t)
-	if os.Getenv("UNDERSTUDY_TEST_OUTER") != "" {
+	if os.Getenv(asOuter) != "" {
 		b := prepared(t, ":")
 		for range 3 {
 			x, _ := b.box(t, "setsid -f sleep 1000 >/dev/null 2>&1; echo ok")
@@ -401,7 +408,7 @@ func TestKilledOuterCommandLeavesNothing(t *testing.T) {
 		select {}
 	}
 	outer := exec.Command(os.Args[0], "-test.run=^TestKilledOuterCommandLeavesNothing$")
-	outer.Env = append(os.Environ(), "UNDERSTUDY_TEST_OUTER=1", "TMPDIR="+t.TempDir())
+	outer.Env = append(os.Environ(), asOuter+"=1", "TMPDIR="+t.TempDir())
 	stdout, err := outer.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/internal/apart"
 	"github.com/understudy-conformance/understudy/reference/bundle"
 	"github.com/understudy-conformance/understudy/reference/descent"
 )
@@ -31,7 +32,7 @@ const (
 func TestMain(m *testing.M) {
 	switch os.Getenv(act) {
 	case "":
-		os.Exit(m.Run())
+		os.Exit(apart.Run(m.Run))
 	case "fetch":
 		if err := Main(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/internal/apart"
 )
 
 // This test binary in the place of the runner: it executes what it is sent.
@@ -21,7 +23,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, Execute())
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	os.Exit(apart.Run(m.Run))
 }
 
 func memory(t *testing.T, content string, seals int) *os.File {

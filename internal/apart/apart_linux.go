@@ -1,0 +1,172 @@
+package apart
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"slices"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// act tells a process which part it plays.
+const act = "UNDERSTUDY_TEST_ACT"
+
+// fuzzWorker is the argument with which package testing starts a test binary once
+// more, below the tests and with descriptors of its own.
+const fuzzWorker = "-test.fuzzworker"
+
+// Run is the body of a TestMain: it runs the tests, apart, and returns the exit
+// code. Elsewhere than as root what needs root has to skip itself.
+func Run(tests func() int) int {
+	if slices.Contains(os.Args, fuzzWorker) {
+		return tests()
+	}
+	part := os.Getenv(act)
+	os.Unsetenv(act) // what the tests start is none of this
+	code, err := 0, error(nil)
+	switch part {
+	case "first":
+		code, err = first()
+	case "leader":
+		code, err = leader()
+	case "tests":
+		code = tests()
+	default:
+		code, err = start()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "run tests apart:", err)
+		return 1
+	}
+	return code
+}
+
+// start is the process that somebody started, and ends with it.
+func start() (int, error) {
+	runtime.LockOSThread() // the kernel signals the death of a parent when its thread ends
+	if err := endWithGo(); err != nil {
+		return 0, err
+	}
+	next, how := "leader", &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	isolated, err := mayIsolate()
+	if err != nil {
+		return 0, err
+	}
+	if isolated {
+		next, how = "first", &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	}
+	cmd, err := again(next, how)
+	if err != nil {
+		return 0, err
+	}
+	err = cmd.Wait()
+	if !isolated {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return 0, err
+	}
+	return code(cmd.ProcessState.Sys().(syscall.WaitStatus)), nil
+}
+
+// endWithGo has the kernel kill this process when "go test" is killed, which takes
+// nothing along by itself.
+func endWithGo() error {
+	parent := os.Getppid()
+	if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", parent)); err != nil || string(name) != "go\n" {
+		return nil // started by hand: its end is no concern of the tests'
+	}
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("end with go: %w", err)
+	}
+	if os.Getppid() != parent {
+		return errors.New("go has ended")
+	}
+	return nil
+}
+
+// mayIsolate reports whether this process may make namespaces. Root in a container
+// mostly may not.
+func mayIsolate() (bool, error) {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return false, fmt.Errorf("read own capabilities: %w", err)
+	}
+	return os.Geteuid() == 0 && data[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0, nil
+}
+
+// first is the first process of the namespace.
+func first() (int, error) {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return 0, fmt.Errorf("make / private: %w", err)
+	}
+	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return 0, fmt.Errorf("mount proc: %w", err)
+	}
+	cmd, err := again("tests", nil)
+	if err != nil {
+		return 0, err
+	}
+	for { // what the tests left, too, until they are over
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return 0, fmt.Errorf("wait for the tests: %w", err)
+		case pid == cmd.Process.Pid:
+			return code(status), nil
+		}
+	}
+}
+
+// leader is the leader of a process group and ends it when its parent is gone.
+func leader() (int, error) {
+	orphaned := make(chan os.Signal, 1)
+	signal.Notify(orphaned, syscall.SIGTERM)
+	go func() {
+		<-orphaned
+		_ = syscall.Kill(0, syscall.SIGKILL)
+	}()
+	cmd, err := again("tests", nil)
+	if err != nil {
+		return 0, err
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		return 0, err
+	}
+	return code(cmd.ProcessState.Sys().(syscall.WaitStatus)), nil
+}
+
+// again starts the test binary with the same arguments for another part.
+func again(part string, how *syscall.SysProcAttr) (*exec.Cmd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self)
+	cmd.Args = os.Args
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = how
+	cmd.Env = append(os.Environ(), act+"="+part)
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the tests again: %w", err)
+	}
+	return cmd, nil
+}
+
+// code is an exit code for whoever waits, also for a process that a signal ended.
+func code(status syscall.WaitStatus) int {
+	if status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
+}

@@ -1,0 +1,10 @@
+package config
+
+import (
+	"os"
+	"testing"
+
+	"github.com/understudy-conformance/understudy/internal/apart"
+)
+
+func TestMain(m *testing.M) { os.Exit(apart.Run(m.Run)) }
