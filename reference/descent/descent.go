@@ -5,6 +5,7 @@ package descent
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -14,11 +15,12 @@ import (
 
 // Process is one process at one moment.
 type Process struct {
-	PID    int
-	UID    int // real
-	Group  int // id of its process group
-	Name   string
-	Zombie bool // it has ended; nobody waited for it yet
+	PID     int
+	UID     int // real
+	Group   int // id of its process group
+	Session int
+	Name    string
+	Zombie  bool // it has ended; nobody waited for it yet
 }
 
 // Of lists what descends from the process root, itself left out, parents before
@@ -67,7 +69,7 @@ func Below(root int, want func(child Process) bool) ([]Process, error) {
 	return found, nil
 }
 
-// parseStat reads name, state and parent from /proc/PID/stat. The name stands in
+// parseStat reads name, state, parent, group and session from /proc/PID/stat. The name stands in
 // parentheses and can hold anything, parentheses and blanks included.
 func parseStat(stat []byte) (p Process, parent int, ok bool) {
 	open, shut := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
@@ -75,17 +77,16 @@ func parseStat(stat []byte) (p Process, parent int, ok bool) {
 		return p, 0, false
 	}
 	fields := strings.Fields(string(stat[shut+1:]))
-	if len(fields) < 3 {
+	if len(fields) < 4 {
 		return p, 0, false
 	}
-	parent, err := strconv.Atoi(fields[1])
-	if err != nil {
-		return p, 0, false
-	}
-	p.Group, err = strconv.Atoi(fields[2])
+	var wrong [3]error
+	parent, wrong[0] = strconv.Atoi(fields[1])
+	p.Group, wrong[1] = strconv.Atoi(fields[2])
+	p.Session, wrong[2] = strconv.Atoi(fields[3])
 	p.Name = string(stat[open+1 : shut])
 	p.Zombie = fields[0] == "Z" || fields[0] == "X"
-	return p, parent, err == nil
+	return p, parent, errors.Join(wrong[:]...) == nil
 }
 
 // realUID reads the real uid, by which the kernel decides who may send signals.

@@ -15,9 +15,11 @@ func TestParseStat(t *testing.T) {
 		parent int
 		ok     bool
 	}{
-		"5 (sh) S 4 5 5 0":         {Process{Name: "sh", Group: 5}, 4, true},
-		"5 (a) Z 1) (b) Z 9 5 5 0": {Process{Name: "a) Z 1) (b", Group: 5, Zombie: true}, 9, true},
-		"5 (x\n) R 7 5":            {Process{Name: "x\n", Group: 5}, 7, true},
+		"5 (sh) S 4 5 5 0":         {Process{Name: "sh", Group: 5, Session: 5}, 4, true},
+		"5 (a) Z 1) (b) Z 9 5 5 0": {Process{Name: "a) Z 1) (b", Group: 5, Session: 5, Zombie: true}, 9, true},
+		"5 (sh) S 4 5 none":        {Process{}, 0, false},
+		"5 (sh) S 4 5":             {Process{}, 0, false},
+		"5 (x\n) R 7 5 6":          {Process{Name: "x\n", Group: 5, Session: 6}, 7, true},
 		"5 (sh) S four 5":          {Process{}, 0, false},
 		"":                         {Process{}, 0, false},
 		"5 (sh":                    {Process{}, 0, false},

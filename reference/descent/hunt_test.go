@@ -24,7 +24,9 @@ func TestMain(m *testing.M) {
 	signal.Ignore(syscall.SIGCHLD) // ended children vanish
 	err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	if err == nil {
-		err = exec.Command("/bin/sh", "-c", script).Start()
+		cmd := exec.Command("/bin/sh", "-c", script)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: os.Getenv("SAME_SESSION") == ""} // as tasks are started
+		err = cmd.Start()
 	}
 	if err != nil {
 		os.Exit(1)
@@ -39,35 +41,19 @@ func TestHuntEndsLoops(t *testing.T) {
 		"chain":   "fork and exit",
 		"daemons": "exit if fork; POSIX::setsid()",
 		"chains":  "if ($_ < 3) { fork } else { fork and exit }",
+		"many":    "if ($_ < 7) { fork } else { exit if fork; POSIX::setsid() }",
 		"idle":    "sleep 1",
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			reaper := exec.Command(os.Args[0])
-			reaper.Env = append(os.Environ(), `SUBREAPER=exec perl -e "$PROGRAM"`, "DIR="+dir,
-				`PROGRAM=use POSIX; open F, ">$ENV{DIR}/started"; for (1..100_000) {`+step+`} open F, ">$ENV{DIR}/ended"`)
-			stdin, err := reaper.StdinPipe()
-			if err == nil {
-				err = reaper.Start()
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { stdin.Close(); _ = reaper.Wait() }()
-			deadline := time.Now().Add(30 * time.Second)
-			for _, err := os.Stat(filepath.Join(dir, "started")); err != nil; _, err = os.Stat(filepath.Join(dir, "started")) {
-				if time.Now().After(deadline) {
-					t.Fatal(err)
-				}
-				time.Sleep(time.Millisecond)
-			}
+			reaper := subreaper(t, dir, `use POSIX; open F, ">$ENV{DIR}/started"; for (1..100_000) {`+step+`} open F, ">$ENV{DIR}/ended"`)
 			for quiet := 0; quiet < 100; quiet++ {
-				if !hasChildren(reaper.Process.Pid) {
+				if !hasChildren(reaper) {
 					continue
 				}
 				quiet = 0
-				if err := Hunt(reaper.Process.Pid, 20*time.Millisecond); err != nil || time.Now().After(deadline) {
-					t.Fatalf("not over after 30 s, %v", err)
+				if err := Hunt(reaper, 20*time.Millisecond); err != nil {
+					t.Fatal(err)
 				}
 			}
 			if _, err := os.Stat(filepath.Join(dir, "ended")); err == nil {
@@ -75,6 +61,45 @@ func TestHuntEndsLoops(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHuntSparesTheGroupOfTheRoot: what stays in the session of the root may be in a
+// group with the root, or with anybody else there.
+func TestHuntSparesTheGroupOfTheRoot(t *testing.T) {
+	t.Setenv("SAME_SESSION", "1")
+	reaper := subreaper(t, t.TempDir(), `open F, ">$ENV{DIR}/started"; sleep 600`)
+	for hasChildren(reaper) {
+		if err := Hunt(reaper, 20*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// subreaper starts one, whose child is a Perl program, and returns its pid once the
+// program has made the file "started" in the folder DIR. It has to live until the test
+// ends.
+func subreaper(t *testing.T, dir, program string) int {
+	t.Helper()
+	reaper := exec.Command(os.Args[0])
+	reaper.Env = append(os.Environ(), `SUBREAPER=exec perl -e "$PROGRAM"`, "DIR="+dir, "PROGRAM="+program)
+	reaper.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	stdin, err := reaper.StdinPipe()
+	if err == nil {
+		err = reaper.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		if err := reaper.Wait(); err != nil {
+			t.Errorf("the subreaper: %v", err)
+		}
+	})
+	for _, err := os.Stat(filepath.Join(dir, "started")); err != nil; _, err = os.Stat(filepath.Join(dir, "started")) {
+		time.Sleep(time.Millisecond)
+	}
+	return reaper.Process.Pid
 }
 
 func hasChildren(pid int) bool {

@@ -81,7 +81,7 @@ func (k *keeper) start(r Request, fds []int) (int, error) {
 	}
 	attr := &syscall.ProcAttr{
 		Dir: "/", Env: r.Env, Files: []uintptr{uintptr(fds[0]), uintptr(fds[1]), uintptr(fds[2])},
-		Sys: &syscall.SysProcAttr{Setpgid: true, Credential: r.Credential},
+		Sys: &syscall.SysProcAttr{Setsid: true, Credential: r.Credential},
 	}
 	return syscall.ForkExec(r.Argv[0], r.Argv, attr)
 }

@@ -17,7 +17,8 @@ import (
 // parent starts task processes and is the subreaper of all that they start.
 type parent interface {
 	// start starts argv with fds as descriptors 0 to 2 and nothing else, in / and
-	// in a process group of its own.
+	// in a session of its own: nobody enters it from outside, so that its process
+	// groups can be killed as wholes.
 	start(argv, environ []string, credential *syscall.Credential, fds [3]*os.File) (family, error)
 }
 
@@ -65,7 +66,7 @@ func (self) start(argv, environ []string, credential *syscall.Credential, fds [3
 	cmd.Env = environ
 	cmd.Dir = "/" // the worker's directory may be closed to the user
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = fds[0], fds[1], fds[2]
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: credential}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: credential}
 	o := &ownFamily{done: make(chan struct{}), children: make(chan os.Signal, 1)}
 	signal.Notify(o.children, syscall.SIGCHLD)
 	if err := cmd.Start(); err != nil {

@@ -5,7 +5,12 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
 // loops are programs that fork for a minute or more. No process of them lives long,
@@ -34,6 +39,54 @@ func TestSeriesForkLoop(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestSeriesForkLoopOnABusyMachine is the same promise beside four loops that take all
+// the time of a processor they can get and a loop of forks, of another user: as the
+// worker account, which has only sudo, and as root.
+func TestSeriesForkLoopOnABusyMachine(t *testing.T) {
+	root, err := impersonate.Lookup(t.Context(), "root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, asRoot := range []bool{false, true} {
+		for name, code := range loops {
+			t.Run(fmt.Sprintf("%s, supervisor is root %v", name, asRoot), func(t *testing.T) {
+				h := newHost(t, setups[0])
+				if asRoot {
+					h.worker = root
+				}
+				makeBusy(t)
+				repeat(t, repetitions(t, 20), 1, func(i int) error { return h.endLoop("probe_alice", code, i%2 == 0) })
+			})
+		}
+	}
+}
+
+// nobody is a user without other processes.
+const nobody = 65534
+
+// makeBusy keeps the processors busy until the test ends.
+func makeBusy(t *testing.T) {
+	t.Helper()
+	command := func(argv ...string) *exec.Cmd {
+		cmd := exec.Command(argv[0], argv[1:]...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, Setsid: true}
+		return cmd
+	}
+	busy := []string{"/bin/sh", "-c", "while :; do :; done"}
+	for _, argv := range [][]string{busy, busy, busy, busy, {"/usr/bin/perl", "-e", "use POSIX; while (1) { exit if fork; POSIX::setsid() }"}} {
+		cmd := command(argv...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Wait() })
+	}
+	t.Cleanup(func() { // all processes of the user at once
+		if err := command("/usr/bin/perl", "-e", "kill KILL => -1").Run(); err != nil {
+			t.Errorf("end what kept the processors busy: %v", err)
+		}
+	})
 }
 
 // endLoop runs a task with a loop and has it ended by the server, or the runner
@@ -73,6 +126,9 @@ func (h *host) endLoop(task, code string, byServer bool) error {
 	rest, err := r.processes()
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("left of the task: %v; %s", rest, r.story())
+	}
+	if story := r.story(); strings.Contains(story, "still alive") { // after killBound
+		err = errors.Join(err, fmt.Errorf("it was not ended in time: %s", story))
 	}
 	return errors.Join(err, r.reported(states...), spared.succeeds())
 }

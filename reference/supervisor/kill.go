@@ -31,8 +31,8 @@ const (
 	// lookAgain is the time between two looks at the processes of a task.
 	lookAgain = 10 * time.Millisecond
 
-	// patientRounds is how often SIGKILL is sent before a hunt: sudo needs a moment
-	// to end after its command.
+	// patientRounds is how often SIGKILL is sent before a hunt, if there is nothing
+	// new: sudo needs a moment to end after its command.
 	patientRounds = 3
 
 	// huntTime is how long one hunt of this process takes, see descent.Hunt. Between
@@ -57,9 +57,9 @@ type killer struct {
 	runners []string      // understudy-runner, as the policy names it; the first that works is used
 	log     *TaskLog
 
-	// hunting is set once processes outlived SIGKILL to all that were seen, sent
-	// patientRounds times: they fork faster than that. users are the owners of
-	// foreign processes that were seen.
+	// hunting is set once there are processes that were not there when SIGKILL was
+	// sent, or some that outlived it patientRounds times: they fork faster than that.
+	// users are the owners of foreign processes that were seen.
 	hunting bool
 	users   map[int]bool
 }
@@ -110,12 +110,17 @@ func (k *killer) kill(ctx context.Context) error {
 	}
 	deadline := time.Now().Add(killBound)
 	var failure error
+	shot := map[int]bool{}
 	for rounds := 0; !k.family.gone(); rounds++ {
-		k.hunting = rounds >= patientRounds
 		alive, err := alive(k.family)
 		if err != nil {
 			return err
 		}
+		for _, p := range alive {
+			k.hunting = k.hunting || rounds > 0 && !shot[p.PID]
+			shot[p.PID] = true
+		}
+		k.hunting = k.hunting || rounds >= patientRounds
 		// That none is seen says nothing: each may have lived for less than the look.
 		if len(alive) == 0 {
 			if err := k.family.reap(0); err != nil {
@@ -145,8 +150,8 @@ func (k *killer) over() bool {
 	}
 }
 
-// round sends SIGKILL to each process once. Those of other users go first: sudo
-// ends with its command, but not the other way round.
+// round sends SIGKILL to each process once, and to whole process groups. Those of
+// other users go first: sudo ends with its command, but not the other way round.
 func (k *killer) round(ctx context.Context, alive []descent.Process) error {
 	var foreign []descent.Process
 	var own []descent.Process
@@ -159,10 +164,12 @@ func (k *killer) round(ctx context.Context, alive []descent.Process) error {
 		}
 	}
 	err := k.carry(ctx, "KILL", foreign)
-	for _, p := range own {
-		_ = syscall.Kill(p.PID, syscall.SIGKILL)
+	root := k.family.root()
+	if root == 0 { // what lost its keeper is this process's
+		return errors.Join(err, descent.Kill(os.Getpid(), own))
 	}
-	if root := k.family.root(); k.hunting && root != 0 {
+	err = errors.Join(err, descent.Kill(root, own))
+	if k.hunting {
 		err = errors.Join(err, descent.Hunt(root, huntTime))
 	}
 	return err
