@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/understudy-conformance/understudy/harness/world"
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 func TestSpread(t *testing.T) {
@@ -174,7 +175,7 @@ func TestGateHoldsTheLastRequest(t *testing.T) {
 			answers <- response.StatusCode
 		}()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience.Limit)
 	defer cancel()
 	if err := gate.wait(ctx, len(tasks)); err != nil {
 		t.Fatal(err)

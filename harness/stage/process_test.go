@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 func TestStatLinesAreReadWhateverTheName(t *testing.T) {
@@ -96,7 +98,7 @@ func TestAProcessIsReadAsTheKernelShowsIt(t *testing.T) {
 			t.Errorf("groups: %s", diff)
 		}
 	}
-	if age := time.Since(p.started()); age < 0 || age > 10*time.Second {
+	if age := time.Since(p.started()); age < 0 || age > patience.Limit {
 		t.Errorf("it began %v ago", age)
 	}
 	if mask, err := p.Umask(); err != nil || mask != 0o027 {
@@ -161,7 +163,7 @@ func TestTheWatchSeesDescendantsAndOrphans(t *testing.T) {
 	_, first := startChild(t, "sleep 61 & (sleep 62 & sleep 63) & setsid sh -c 'sleep 64 & exec sleep 0' ", &syscall.SysProcAttr{Setpgid: true})
 	w.add(r, first)
 	want := map[string]bool{"sleep 61": true, "sleep 62": true, "sleep 63": true, "sleep 64": true}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience.Limit)
 	for len(want) > 0 && time.Now().Before(deadline) {
 		w.poll()
 		for _, p := range w.of(r) {

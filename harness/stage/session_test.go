@@ -18,6 +18,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 // theatre is a session with the fake implementation, outside any sandbox: it
@@ -93,7 +94,7 @@ func (th *theatre) play(t *testing.T, role plan.Role, spec Spec) journal.Observa
 	if spec.Verifies == nil {
 		spec.Verifies = []string{"IMP-004"}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience.Limit)
 	defer cancel()
 	ended := th.Play(ctx, spec, plan.Case{ID: "case", Role: role, BudgetMS: 300_000})
 	if len(ended.Dirty) > 0 {
@@ -378,7 +379,7 @@ func TestSurvivorsAreSeenJournalledAndKilled(t *testing.T) {
 		check.Equal("the survivor is one of the processes of the run", seen, true)
 		check.Equal("gone within", len(s.Gone(time.Second, WorkerAccount)), 1)
 		s.must(living[0].Signal(syscall.SIGTERM))
-		check.Equal("gone after a signal", len(s.Gone(time.Minute, WorkerAccount)), 0)
+		check.Equal("gone after a signal", len(s.Gone(patience.Limit, WorkerAccount)), 0)
 		s.Start(Task{Verbs: Verbs(Spawn("sleep"))}).End()
 	}})
 	th.require(t, o, journal.Held)

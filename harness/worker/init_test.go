@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/internal/apart"
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 // TestMain lets the test binary play init, and the run that init starts: what
@@ -102,7 +103,7 @@ func (s *started) end(t *testing.T) int {
 	select {
 	case <-s.ended:
 		return s.cmd.ProcessState.ExitCode()
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience.Limit):
 		t.Fatal("init does not end")
 		return 0
 	}

@@ -32,7 +32,7 @@ func TestEveryCaseThatStartsEnds(t *testing.T) {
 	t.Cleanup(func() { close(never) })
 	work := []task{}
 	add := func(slug string, role plan.Role, run func(*stage.Stage)) {
-		spec := stage.Spec{Slug: slug, Says: slug, Verifies: []string{"IMP-001"}, Roles: []plan.Role{role}, Budget: time.Second, Run: run}
+		spec := stage.Spec{Slug: slug, Says: slug, Verifies: []string{"IMP-001"}, Roles: []plan.Role{role}, Budget: 5 * time.Second, Run: run}
 		work = append(work, task{spec, spec.Cases()[0]})
 	}
 	add("held", plan.Runner, func(s *stage.Stage) { s.Require("IMP-001").Equal("one", 1, 1) })
@@ -59,7 +59,7 @@ func TestEveryCaseThatStartsEnds(t *testing.T) {
 		switch e.Kind {
 		case journal.CaseStart:
 			got = append(got, "start "+slug)
-			if e.Attempt != 3 || e.BudgetMS != 2000 {
+			if e.Attempt != 3 || e.BudgetMS != 6000 {
 				t.Errorf("case-start of %s: attempt %d, budget %d ms", slug, e.Attempt, e.BudgetMS)
 			}
 		case journal.CaseEnd:

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/understudy-conformance/understudy/harness/world"
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 const id = "6f2d4a0e-0000-4000-8000-000000000001"
@@ -156,7 +156,7 @@ func TestWaitSeesEveryChange(t *testing.T) {
 			}
 		})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience.Limit)
 	defer cancel()
 	if err := w.Wait(ctx, func() bool { return len(w.XComs()) == pushers*each }); err != nil {
 		t.Errorf("waited for %d XComs, there are %d: %v", pushers*each, len(w.XComs()), err)

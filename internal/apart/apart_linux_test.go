@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 // flood is set for a test binary whose tests start more and more processes. Its
@@ -127,7 +129,7 @@ func startTests(t *testing.T, end string, unable bool) (*exec.Cmd, *os.File) {
 // awaitEnd waits until no process holds the output any more.
 func awaitEnd(t *testing.T, output *os.File) {
 	t.Helper()
-	_ = output.SetReadDeadline(time.Now().Add(2 * time.Minute))
+	_ = output.SetReadDeadline(time.Now().Add(patience.Limit))
 	if _, err := io.Copy(io.Discard, output); err != nil {
 		t.Fatalf("something of the tests still lives: %v", err)
 	}

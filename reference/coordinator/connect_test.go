@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/internal/apart"
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/reference/coordinator/delegate"
 	"github.com/understudy-conformance/understudy/reference/descent"
 )
@@ -186,7 +187,7 @@ func listen(t *testing.T) *Listener {
 // heard is what arrived on a connection first.
 func heard(t *testing.T, conn net.Conn) string {
 	t.Helper()
-	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(patience.Limit))
 	b := make([]byte, 100)
 	n, err := conn.Read(b)
 	if err != nil {
@@ -204,7 +205,7 @@ func TestAccept(t *testing.T) {
 		t.Run(act, func(t *testing.T) {
 			l := listen(t)
 			p := launch(t, act, l, nil)
-			c, err := l.Accept(t.Context(), p.runtime, 60*time.Second, none(t))
+			c, err := l.Accept(t.Context(), p.runtime, patience.Limit, none(t))
 			if err != nil {
 				t.Fatalf("%v\n%s", err, p.output.String())
 			}
@@ -226,12 +227,12 @@ func TestStartFails(t *testing.T) {
 		timeout time.Duration
 		want    string
 	}{
-		{"comm only", 3 * time.Second, "did not connect to --logs within 3s"},
-		{"logs only", 3 * time.Second, "did not connect to --comm within 3s"},
+		{"comm only", 8 * time.Second, "did not connect to --logs within 8s"},
+		{"logs only", 8 * time.Second, "did not connect to --comm within 8s"},
 		{"never", 500 * time.Millisecond, "did not connect to --comm and --logs within 500ms"},
 		{"late", 500 * time.Millisecond, "did not connect to --comm and --logs within 500ms"},
-		{"ends", 10 * time.Second, "ended before it connected to --comm and --logs"},
-		{"comm, and ends", 10 * time.Second, "ended before it connected to --"},
+		{"ends", patience.Limit, "ended before it connected to --comm and --logs"},
+		{"comm, and ends", patience.Limit, "ended before it connected to --"},
 	} {
 		t.Run(c.act, func(t *testing.T) {
 			l := listen(t)
@@ -288,7 +289,7 @@ func TestStrangersAreRefused(t *testing.T) {
 		})
 	}
 	p := launch(t, "comm first", l, nil)
-	c, err := l.Accept(t.Context(), p.runtime, 60*time.Second, func(text string) { refused = append(refused, text) })
+	c, err := l.Accept(t.Context(), p.runtime, patience.Limit, func(text string) { refused = append(refused, text) })
 	close(stop)
 	flood.Wait()
 	if err != nil {
@@ -321,7 +322,7 @@ func TestOtherUsers(t *testing.T) {
 	var refused []string
 	p := begin(t, []string{"RUNTIME=when told"}, gate, alice, l.Arguments()...)
 	gate.Close()
-	c, err := l.Accept(t.Context(), p.runtime, 60*time.Second, func(text string) {
+	c, err := l.Accept(t.Context(), p.runtime, patience.Limit, func(text string) {
 		if refused = append(refused, text); len(refused) == 2 {
 			tell.Close()
 		}
@@ -405,7 +406,7 @@ func TestBundleIsStarted(t *testing.T) {
 		if err := a.Send(ours, l.Arguments(), []string{"RUNTIME=logs first"}); err != nil {
 			t.Fatal(err)
 		}
-		c, err := l.Accept(t.Context(), p.runtime, 60*time.Second, none(t))
+		c, err := l.Accept(t.Context(), p.runtime, patience.Limit, none(t))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, p.output.String())
 		}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/internal/apart"
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 // The keeper of these tests is this binary.
@@ -104,7 +105,7 @@ func (m *master) line() string {
 
 func (m *master) exit() int {
 	m.t.Helper()
-	timer := time.AfterFunc(20*time.Second, func() { _ = m.cmd.Process.Kill() })
+	timer := time.AfterFunc(patience.Limit, func() { _ = m.cmd.Process.Kill() })
 	defer timer.Stop()
 	_ = m.cmd.Wait()
 	return m.cmd.ProcessState.ExitCode()

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/runner"
 )
@@ -335,7 +336,7 @@ func TestSpawn(t *testing.T) {
 	// The shell closes descriptor 3 after the fork, and the loader opens libraries
 	// there for a moment; one that leaked would stay.
 	third := fmt.Sprintf("/proc/%d/fd/3", pid)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience.Limit); ; time.Sleep(time.Millisecond) {
 		if _, err := os.Readlink(third); err != nil {
 			break
 		}

@@ -15,12 +15,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
-
-// patience is how long a test waits for what has to come.
-const patience = 20 * time.Second
 
 // pair returns a listening channel and the supervisor's end of it.
 func pair(t *testing.T) (*channel, *peer) {
@@ -84,7 +82,7 @@ func variable(key, value string) *message.VariableResult {
 
 func within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience.Limit)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -301,7 +299,7 @@ func pipes(t *testing.T, n int) (write []int, read func(i int) string) {
 		write = append(write, fd)
 	}
 	return write, func(i int) string {
-		ends[i].SetReadDeadline(time.Now().Add(patience))
+		ends[i].SetReadDeadline(time.Now().Add(patience.Limit))
 		text, err := io.ReadAll(ends[i])
 		if err != nil {
 			t.Errorf("pipe %d: %v", i, err)

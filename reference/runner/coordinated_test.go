@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
 
@@ -43,7 +44,7 @@ func (c coordinator) listen(a *attempt) (flags []string, connect func()) {
 	return flags, func() {
 		for _, port := range order {
 			l := listeners[port]
-			l.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
+			l.(*net.TCPListener).SetDeadline(time.Now().Add(patience.Limit))
 			conn, err := l.Accept()
 			l.Close()
 			if err != nil {

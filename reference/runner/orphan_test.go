@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 // TestOnlyOrphansAreReaped has a zombie that os/exec is to wait for and one that
@@ -30,7 +32,7 @@ func TestOnlyOrphansAreReaped(t *testing.T) {
 	}
 	defer running.Wait()
 	defer running.Process.Kill()
-	for deadline := time.Now().Add(patience); !hasEnded(pid) || !hasEnded(awaited.Process.Pid); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience.Limit); !hasEnded(pid) || !hasEnded(awaited.Process.Pid); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the children do not end")
 		}

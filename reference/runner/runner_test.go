@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
@@ -252,7 +253,7 @@ func TestTheEndOfSupervisionEndsTheFamily(t *testing.T) {
 		a.cmd.Process.Kill()
 		select {
 		case <-a.served: // the runner closed its end, which nobody asked it to
-		case <-time.After(patience):
+		case <-time.After(patience.Limit):
 			t.Error("the runner outlived its parent")
 		}
 		a.wait()

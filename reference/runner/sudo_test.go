@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
@@ -131,7 +132,7 @@ func TestSudoIsFollowed(t *testing.T) {
 			sig(a)
 			select {
 			case <-a.served:
-			case <-time.After(patience):
+			case <-time.After(patience.Limit):
 				t.Error("the runner goes on")
 			}
 			if code := a.wait(); code == 0 {

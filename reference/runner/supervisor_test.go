@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/internal/apart"
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
@@ -157,7 +158,7 @@ func start(t *testing.T, s script) *attempt {
 	a.cmd = exec.Command(argv[0], argv[1:]...)
 	a.cmd.Stdin, a.cmd.Stdout, a.cmd.Stderr = child, &a.stdout, &a.stderr
 	a.cmd.Dir = "/"
-	a.cmd.WaitDelay = patience
+	a.cmd.WaitDelay = patience.Limit
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if s.uid != 0 {
 		a.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(s.uid), Gid: uint32(s.uid), Groups: []uint32{uint32(s.uid)}}
@@ -341,7 +342,7 @@ func (a *attempt) hangUp() { unix.Shutdown(a.conn.fd, unix.SHUT_RDWR) }
 func (a *attempt) wait() int {
 	a.t.Helper()
 	a.waited.Do(func() {
-		late := time.AfterFunc(2*patience, func() {
+		late := time.AfterFunc(2*patience.Limit, func() {
 			a.t.Errorf("the runner did not end in time")
 			a.cmd.Process.Kill()
 		})

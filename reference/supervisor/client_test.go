@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
 
@@ -97,7 +98,7 @@ func TestClientGivesUpWhenItsCallerDoes(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	begin := time.Now()
-	if _, err := client.do(ctx, call{method: "GET", path: []string{"x"}}); err == nil || time.Since(begin) > 5*time.Second {
+	if _, err := client.do(ctx, call{method: "GET", path: []string{"x"}}); err == nil || time.Since(begin) > patience.Limit {
 		t.Errorf("%v after %v", err, time.Since(begin))
 	}
 }
@@ -109,7 +110,7 @@ func TestClientEndsASilentAttempt(t *testing.T) {
 	client.attempts = 1
 	client.http.Transport.(*http.Transport).ResponseHeaderTimeout = 50 * time.Millisecond
 	begin := time.Now()
-	if _, err := client.do(t.Context(), call{method: "GET", path: []string{"x"}}); err == nil || time.Since(begin) > 5*time.Second {
+	if _, err := client.do(t.Context(), call{method: "GET", path: []string{"x"}}); err == nil || time.Since(begin) > patience.Limit {
 		t.Errorf("%v after %v", err, time.Since(begin))
 	}
 }

@@ -21,13 +21,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
-const (
-	commands = "/usr/local/bin" // where the two commands lie, as the narrow policy names them
-	patience = 60 * time.Second // for anything that is to happen at once, on a busy machine
-)
+// commands is where the two commands lie, as the narrow policy names them.
+const commands = "/usr/local/bin"
 
 // repetitions is how often a series repeats: UNDERSTUDY_SERIES, a number or
 // "full", which is the number of the promise.
@@ -172,7 +171,7 @@ func (h *host) serve() {
 			h.t.Errorf("server: %v, it said %q", err, &output)
 		}
 	})
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience.Limit); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		conn, err := net.Dial("unix", socket)
 		if err == nil {
 			conn.Close()
@@ -253,8 +252,8 @@ func (r *trial) inUserCode() error {
 		return nil
 	case <-r.ended:
 		return fmt.Errorf("task %s ended before it was in user code: %s", r.mark, r.story())
-	case <-time.After(patience):
-		return fmt.Errorf("task %s is not in user code after %v: %s", r.mark, patience, r.story())
+	case <-time.After(patience.Limit):
+		return fmt.Errorf("task %s is not in user code after %v: %s", r.mark, patience.Limit, r.story())
 	}
 }
 
@@ -271,7 +270,7 @@ func (r *trial) release() error {
 func (r *trial) end() error {
 	select {
 	case <-r.ended:
-	case <-time.After(patience):
+	case <-time.After(patience.Limit):
 		_ = r.cmd.Process.Kill()
 		return fmt.Errorf("task %s: the supervisor did not end: %s", r.mark, r.story())
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 // page answers as something does that is not the API: a proxy, a portal.
@@ -124,7 +126,7 @@ func TestHostileAPI(t *testing.T) {
 			}
 			begin := time.Now()
 			code := s.run("probe", c.verbs...)
-			if code != c.code || time.Since(begin) > 30*time.Second {
+			if code != c.code || time.Since(begin) > patience.Limit {
 				t.Errorf("exit code %d after %v, want %d", code, time.Since(begin), c.code)
 			}
 			if got := s.api.states(); !slices.Equal(got, c.states) {

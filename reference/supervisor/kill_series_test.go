@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 // manners are the ways in which a task takes the news that it is to end.
@@ -146,7 +148,7 @@ func (r *trial) succeeds() error {
 // the user with its mark, one of which is a daemon: in a session that is not the
 // task's and whose leader is gone.
 func (r *trial) family() (processes []seen, err error) {
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience.Limit); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if processes, err = r.processes(); err != nil {
 			return nil, err
 		}
@@ -187,7 +189,7 @@ func (r *trial) session(processes []seen) int {
 
 // isStopped waits until the runner of the task has stopped itself.
 func (r *trial) isStopped() error {
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience.Limit); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		all, err := r.processes()
 		if err != nil {
 			return err

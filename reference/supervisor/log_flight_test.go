@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 // TestWhatIsInFlightAtTheEndIsNotLost: a task log that takes nothing keeps the
@@ -43,7 +45,7 @@ func TestWhatIsInFlightAtTheEndIsNotLost(t *testing.T) {
 			if _, err := gate.WriteString("x"); err != nil {
 				t.Fatal(err)
 			}
-			for deadline := time.Now().Add(20 * time.Second); !errors.Is(unix.Kill(pid, 0), unix.ESRCH); time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(patience.Limit); !errors.Is(unix.Kill(pid, 0), unix.ESRCH); time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatal("the task does not end")
 				}

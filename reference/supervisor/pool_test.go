@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/reference/descent"
 	"github.com/understudy-conformance/understudy/reference/keeper"
 )
@@ -52,7 +53,7 @@ func waitEnd(t *testing.T, f family) exit {
 	select {
 	case <-f.ended():
 		return f.status()
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience.Limit):
 		t.Fatal("no end")
 		return exit{}
 	}
@@ -70,7 +71,7 @@ func TestParentsTellHowATaskEnds(t *testing.T) {
 			if got := waitEnd(t, f); got != want {
 				t.Errorf("%s, %s: %+v", name, script, got)
 			}
-			if name == "keepers" && !f.settle(10*time.Second) { // this process has other children
+			if name == "keepers" && !f.settle(patience.Limit) { // this process has other children
 				t.Errorf("%s, %s: something is left", name, script)
 			}
 			f.release()
@@ -92,7 +93,7 @@ func TestKeepersAreUsedAgain(t *testing.T) {
 	for range 20 {
 		f := sh(t, p, "exit 0")
 		waitEnd(t, f)
-		if !f.settle(10 * time.Second) {
+		if !f.settle(patience.Limit) {
 			t.Fatal("something is left")
 		}
 		seen[f.(*keptFamily).keeper.process.Pid] = true
@@ -107,7 +108,7 @@ func TestKeepersAreUsedAgain(t *testing.T) {
 	}
 	for _, f := range all {
 		waitEnd(t, f)
-		f.settle(10 * time.Second)
+		f.settle(patience.Limit)
 		f.release()
 	}
 	p.mu.Lock()
@@ -177,7 +178,7 @@ func TestKeeperThatDoesNotAnswerIsReplaced(t *testing.T) {
 	p := testPool(t)
 	first := sh(t, p, "exit 0")
 	waitEnd(t, first)
-	first.settle(10 * time.Second)
+	first.settle(patience.Limit)
 	first.release()
 	if err := first.(*keptFamily).keeper.process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -214,7 +215,7 @@ func TestFirstReportOfAnEndCounts(t *testing.T) {
 	if _, err := theirs.Write(reports); err != nil {
 		t.Fatal(err)
 	}
-	if !f.settle(10 * time.Second) {
+	if !f.settle(patience.Limit) {
 		t.Fatal("not empty")
 	}
 	if got := waitEnd(t, f); got.code != 3 || f.main() != 7 {
@@ -239,7 +240,7 @@ func countNamed(t *testing.T, f family, name string) (n int) {
 
 func waitFor(t *testing.T, what string, true func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !true(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience.Limit); !true(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within 20 s: %s", what)
 		}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 func TestTaskRunsAsItsUserAndTalks(t *testing.T) {
@@ -240,7 +242,7 @@ func TestLeftoversAreEndedAndDoNotDelay(t *testing.T) {
 	code := s.run("probe_alice",
 		verb{"do": "spawn", "argv": []string{"/bin/sleep", "600"}, "daemonise": true},
 		verb{"do": "exit", "code": 5})
-	if code != 0 || time.Since(begin) > 8*time.Second {
+	if code != 0 || time.Since(begin) > patience.Limit {
 		t.Errorf("exit code %d after %v", code, time.Since(begin))
 	}
 	s.want("failed")

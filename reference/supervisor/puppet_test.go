@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
@@ -353,7 +354,7 @@ func TestPuppets(t *testing.T) {
 			s.api.shouldRetry = true
 			begin := time.Now()
 			code := s.run("probe")
-			if code != 0 || time.Since(begin) > 15*time.Second {
+			if code != 0 || time.Since(begin) > patience.Limit {
 				t.Errorf("exit code %d after %v", code, time.Since(begin))
 			}
 			s.want(want.states...)

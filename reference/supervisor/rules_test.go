@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
@@ -78,7 +79,7 @@ func TestStatusTakenByAnother(t *testing.T) {
 	_, _ = syscall.Wait4(c.main(), nil, 0, nil) // one of the two gets the status
 	select {
 	case <-c.ended():
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience.Limit):
 		t.Error("the end was not noticed")
 	}
 }

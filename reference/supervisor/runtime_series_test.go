@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/coordinator"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
@@ -92,7 +93,7 @@ func TestSeriesForeignStranger(t *testing.T) {
 			}
 			defer r.clear()
 			var target string
-			for deadline := time.Now().Add(patience); target == "" && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			for deadline := time.Now().Add(patience.Limit); target == "" && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 				target = commOf("/bin/sh\x00/proc/self/fd/")
 			}
 			stranger := exec.Command("/bin/bash", "-c", `exec 3<>"/dev/tcp/${0/://}" && cat <&3`, target)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/coordinator"
@@ -418,7 +419,7 @@ func TestForeignStrangersAreRefused(t *testing.T) {
 	s.env = append(s.env, "GATE="+gate)
 	r := s.start("probe")
 	var target string
-	for deadline := time.Now().Add(30 * time.Second); target == "" && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience.Limit); target == "" && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		target = commOf(must(os.Executable()))
 	}
 	stranger, err := net.Dial("tcp", target)
@@ -426,7 +427,7 @@ func TestForeignStrangersAreRefused(t *testing.T) {
 		t.Fatalf("port %q: %v", target, err)
 	}
 	defer stranger.Close()
-	_ = stranger.SetReadDeadline(time.Now().Add(30 * time.Second))
+	_ = stranger.SetReadDeadline(time.Now().Add(patience.Limit))
 	if got, err := io.ReadAll(stranger); len(got) > 0 {
 		t.Errorf("a stranger gets %q: %v", got, err)
 	}

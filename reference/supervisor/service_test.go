@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/reference/descent"
 )
 
@@ -84,7 +85,7 @@ func (v *serving) end() int {
 	_ = v.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-v.exited:
-	case <-time.After(60 * time.Second):
+	case <-time.After(patience.Limit):
 		v.t.Errorf("the server does not end: %s", v.stderr)
 		_ = v.cmd.Process.Kill()
 		<-v.exited
@@ -94,9 +95,9 @@ func (v *serving) end() int {
 
 func (v *serving) waitUntil(what string, true func() bool) {
 	v.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !true(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience.Limit); !true(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			v.t.Fatalf("not within 30 s: %s\n%s", what, v.stderr)
+			v.t.Fatalf("not within %v: %s\n%s", patience.Limit, what, v.stderr)
 		}
 	}
 }
@@ -108,7 +109,7 @@ func (v *serving) submit(n int, task string, verbs ...verb) (Outcome, error) {
 	v.api.mu.Lock()
 	v.api.confs[ti(n)] = map[string]any{"verbs": verbs, "barrier_dir": v.dir}
 	v.api.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience.Limit)
 	defer cancel()
 	return Submit(ctx, v.socket, v.workload(ti(n), task), true)
 }

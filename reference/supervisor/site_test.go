@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/internal/apart"
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/reference/descent"
 )
 
@@ -189,7 +190,7 @@ func (s *site) start(task string, verbs ...verb) *running {
 
 func (s *site) finish(r *running) int {
 	s.t.Helper()
-	timer := time.AfterFunc(60*time.Second, func() { _ = r.cmd.Process.Kill() })
+	timer := time.AfterFunc(patience.Limit, func() { _ = r.cmd.Process.Kill() })
 	defer timer.Stop()
 	_ = r.cmd.Wait()
 	if r.stderr.Len() > 0 {
@@ -236,7 +237,7 @@ func (s *site) records() []map[string]any {
 // waitFor waits until the API saw such a request.
 func (s *site) waitFor(method, suffix string, count int) {
 	s.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); len(s.api.all(method, suffix)) < count; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience.Limit); len(s.api.all(method, suffix)) < count; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("no %s ...%s; log:\n%s", method, suffix, s.log())
 		}

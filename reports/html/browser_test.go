@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
@@ -17,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/reports/html"
 	"github.com/understudy-conformance/understudy/reports/internal/demo"
 )
@@ -98,7 +98,7 @@ func (p *open) hear(event any) {
 
 func (p *open) do(steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(p.ctx, patience.Limit)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		p.t.Fatal(err)
@@ -108,7 +108,7 @@ func (p *open) do(steps ...chromedp.Action[chromedp.Void]) {
 // ask evaluates an expression that yields a string.
 func (p *open) ask(expression string) string {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(p.ctx, patience.Limit)
 	defer cancel()
 	answer, err := chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expression+")"))
 	if err != nil {
@@ -120,7 +120,7 @@ func (p *open) ask(expression string) string {
 // await waits until an expression is true.
 func (p *open) await(condition string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(p.ctx, patience.Limit)
 	defer cancel()
 	wait := `new Promise((done) => { const look = () => (` + condition + `) ? done("yes") : requestAnimationFrame(look); look(); })`
 	if _, err := chromedp.Run(ctx, chromedp.Evaluate[string](wait, chromedp.EvalAwaitPromise)); err != nil {
@@ -317,7 +317,7 @@ func TestInABrowser(t *testing.T) {
 			p.scheme(theme)
 			p.do(chromedp.Navigate(p.url))
 			p.do(chromedp.Evaluate[chromedp.Void](string(source)))
-			run, cancel := context.WithTimeout(p.ctx, time.Minute)
+			run, cancel := context.WithTimeout(p.ctx, patience.Limit)
 			defer cancel()
 			found, err := chromedp.Run(run, chromedp.Evaluate[[]string](
 				`axe.run().then((r) => r.violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => v.id + ": " + v.nodes.slice(0, 3).map((n) => n.target + " " + n.failureSummary).join("; ")))`,

@@ -30,6 +30,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/commands"
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 // asOuter, set to a folder with helper commands, makes this test binary an outer command that
@@ -356,7 +357,7 @@ func TestSandboxDiesWithItsOuterCommand(t *testing.T) {
 		t.Logf("container gone %s after its outer command was killed", time.Since(before))
 	case err := <-gone.Error:
 		t.Error(err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience.Limit):
 		t.Error("the container still runs 20 s after its outer command was killed")
 	}
 	mustBeGone(t, b, id)

@@ -21,13 +21,14 @@ import (
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/internal/apart"
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
-// TestMain lets the test binary play understudy-worker: "sandbox" enters, and "init"
-// answers commands of the plan line by line.
 // asOuter is set for the process of TestKilledOuterCommandLeavesNothing that is killed.
 const asOuter = "UNDERSTUDY_TEST_OUTER"
 
+// TestMain lets the test binary play understudy-worker: "sandbox" enters, and "init"
+// answers commands of the plan line by line.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "available" {
 		if err := playAsker(os.Args[2]); err != nil {
@@ -436,7 +437,7 @@ func TestKilledOuterCommandLeavesNothing(t *testing.T) {
 	}
 	outer.Process.Kill()
 	outer.Wait()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience.Limit)
 	defer cancel()
 	for _, fd := range fds {
 		left, _ := ctx.Deadline()

@@ -18,6 +18,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/reference/bundle"
 )
 
@@ -28,7 +29,7 @@ func preparer(t *testing.T) *bundle.Preparer {
 			t.Error(err)
 		}
 	})
-	return &bundle.Preparer{Root: root, Fetch: Fetch, Bounds: bundle.Bounds{RetryAfter: time.Millisecond, Timeout: 20 * time.Second}}
+	return &bundle.Preparer{Root: root, Fetch: Fetch, Bounds: bundle.Bounds{RetryAfter: time.Millisecond, Timeout: patience.Limit}}
 }
 
 // hold takes the lock of the bundle "dags".
@@ -36,7 +37,7 @@ func hold(t *testing.T, p *bundle.Preparer) (unlock func()) {
 	t.Helper()
 	s, err := bundle.OpenStore(p.Root, "dags")
 	must(t, err)
-	unlock, err = store{s}.lock(t.Context(), time.Second)
+	unlock, err = store{s}.lock(t.Context(), patience.Limit)
 	must(t, err)
 	return unlock
 }

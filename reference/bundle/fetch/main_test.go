@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/internal/apart"
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/reference/bundle"
 	"github.com/understudy-conformance/understudy/reference/descent"
 )
@@ -159,7 +160,7 @@ func TestProgramsEndWithTheirRequest(t *testing.T) {
 func TestMainGivesUpAtTheEndOfItsInput(t *testing.T) {
 	p := preparer(t)
 	defer hold(t, p)()
-	request, err := json.Marshal(bundle.Request{Root: p.Root, Name: "dags", Git: bundle.Git{URL: "git://127.0.0.1:1/r", TrackingRef: "main"}, Bounds: bundle.Bounds{LockTimeout: 20 * time.Second}})
+	request, err := json.Marshal(bundle.Request{Root: p.Root, Name: "dags", Git: bundle.Git{URL: "git://127.0.0.1:1/r", TrackingRef: "main"}, Bounds: bundle.Bounds{LockTimeout: patience.Limit}})
 	must(t, err)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), act+"=fetch")
@@ -221,7 +222,7 @@ func ignores(t *testing.T, signals []syscall.Signal) int {
 	for _, s := range signals {
 		all |= 1 << (s - 1)
 	}
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience.Limit); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		below, err := descent.Of(os.Getpid())
 		must(t, err)
 		for _, process := range below {
