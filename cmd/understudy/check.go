@@ -43,7 +43,7 @@ Exit code 2 when the manifest cannot be used.`,
 			if err != nil {
 				return err
 			}
-			if err := covering(known, m, all.index); err != nil {
+			if err := covering(known, all.index); err != nil {
 				return err
 			}
 			describe(cmd.OutOrStdout(), m, known, all)
@@ -53,14 +53,14 @@ Exit code 2 when the manifest cannot be used.`,
 }
 
 // covering refuses known deviations that cover no case: every run would call them stale.
-func covering(known knownDeviations, m implementation.Manifest, index []plan.Case) error {
+func covering(known knownDeviations, index []plan.Case) error {
 	if known.file == nil {
 		return nil
 	}
 	var wrong []error
 	for _, e := range known.file.Entries {
 		if !slices.ContainsFunc(index, e.Covers) {
-			wrong = append(wrong, usage("%s:%d: %s covers no case of this suite: \"understudy list\" shows all cases", m.Expectations, e.Line, cmp.Or(e.Case, e.Requirement)))
+			wrong = append(wrong, usage("%s:%d: %s covers no case of this suite: \"understudy list\" shows all cases", known.file.Path, e.Line, cmp.Or(e.Case, e.Requirement)))
 		}
 	}
 	return errors.Join(wrong...)

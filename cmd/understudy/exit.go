@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
+	"syscall"
 
 	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/implementation"
@@ -54,10 +56,22 @@ func exitCode(err error) int {
 	case errors.As(err, &invalid), errors.Is(err, cache.ErrUnwritable), errors.Is(err, plan.ErrFilter), errors.Is(err, plan.ErrSelection), errors.Is(err, verdict.ErrJoin):
 		return verdict.ExitUsage
 	case errors.Is(err, sandbox.ErrUnavailable), errors.Is(err, sandbox.ErrProvision), errors.Is(err, commands.ErrAbsent), errors.Is(err, cache.ErrDamaged),
-		errors.Is(err, run.ErrNoSandbox), errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
+		errors.Is(err, run.ErrNoSandbox), errors.Is(err, errInterrupted), errors.Is(err, context.Canceled), lacking(err), denied(err):
 		return verdict.ExitIncomplete
 	}
 	return verdict.ExitHarness
+}
+
+// lacking says whether the machine had no room left, or what goes for room.
+func lacking(err error) bool {
+	return slices.ContainsFunc([]error{
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM,
+	}, func(errno error) bool { return errors.Is(err, errno) })
+}
+
+// denied says whether the machine did not permit it.
+func denied(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
 // gravest returns the code that wins.

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
@@ -15,15 +14,10 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/run"
 	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/internal/safefile"
 	"github.com/understudy-conformance/understudy/reports"
 	"github.com/understudy-conformance/understudy/reports/console"
 	"github.com/understudy-conformance/understudy/reports/visible"
-)
-
-// Files of a report folder besides the reports.
-const (
-	eventsFile = "events.jsonl"
-	knownFile  = "expectations.yaml" // the list that the verdicts were computed with
 )
 
 // knownDeviations is a list with the text that it was read from.
@@ -53,42 +47,52 @@ func readKnown(path string, m implementation.Manifest) (knownDeviations, error) 
 
 // record is the journal of a run in its folder.
 type record struct {
-	dir     string
+	to      *folder
 	file    *os.File
 	journal *journal.Writer
 }
 
-// openRecord begins a new journal in dir and removes what an earlier run left beside it.
-func openRecord(dir string, known knownDeviations) (*record, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, usage("--out: %w: name a folder that you may write", err)
+// begin makes a new journal in the folder, and removes what an earlier run left. First
+// of all it replaces the reports by those of a run that has only begun: they are
+// red, and stand until those of this run take their place, whatever happens to it.
+func begin(to *folder, all suite, known knownDeviations, who journal.Identity) (*record, error) {
+	started := journal.Event{Kind: journal.RunStart, Time: time.Now(), Identity: &who}
+	unfinished := verdict.Build(all.catalogue, all.index, verdict.Collate(slices.Values([]journal.Event{started})), nil, started.Time)
+	if err := to.publish(unfinished); err != nil {
+		return nil, unfit("--out", err)
 	}
-	old, err := filepath.Glob(filepath.Join(dir, "sandbox-*.log"))
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", dir, err)
-	}
-	for _, path := range append(old, filepath.Join(dir, knownFile)) {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, usage("--out: %w", err)
-		}
+	if err := to.clear(); err != nil {
+		return nil, unfit("--out", err)
 	}
 	if known.text != nil {
-		if err := os.WriteFile(filepath.Join(dir, knownFile), known.text, 0o644); err != nil {
-			return nil, usage("--out: %w", err)
+		if err := to.Replace(knownFile, 0o644, textOf(known.text)); err != nil {
+			return nil, unfit("--out", err)
 		}
 	}
-	file, err := os.Create(filepath.Join(dir, eventsFile))
+	file, err := to.Create(eventsFile, 0o644)
 	if err != nil {
-		return nil, usage("--out: %w: name a folder that you may write", err)
+		return nil, unfit("--out", err)
 	}
-	return &record{dir: dir, file: file, journal: journal.NewWriter(file, nil)}, nil
+	return &record{to: to, file: file, journal: journal.NewWriter(file, nil)}, nil
+}
+
+func textOf(text []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	}
 }
 
 func (r *record) close() { r.file.Close() }
 
+// held reads back what was written, by the descriptor that wrote it.
+func (r *record) held() (*verdict.Record, error) {
+	return collate(io.NewSectionReader(r.file, 0, math.MaxInt64))
+}
+
 // keep stores what a sandbox wrote to standard error, made visible. It is an addition to the journal: without it the report is whole.
 func (r *record) keep(number int, text string) {
-	_ = os.WriteFile(filepath.Join(r.dir, run.DiagnosticsName(number)), []byte(visible.Text(text)), 0o644)
+	_ = r.to.Replace(run.DiagnosticsName(number), 0o644, textOf([]byte(visible.Text(text))))
 }
 
 func newConsole(out io.Writer, all suite, known knownDeviations) *console.Console {
@@ -100,24 +104,31 @@ func newConsole(out io.Writer, all suite, known knownDeviations) *console.Consol
 	return console.New(out, console.Options{Screen: screen, Catalogue: all.catalogue, Index: all.index, Known: known.file})
 }
 
-// render computes the verdicts of what journals hold, writes all reports into dir, prints the summary, and returns the exit code.
-func render(dir string, held *verdict.Record, all suite, known knownDeviations, profile catalogue.Profile, screen *console.Console) (int, error) {
+// render computes the verdicts of what journals hold, writes all reports into the folder, prints
+// the summary, and returns the exit code. When the reports cannot be written the
+// summary is printed all the same.
+func render(to *folder, held *verdict.Record, all suite, known knownDeviations, profile catalogue.Profile, screen *console.Console) (int, error) {
 	model := verdict.Build(all.catalogue, all.index, held, known.file, time.Now())
-	paths, err := reports.Write(dir, model)
+	report := to.Path(reports.HTML)
+	err := to.publish(model)
 	if err != nil {
-		return 0, err
+		report = ""
 	}
-	return screen.Finish(model, profile, paths.HTML), nil
+	return screen.Finish(model, profile, report), err
 }
 
 // readJournal reads the journal in dir.
 func readJournal(dir string) (*verdict.Record, error) {
-	f, err := os.Open(filepath.Join(dir, eventsFile))
+	f, err := safefile.Open(filepath.Join(dir, eventsFile))
 	if err != nil {
 		return nil, usage("read the journal of a run: %w", err)
 	}
 	defer f.Close()
-	in := journal.NewReader(f)
+	return collate(f)
+}
+
+func collate(from io.Reader) (*verdict.Record, error) {
+	in := journal.NewReader(from)
 	held := verdict.Collate(in.Events())
 	return held, in.Err()
 }

@@ -33,6 +33,10 @@ Of a case that several other runs played, the run that began last counts.`,
   understudy report --out all/ shard-1/ shard-2/`,
 		Args: arguments(1, 1000, "the folder of a run"),
 		RunE: func(cmd *cobra.Command, dirs []string) error {
+			defer withoutPipes()()
+			for i := range dirs {
+				dirs[i] = folderOf(dirs[i])
+			}
 			profile, err := s.chosen()
 			if err != nil {
 				return err
@@ -55,11 +59,13 @@ Of a case that several other runs played, the run that began last counts.`,
 			if err != nil {
 				return err
 			}
-			code, err := render(out, held, all, known, profile, newConsole(cmd.OutOrStdout(), all, known))
+			to, err := openFolder(out, "--out")
 			if err != nil {
 				return err
 			}
-			return &exitError{code: code}
+			defer to.close()
+			code, err := render(to, held, all, known, profile, newConsole(cmd.OutOrStdout(), all, known))
+			return &exitError{code: gravest(code, exitCode(err)), err: err}
 		},
 	}
 	cmd.Flags().StringVar(&s.profile, "profile", "all", "profile that decides the exit code: upstream, hardened, or all")
@@ -105,4 +111,12 @@ func usedKnown(path string, dirs []string) (used knownDeviations, err error) {
 		}
 	}
 	return used, nil
+}
+
+// folderOf is the folder of a run of which somebody names the journal.
+func folderOf(path string) string {
+	if info, err := os.Stat(path); filepath.Base(path) == eventsFile && (err != nil || !info.IsDir()) {
+		return filepath.Dir(path)
+	}
+	return path
 }

@@ -50,7 +50,8 @@ and why.
 Exit codes, the gravest wins:
   4  a fault of Understudy itself
   2  a flag, id, manifest or filter that cannot be used
-  3  incomplete: no sandbox, an implementation that does not start, interrupted
+  3  incomplete: no sandbox, an implementation that does not start, no room,
+     interrupted or killed
   1  a requirement is violated that is not on the list of known deviations
   0  conforms`,
 		Example: `  understudy run                                    # the reference implementation

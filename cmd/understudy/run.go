@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -27,6 +28,9 @@ import (
 
 // errInterrupted is the cause of a context that a signal cancelled.
 var errInterrupted = errors.New("interrupted")
+
+// reportFolder is the default of --out.
+const reportFolder = "report"
 
 type runFlags struct {
 	selection
@@ -74,7 +78,7 @@ three, and says when one is missing.`,
 	flags.StringVar(&f.expect, "expect", "", "list of known deviations in place of the manifest's")
 	flags.Var(&f.shard, "shard", "play only the i-th of n fixed parts of the selected cases")
 	flags.BoolVar(&f.keepEvidence, "keep-evidence", false, "keep the diagnostics of every sandbox in --out, not only of those that failed")
-	flags.StringVar(&f.out, "out", "report", "folder for reports and journal; what it holds of an earlier run is replaced")
+	flags.StringVar(&f.out, "out", "", "folder for reports and journal, \"report\" by default, for a part of the cases \"report/selected\"; what it holds of an earlier run is replaced")
 	complete(cmd, "sandbox", sandboxKinds)
 	complete(cmd, "shard", []string{"1/2", "2/2", "1/3", "2/3", "3/3"})
 	return cmd
@@ -129,8 +133,10 @@ func (f runFlags) plan(ctx context.Context, progress sandbox.Progress) (p planne
 	}
 	p.digest = plan.Digest(p.catalogue.Version(), plan.IDs(p.cases))
 	p.cases = f.shard.Take(p.cases)
-	p.known, err = readKnown(f.expect, p.manifest)
-	return p, err
+	if p.known, err = readKnown(f.expect, p.manifest); err != nil {
+		return p, err
+	}
+	return p, covering(p.known, p.index)
 }
 
 func (f runFlags) run(cmd *cobra.Command) error {
@@ -142,6 +148,11 @@ func (f runFlags) run(cmd *cobra.Command) error {
 		return interruptedOr(ctx, err)
 	}
 	defer p.cache.Close()
+	to, err := openFolder(f.folder(), "--out")
+	if err != nil {
+		return err
+	}
+	defer to.close()
 	id := runID()
 	provide := func() (string, error) { return commands.Provide(ctx, p.cache, progress) }
 	backend, err := open(ctx, f.sandbox, backendConfig{runID: id, cache: p.cache, manifest: p.manifest}, provide, progress)
@@ -149,7 +160,18 @@ func (f runFlags) run(cmd *cobra.Command) error {
 		return interruptedOr(ctx, err)
 	}
 	defer backend.Close()
-	return f.play(ctx, cmd, p, backend, f.identity(p, id, backend))
+	return f.play(ctx, cmd, p, backend, f.identity(p, id, backend), to)
+}
+
+// folder is where the run is recorded. A part of the cases does not replace the report on all.
+func (f runFlags) folder() string {
+	switch {
+	case f.out != "":
+		return f.out
+	case f.selection.part() || f.shard.Of > 0:
+		return filepath.Join(reportFolder, selectedFolder)
+	}
+	return reportFolder
 }
 
 // identity is what every artefact of the run carries.
@@ -159,6 +181,7 @@ func (f runFlags) identity(p planned, id string, backend sandbox.Backend) journa
 		RunID: id, Suite: suite, Commit: commit, Catalogue: p.catalogue.Version(),
 		Implementation: p.manifest.Name, Roles: words(p.roles), Sandbox: backend.Name(), Filter: f.filter,
 		Command: append([]string{"understudy"}, os.Args[1:]...),
+		Planned: plan.IDs(p.cases),
 	}
 	if f.shard.Of > 0 {
 		who.Shard = &journal.Shard{Index: f.shard.Index, Of: f.shard.Of, Plan: p.digest}
@@ -170,8 +193,8 @@ func (f runFlags) identity(p planned, id string, backend sandbox.Backend) journa
 }
 
 // play runs the cases, and writes reports whatever came of it.
-func (f runFlags) play(ctx context.Context, cmd *cobra.Command, p planned, backend sandbox.Backend, who journal.Identity) error {
-	record, err := openRecord(f.out, p.known)
+func (f runFlags) play(ctx context.Context, cmd *cobra.Command, p planned, backend sandbox.Backend, who journal.Identity, to *folder) error {
+	record, err := begin(to, p.suite, p.known, who)
 	if err != nil {
 		return err
 	}
@@ -187,33 +210,53 @@ func (f runFlags) play(ctx context.Context, cmd *cobra.Command, p planned, backe
 		},
 		Limits: run.DefaultLimits(p.manifest.Slowness),
 	})
-	held, err := readJournal(f.out)
+	held, err := record.held()
 	if err != nil {
 		return errors.Join(played, err)
 	}
-	code, err := render(f.out, held, p.suite, p.known, p.profile, screen)
-	if err != nil {
-		return errors.Join(played, err)
-	}
-	return &exitError{code: gravest(code, exitCode(played)), err: played}
+	code, err := render(to, held, p.suite, p.known, p.profile, screen)
+	failed := errors.Join(played, err)
+	return &exitError{code: gravest(code, exitCode(played), exitCode(err)), err: failed}
 }
 
-// interruptible returns a context that the first SIGINT or SIGTERM cancels; the
-// second has its usual effect, and the sandboxes end with this process.
+// interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP cancels.
+// A second SIGINT or SIGTERM has its usual effect, and the sandboxes end with this
+// process; SIGHUP has not, since a terminal that closes may send it twice, nor has
+// it any where it was ignored from the beginning, as by nohup.
 func interruptible(cmd *cobra.Command) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(cmd.Context())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	asked, closed := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(closed, syscall.SIGHUP)
+	}
+	unpiped := withoutPipes()
 	go func() {
 		select {
-		case <-signals:
-			signal.Stop(signals)
-			fmt.Fprintln(cmd.ErrOrStderr(), "· interrupted: ending what runs; once more leaves at once")
-			cancel(errInterrupted)
+		case <-asked:
+		case <-closed:
 		case <-ctx.Done():
+			return
 		}
+		signal.Stop(asked)
+		fmt.Fprintln(cmd.ErrOrStderr(), "· interrupted: ending what runs; once more leaves at once")
+		cancel(errInterrupted)
 	}()
-	return ctx, func() { signal.Stop(signals); cancel(nil) }
+	return ctx, func() {
+		signal.Stop(asked)
+		signal.Stop(closed)
+		unpiped()
+		cancel(nil)
+	}
+}
+
+// withoutPipes lets the command outlive the reader of its output ("| head"): what is
+// written then is lost, and nothing else. The signal is caught and not ignored, as
+// what is ignored stays so in the programs that are started.
+func withoutPipes() (stop func()) {
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	return func() { signal.Stop(broken) }
 }
 
 func interruptedOr(ctx context.Context, err error) error {

@@ -73,6 +73,11 @@ func complete(cmd *cobra.Command, flag string, values []string) {
 	}
 }
 
+// part says whether a flag chooses some of the cases.
+func (s selection) part() bool {
+	return s.filter != "" || len(s.roles) > 0 || s.profile != "all"
+}
+
 // chosen is the profile to be judged; verdict.Any for all.
 func (s selection) chosen() (catalogue.Profile, error) {
 	if s.profile == "all" {

@@ -21,7 +21,6 @@ import (
 	"github.com/understudy-conformance/understudy/harness/sandbox/commands"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/images"
-	"github.com/understudy-conformance/understudy/reports"
 	"github.com/understudy-conformance/understudy/scenarios"
 )
 
@@ -58,7 +57,7 @@ ended otherwise, or the run has a fault of its own.`,
 	}
 	cmd.Flags().StringVar(&f.sandbox, "sandbox", "namespace", "auto, docker or namespace")
 	cmd.Flags().IntVar(&f.procs, "procs", 0, "sandboxes at the same time; 0 is two a CPU")
-	cmd.Flags().StringVar(&f.out, "out", "report/selftest", "folder for the reports")
+	cmd.Flags().StringVar(&f.out, "out", filepath.Join(reportFolder, selftestFolder), "folder for the reports")
 	cmd.Flags().BoolVar(&f.suggestions, "suggestions", false, "see whether the entries that are suggested for the list of known deviations fit a second run")
 	complete(cmd, "sandbox", sandboxKinds)
 	return cmd
@@ -163,14 +162,20 @@ func (f selftestFlags) try(ctx context.Context, cmd *cobra.Command, checkout str
 
 // play runs cases against the mutant and writes reports into a folder of that name.
 func (t trial) play(ctx context.Context, name string, cases []plan.Case, known knownDeviations) (model verdict.Model, err error) {
-	record, err := openRecord(filepath.Join(t.out, name), known)
+	to, err := openFolder(filepath.Join(t.out, name), "--out")
+	if err != nil {
+		return model, err
+	}
+	defer to.close()
+	who := t.base.identity(t.planned, runID(), t.backend)
+	who.Implementation += ", mutant " + t.mutant.Name
+	who.Command = []string{"understudy", "selftest", t.mutant.Name}
+	who.Planned = plan.IDs(cases)
+	record, err := begin(to, t.suite, known, who)
 	if err != nil {
 		return model, err
 	}
 	defer record.close()
-	who := t.base.identity(t.planned, runID(), t.backend)
-	who.Implementation += ", mutant " + t.mutant.Name
-	who.Command = []string{"understudy", "selftest", t.mutant.Name}
 	var events []journal.Event
 	err = run.Run(ctx, run.Options{
 		Backend: t.backend, Manifest: t.manifest, Cases: cases, Procs: procs(t.procs, t.manifest.Slowness), Identity: who, Journal: record.journal,
@@ -179,8 +184,7 @@ func (t trial) play(ctx context.Context, name string, cases []plan.Case, known k
 		Limits:   run.DefaultLimits(t.manifest.Slowness),
 	})
 	model = verdict.Build(t.catalogue, t.index, verdict.Collate(slices.Values(events)), known.file, time.Now())
-	_, reportErr := reports.Write(record.dir, model)
-	return model, errors.Join(err, reportErr)
+	return model, errors.Join(err, to.publish(model))
 }
 
 // judge compares colours, prints what differs, and returns the exit code.

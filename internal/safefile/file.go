@@ -85,24 +85,46 @@ func (d *Folder) Create(name string, mode fs.FileMode) (file *os.File, err error
 // which is renamed when all of it is on disk.
 func (d *Folder) Replace(name string, mode fs.FileMode, write func(io.Writer) error) error {
 	return d.in(name, func(parent *Folder, last string) error {
-		beside := "." + last + "-" + rand.Text()
-		file, err := parent.create(beside, unix.O_RDWR, mode)
+		return parent.ReplaceAll(mode, New{last, write})
+	})
+}
+
+// New is a file of the folder itself that is to be written anew.
+type New struct {
+	Name  string
+	Write func(io.Writer) error
+}
+
+// ReplaceAll is Replace of several files: the first one is renamed when all of them
+// are on disk, so that want of room replaces none.
+func (d *Folder) ReplaceAll(mode fs.FileMode, files ...New) (err error) {
+	var beside []string
+	defer func() {
+		for _, name := range beside {
+			err = errors.Join(err, d.unlink(name))
+		}
+	}()
+	for _, f := range files {
+		name := "." + f.Name + "-" + rand.Text()
+		file, err := d.create(name, unix.O_RDWR, mode)
 		if err != nil {
 			return err
 		}
-		err = write(file)
-		if err == nil {
+		beside = append(beside, name)
+		if err = f.Write(file); err == nil {
 			err = errors.Join(file.Chmod(mode), file.Sync())
 		}
-		err = errors.Join(err, file.Close())
-		if err == nil {
-			err = parent.rename(beside, last)
+		if err = errors.Join(err, file.Close()); err != nil {
+			return err
 		}
-		if err != nil {
-			return errors.Join(err, parent.unlink(beside))
+	}
+	for _, f := range files {
+		if err := d.rename(beside[0], f.Name); err != nil {
+			return err
 		}
-		return parent.dir.Sync()
-	})
+		beside = beside[1:]
+	}
+	return d.dir.Sync()
 }
 
 // open opens a file that is there.

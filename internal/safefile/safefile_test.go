@@ -413,3 +413,32 @@ func root(t *testing.T) {
 		t.Skip("only root may give files away")
 	}
 }
+
+func TestOfSeveralFilesNoneIsReplacedBeforeAllAreWritten(t *testing.T) {
+	folder, _ := scene(t)
+	full := errors.New("disk is full")
+	text := func(text string, err error) func(io.Writer) error {
+		return func(w io.Writer) error {
+			_, failed := io.WriteString(w, text)
+			return errors.Join(failed, err)
+		}
+	}
+	for _, step := range []struct {
+		text string
+		last error
+		want string
+	}{{"old", nil, "old"}, {"new", full, "old"}, {"new", nil, "new"}} {
+		err := folder.ReplaceAll(0o644, safefile.New{Name: "one", Write: text(step.text, nil)}, safefile.New{Name: "two", Write: text(step.text, step.last)})
+		if !errors.Is(err, step.last) {
+			t.Errorf("%+v: got %v", step, err)
+		}
+		for _, name := range []string{"one", "two"} {
+			if got, err := folder.Read(name, 10, strict()); err != nil || string(got) != step.want {
+				t.Errorf("%+v: %s holds %q (%v)", step, name, got, err)
+			}
+		}
+		if got := names(t, folder); got != "below one two" {
+			t.Errorf("%+v: the folder holds %s", step, got)
+		}
+	}
+}
