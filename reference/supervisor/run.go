@@ -44,7 +44,8 @@ func (e *UsageError) Unwrap() error { return e.Err }
 // changes this process for good (see secure) and is meant to be called once.
 //
 // The error is nil if the server knows how the task ended, well or not. It is
-// *UsageError if nothing was begun. A SIGTERM or SIGINT does not end the task:
+// *UsageError if nothing was begun, and another one if the task log could not be
+// opened or written, whatever the server knows. A SIGTERM or SIGINT does not end the task:
 // it is waited for (apache/airflow#69034).
 func Run(ctx context.Context, o Options) error {
 	if err := secure(); err != nil {
@@ -100,17 +101,16 @@ func (w *worker) killerOf(f family, log *TaskLog) *killer {
 
 // task prepares a run, whose log the caller closes. Nothing in it but the worker is
 // shared with another task: what one task masks or logs, and its token, is its own.
-// stderr gets the task log of a workload without log_path.
-//
-// The error is *UsageError if the log cannot be opened.
+// stderr gets the task log of a workload without log_path, and of one whose log
+// cannot be opened: that task is not started, which the server is told by run.
 func (w *worker) task(workload Workload, stderr io.Writer) (*task, error) {
 	mask := NewMasker(w.settings.MinSecret, w.settings.SensitiveNames)
 	if err := mask.Add(workload.Token); err != nil {
 		return nil, err
 	}
-	log, err := OpenTaskLog(w.settings.LogFolder, workload.LogPath, stderr, mask)
-	if err != nil {
-		return nil, &UsageError{err}
+	log, unlogged := OpenTaskLog(w.settings.LogFolder, workload.LogPath, stderr, mask)
+	if unlogged != nil {
+		log = &TaskLog{w: stderr, mask: mask}
 	}
 	client := newClient(w.settings, w.transport, workload.Token)
 	client.fresh = func(token string) {
@@ -119,7 +119,7 @@ func (w *worker) task(workload Workload, stderr io.Writer) (*task, error) {
 		}
 	}
 	return &task{
-		worker: w, workload: workload, mask: mask, log: log, process: w.process, start: time.Now(),
+		worker: w, workload: workload, mask: mask, log: log, unlogged: unlogged, process: w.process, start: time.Now(),
 		server: server{client, workload.TI.ID},
 	}, nil
 }
@@ -130,6 +130,7 @@ type task struct {
 	workload Workload
 	mask     *Masker
 	log      *TaskLog
+	unlogged error // why the log could not be opened, so that nothing is started
 	server   server
 	process  Process // who the server is told runs the task
 	start    time.Time
@@ -140,6 +141,9 @@ type task struct {
 
 // run runs the task. signals are those that ask this process to end.
 func (t *task) run(ctx context.Context, signals <-chan os.Signal) error {
+	if t.unlogged != nil {
+		return errors.Join(t.unlogged, t.fail(ctx, t.unlogged))
+	}
 	plan, err := t.prepare(ctx)
 	if err != nil {
 		return t.fail(ctx, err)

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 // logTime is the form of the timestamps that this package writes.
@@ -29,15 +31,30 @@ type TaskLog struct {
 
 // OpenTaskLog opens folder/path for appending. Directories that are missing are
 // made. Without path (nil) lines go to w.
+//
+// The folder may be a symbolic link, its administrator's. Below it others may be
+// able to write, Dag authors for instance, so nothing is followed there, and the
+// file has to be a regular one of this process's user, under one name: what a task
+// prints would else be appended to a file of somebody's choice, and a FIFO would be
+// waited for.
 func OpenTaskLog(folder string, path *string, w io.Writer, mask *Masker) (*TaskLog, error) {
 	if path == nil {
 		return &TaskLog{w: w, mask: mask}, nil
 	}
-	full := filepath.Join(folder, *path)
-	if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, fmt.Errorf("open task log: %w", err)
 	}
-	file, err := os.OpenFile(full, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	base, err := safefile.OpenFolder(folder)
+	if err != nil {
+		return nil, fmt.Errorf("open task log: %w", err)
+	}
+	defer base.Close()
+	below, err := base.MakeSub(filepath.Dir(*path), 0o755)
+	if err != nil {
+		return nil, fmt.Errorf("open task log %s: %w", base.Path(*path), err)
+	}
+	defer below.Close()
+	file, err := below.Append(filepath.Base(*path), 0o644, safefile.Terms{Owners: []int{os.Geteuid()}, OneLink: true})
 	if err != nil {
 		return nil, fmt.Errorf("open task log: %w", err)
 	}
