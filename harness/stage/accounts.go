@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -194,25 +193,4 @@ func makeDir(path string, owner Account, mode os.FileMode) error {
 		return fmt.Errorf("make folder: %w", err)
 	}
 	return own(path, owner, mode)
-}
-
-// writeFile writes a file with exactly this owner and mode.
-func writeFile(path, text string, owner Account, mode os.FileMode) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("make folder of %s: %w", path, err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		return fmt.Errorf("write file: %w", err)
-	}
-	return own(path, owner, mode)
-}
-
-func own(path string, owner Account, mode os.FileMode) error {
-	if err := os.Chown(path, owner.UID, owner.GID); err != nil {
-		return fmt.Errorf("give %s to %s: %w", path, owner.Name, err)
-	}
-	if err := os.Chmod(path, mode); err != nil {
-		return fmt.Errorf("set mode of %s: %w", path, err)
-	}
-	return nil
 }

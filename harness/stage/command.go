@@ -10,8 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // RunAs makes cmd run as an account of the sandbox, with that account's
@@ -64,7 +62,7 @@ func (s *Stage) File(path, owner string, mode os.FileMode, text string) {
 // Dir makes a folder for the time of the case, with exactly this owner and mode.
 // An existing one keeps its content, and gets its owner and mode back afterwards.
 func (s *Stage) Dir(path, owner string, mode os.FileMode) {
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	if err == nil {
 		stat, _ := info.Sys().(*syscall.Stat_t)
 		s.undo = append(s.undo, func() error {
@@ -120,19 +118,12 @@ func copyFile(from, to string, info os.FileInfo) error {
 		}
 		return os.Symlink(target, to)
 	}
-	text, err := os.ReadFile(from)
+	text, err := readFile(from)
 	if err != nil {
 		return fmt.Errorf("copy file: %w", err)
 	}
-	if err := os.WriteFile(to, text, 0o600); err != nil {
+	if err := makeFile(to, string(text), int(stat.Uid), int(stat.Gid), stat.Mode&0o7777); err != nil {
 		return fmt.Errorf("copy file: %w", err)
-	}
-	if err := os.Chown(to, int(stat.Uid), int(stat.Gid)); err != nil {
-		return fmt.Errorf("copy owner: %w", err)
-	}
-	// The raw mode, since os.FileMode has the set-user-id bit elsewhere.
-	if err := unix.Chmod(to, stat.Mode&0o7777); err != nil {
-		return fmt.Errorf("copy mode of %s: %w", to, err)
 	}
 	return nil
 }

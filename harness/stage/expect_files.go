@@ -5,13 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 )
 
 // Digest is what the verb read_file gives for a file.
 func (s *Stage) Digest(path string) any {
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	s.must(err)
 	sum := sha256.Sum256(text)
 	return map[string]any{"size": len(text), "sha256": hex.EncodeToString(sum[:])}

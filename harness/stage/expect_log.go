@@ -3,10 +3,8 @@ package stage
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
-	"syscall"
 )
 
 // TaskLog returns what counts as the log of the task: role runner, all three
@@ -17,14 +15,6 @@ func (r *Run) TaskLog() string {
 		return r.channel()
 	}
 	return r.Log()
-}
-
-// LogFile describes who may do what with the task log file (role worker).
-func (r *Run) LogFile() string {
-	info, err := os.Stat(r.taskLog)
-	r.stage.must(err)
-	stat, _ := info.Sys().(*syscall.Stat_t)
-	return fmt.Sprintf("uid %d gid %d mode %04o", stat.Uid, stat.Gid, info.Mode().Perm())
 }
 
 // Count requires that a marker occurs so many times in a text.

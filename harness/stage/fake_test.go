@@ -3,6 +3,7 @@ package stage
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -228,10 +229,34 @@ func fakeWorker(workload string) int {
 	ask("PUT", instance+"/heartbeat", "{"+process+"}")
 	ask("POST", fmt.Sprintf("xcoms/%s/%s/%s/uid", w.TI.DagID, w.TI.RunID, w.TI.TaskID), fmt.Sprint(os.Getuid()))
 	logFile := filepath.Join(os.Getenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER"), w.LogPath)
-	if err := os.WriteFile(logFile, []byte(`{"event":"written by the worker"}`+"\n"), 0o644); err != nil {
+	if err := fakeLog(os.Getenv("FAKE_LOG"), logFile); err != nil {
 		fmt.Fprintln(os.Stderr, "fake:", err)
 		return 1
 	}
 	ask("PATCH", instance+"/state", `{"state":"success","end_date":"2026-01-02T03:04:05Z"}`)
 	return 0
+}
+
+// fakeLog leaves a task log, or something else in its place.
+func fakeLog(what, path string) error {
+	write := func(path string) error {
+		return os.WriteFile(path, []byte(`{"event":"written by the worker"}`+"\n"), 0o644)
+	}
+	switch what {
+	case "nothing":
+		return nil
+	case "elsewhere":
+		return errors.Join(os.Mkdir(filepath.Dir(path)+"/wrong", 0o755), write(filepath.Dir(path)+"/wrong/place.log"))
+	case "link":
+		return os.Symlink("/etc/shadow", path)
+	case "FIFO":
+		return syscall.Mkfifo(path, 0o644)
+	case "folder":
+		return os.Mkdir(path, 0o755)
+	case "two names":
+		return errors.Join(write(path), os.Link(path, path+"-too"))
+	case "exchanged folder":
+		return errors.Join(os.Rename(filepath.Dir(path), filepath.Dir(path)+"-too"), os.Symlink("/etc", filepath.Dir(path)))
+	}
+	return write(path)
 }

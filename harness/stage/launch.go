@@ -3,6 +3,7 @@ package stage
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/world"
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 // newRun makes the task instance, its barriers and its name.
@@ -114,7 +116,11 @@ func (s *Stage) launch(r *Run) error {
 		return err
 	}
 	for _, dir := range []string{"home", "logs", "bundles"} {
-		if err := own(s.Path(dir), worker, 0o755); err != nil {
+		err := own(s.Path(dir), worker, 0o755)
+		if errors.Is(err, safefile.ErrNotRegular) || errors.Is(err, fs.ErrNotExist) {
+			s.violated(s.first(), "a folder of the case was exchanged", s.Path(dir)+" is still the folder that the implementation was given", err.Error())
+		}
+		if err != nil {
 			return err
 		}
 	}

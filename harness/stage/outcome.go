@@ -14,6 +14,9 @@ type stop struct{ observation journal.Observation }
 
 // violated ends the scenario: the requirement does not hold.
 func (s *Stage) violated(requirement, says, expected, actual string) {
+	if problems := s.logProblems(); problems != "" && !strings.Contains(actual, problems) {
+		actual += "\n" + problems
+	}
 	panic(stop{journal.Observation{
 		Outcome: journal.Violated, Requirement: requirement,
 		Says: s.text(says), Expected: s.text(expected), Actual: s.text(actual), Where: caller(),

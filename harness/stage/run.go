@@ -2,8 +2,6 @@ package stage
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -40,7 +38,7 @@ type Run struct {
 	over                 chan struct{} // closed when the process has ended and every channel with it
 	comms                *commsChannel // role runner
 	stdout, stderr, logs output
-	taskLog              string // role worker: path of the task log file
+	taskLog              string // role worker: the task log file, below the folder of the case
 
 	mu       sync.Mutex
 	closers  []func() // ends of channels that the stage holds
@@ -201,6 +199,7 @@ func (r *Run) EndWithin(limit time.Duration) End {
 }
 
 func (r *Run) end(open bool) End {
+	r.requireTaskLogOfOurs()
 	e := End{
 		ExitCode: r.status.ExitStatus(), Open: open, Terminals: r.terminals(),
 		Stdout: r.stdout.String(), Stderr: r.stderr.String(), Channel: r.channel(),
@@ -231,13 +230,8 @@ func (r *Run) channel() string {
 	if r.taskLog == "" {
 		return r.logs.String()
 	}
-	file, err := os.Open(r.taskLog)
-	if err != nil {
-		return "" // not written yet, or never
-	}
-	defer file.Close()
-	raw, _ := io.ReadAll(io.LimitReader(file, maxKept)) // what could be read is what there is
-	return string(raw)
+	text, _ := r.readTaskLog() // what is wrong with it, the end of the run or a violation says
+	return text
 }
 
 func join(parts ...string) string {

@@ -15,6 +15,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/world"
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 // Session plays the cases of one sandbox, one after the other.
@@ -126,8 +127,12 @@ func (s *Stage) furnish() error {
 			return err
 		}
 	}
+	var err error
+	if s.folder, err = safefile.OpenFolder(s.dir); err != nil {
+		return err
+	}
 	if probe := s.session.Plan.Manifest.Probe; probe != "" {
-		text, err := os.ReadFile(filepath.Join(s.session.Plan.Implementation, probe))
+		text, err := safefile.Read(filepath.Join(s.session.Plan.Implementation, probe), maxFile)
 		if err != nil {
 			return fmt.Errorf("read the probe of the implementation: %w", err)
 		}
@@ -135,7 +140,6 @@ func (s *Stage) furnish() error {
 			return err
 		}
 	}
-	var err error
 	if s.mounted, err = mounts(); err != nil {
 		return err
 	}
@@ -262,6 +266,9 @@ func (s *Stage) removeFolder() error {
 	maps.DeleteFunc(now, func(point string, _ bool) bool { return s.mounted[point] })
 	if s.mounted != nil && len(now) > 0 {
 		return fmt.Errorf("mounts are left: %s", strings.Join(slices.Sorted(maps.Keys(now)), ", "))
+	}
+	if s.folder != nil {
+		s.folder.Close()
 	}
 	return os.RemoveAll(s.dir)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/world"
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 // DefaultPatience is how long the stage waits for one thing the implementation
@@ -30,6 +31,7 @@ type Stage struct {
 	role    plan.Role
 	number  int // of the case within the sandbox
 	dir     string
+	folder  *safefile.Folder // the same, held from before the implementation was started
 	begun   time.Time
 	record  *record
 	watch   *watch

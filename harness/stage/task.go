@@ -29,6 +29,11 @@ type Task struct {
 	DagFile       string         // dag_rel_path; default: the probe file
 	Secrets       []string       // texts that the journal must never show
 
+	// PlantLog, role worker, is called before the start with the path that the task
+	// log will have, and may put something there. That is not the implementation's
+	// doing then, so what it is ends no scenario.
+	PlantLog func(path string) error
+
 	Parent bool // role runner: a stand-in parent process starts the runner, so that KillParent can kill it
 	Wire   Wire // role runner: how the stage writes its frames
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/world/executionapi"
@@ -66,7 +67,10 @@ func (s *Stage) workloadPath(r *Run) string { return s.Path("workload-" + r.labe
 func (s *Stage) startWorker(r *Run, cmd *exec.Cmd, worker Account) error {
 	ti := r.TI()
 	logPath := r.label + ".log"
-	r.taskLog = s.Path("logs", logPath)
+	r.taskLog = filepath.Join("logs", logPath)
+	if r.task.PlantLog != nil {
+		s.must(r.task.PlantLog(s.Path(r.taskLog)))
+	}
 	var version any
 	if r.task.BundleVersion != "" {
 		version = r.task.BundleVersion

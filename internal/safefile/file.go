@@ -127,6 +127,33 @@ func (d *Folder) ReplaceAll(mode fs.FileMode, files ...New) (err error) {
 	return d.dir.Sync()
 }
 
+// Give sets exactly this owner and mode of a regular file or a folder.
+func (d *Folder) Give(name string, uid, gid int, mode fs.FileMode) error {
+	return d.in(name, func(parent *Folder, last string) error {
+		path := parent.Path(last)
+		info, err := parent.lstat(last)
+		if err != nil {
+			return err
+		}
+		if !info.Mode.IsRegular() && !info.Mode.IsDir() {
+			return notRegular(path, info.Mode, parent.target(last))
+		}
+		file, err := parent.openat(last, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if info, err = Stat(file); err == nil && !info.Mode.IsRegular() && !info.Mode.IsDir() { // exchanged since
+			err = notRegular(path, info.Mode, "")
+		}
+		if err != nil {
+			return err
+		}
+		// In this order: a change of owner takes set-user-id bits away.
+		return errors.Join(file.Chown(uid, gid), file.Chmod(mode))
+	})
+}
+
 // open opens a file that is there.
 func (d *Folder) open(part string, flag int, terms Terms) (*os.File, error) {
 	info, err := d.lstat(part) // first, since to open a device can do something

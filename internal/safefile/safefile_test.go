@@ -126,6 +126,32 @@ func TestWhatIsPlantedIsReplacedAndNotWrittenTo(t *testing.T) {
 	}
 }
 
+func TestNothingElseIsGivenAway(t *testing.T) {
+	root(t)
+	for _, p := range planted {
+		if p.want != safefile.ErrNotRegular || p.name == "folder" {
+			continue
+		}
+		t.Run(p.name, func(t *testing.T) {
+			folder, victim := scene(t)
+			p.plant(t, folder.Path("file"), victim)
+			if err := folder.Give("file", somebody, somebody, 0o777); !errors.Is(err, p.want) {
+				t.Errorf("got %v", err)
+			}
+			if info, err := os.Stat(victim); err != nil || ownerOf(info) != os.Geteuid() || info.Mode() != 0o644 {
+				t.Errorf("the victim is %v (%v)", info.Mode(), err)
+			}
+		})
+	}
+	folder, _ := scene(t)
+	must(t, folder.Give("below", somebody, somebody, 0o710))
+	if info, err := folder.Lstat("below"); err != nil || info.UID != somebody || info.Mode != fs.ModeDir|0o710 {
+		t.Errorf("the folder is %+v (%v)", info, err)
+	}
+}
+
+func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
+
 func TestAFailedReplaceLeavesWhatWasThere(t *testing.T) {
 	folder, _ := scene(t)
 	must(t, os.WriteFile(folder.Path("file"), []byte("old"), 0o600))
