@@ -16,6 +16,14 @@ func (s *Stage) Digest(path string) any {
 	return map[string]any{"size": len(text), "sha256": hex.EncodeToString(sum[:])}
 }
 
+// Text returns the content of a regular file. The last part of its path is not
+// followed as a symbolic link.
+func (s *Stage) Text(path string) string {
+	text, err := readFile(path)
+	s.must(err)
+	return string(text)
+}
+
 // Find returns all files below dir whose last part is name, FindDirs all
 // directories. A directory that does not exist holds none.
 func (s *Stage) Find(dir, name string) []string {

@@ -19,12 +19,14 @@ var planted = map[string]struct {
 	plant func(log, victim string) error
 	want  error
 }{
-	"symbolic link":        {func(log, victim string) error { return os.Symlink(victim, log) }, safefile.ErrNotRegular},
-	"dangling link":        {func(log, victim string) error { return os.Symlink(victim+"-absent", log) }, safefile.ErrNotRegular},
-	"hard link":            {func(log, victim string) error { return os.Link(victim, log) }, safefile.ErrLinks},
-	"FIFO":                 {func(log, _ string) error { return syscall.Mkfifo(log, 0o666) }, safefile.ErrNotRegular},
-	"folder":               {func(log, _ string) error { return os.Mkdir(log, 0o777) }, safefile.ErrNotRegular},
-	"somebody else's file": {func(log, _ string) error { return errors.Join(os.WriteFile(log, nil, 0o666), os.Chown(log, bobUID, -1)) }, safefile.ErrOwner},
+	"symbolic link": {func(log, victim string) error { return os.Symlink(victim, log) }, safefile.ErrNotRegular},
+	"dangling link": {func(log, victim string) error { return os.Symlink(victim+"-absent", log) }, safefile.ErrNotRegular},
+	"hard link":     {func(log, victim string) error { return os.Link(victim, log) }, safefile.ErrLinks},
+	"FIFO":          {func(log, _ string) error { return syscall.Mkfifo(log, 0o666) }, safefile.ErrNotRegular},
+	"folder":        {func(log, _ string) error { return os.Mkdir(log, 0o777) }, safefile.ErrNotRegular},
+	"somebody else's file": {func(log, _ string) error {
+		return errors.Join(os.WriteFile(log, nil, 0o666), os.Chown(log, bobUID, -1))
+	}, safefile.ErrOwner},
 }
 
 func TestTaskLogIsNothingButAFileOfOurOwn(t *testing.T) {

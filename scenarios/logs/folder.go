@@ -1,0 +1,44 @@
+package logs
+
+import (
+	"os"
+	"regexp"
+	"syscall"
+
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
+
+var _ = stage.Scenario(stage.Spec{
+	Slug:     "log-folder-of-others",
+	Says:     "a link to a file of the worker, a file of alice or a FIFO lies where the task log belongs: nothing is written, nothing waits, and server and caller are told",
+	Verifies: []string{"LOG-011"},
+	Roles:    []plan.Role{plan.Worker},
+	Run: func(s *stage.Stage) {
+		before, mark := s.Nonce()+"\n", s.Nonce()
+		own := s.Start(stage.Task{Name: "control", Verbs: stage.Verbs(stage.Log(mark)), PlantLog: func(log string) error {
+			s.File(log, stage.WorkerAccount, 0o644, before)
+			return nil
+		}})
+		s.Require("LOG-011").Matches("control: the worker's own file, appended to", own.Succeeds().Channel, "^"+before+"(.*\n)*.*"+mark)
+
+		private, foreign := s.Path("home", ".bashrc"), ""
+		s.File(private, stage.WorkerAccount, 0o644, before)
+		for _, planted := range []struct {
+			name  string
+			in    func(log string) error
+			keeps *string // the file that nothing may be written to
+		}{
+			{"symbolic-link", func(log string) error { return os.Symlink(private, log) }, &private},
+			{"hard-link", func(log string) error { return os.Link(private, log) }, &private},
+			{"file-of-alice", func(log string) error { foreign = log; s.File(log, "alice", 0o666, before); return nil }, &foreign},
+			{"FIFO", func(log string) error { return syscall.Mkfifo(log, 0o666) }, &private},
+		} {
+			run := s.Start(stage.Task{Name: planted.name, Verbs: stage.Verbs(stage.Log(s.Nonce())), PlantLog: planted.in})
+			e := run.End()
+			s.Require("LOG-011").Equal("what the file behind the "+planted.name+" holds", s.Text(*planted.keeps), before)
+			s.Require("LOG-011").True("the server hears how the attempt with the "+planted.name+" ended", len(e.Terminals) > 0, "a state", "none")
+			s.Require("LOG-011").Matches("what the supervisor prints about the "+planted.name, e.Stdout+e.Stderr, regexp.QuoteMeta(run.LogPath()))
+		}
+	},
+})
