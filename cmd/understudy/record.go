@@ -26,6 +26,9 @@ type knownDeviations struct {
 	text []byte
 }
 
+// maxKnown bounds a list of known deviations, in bytes.
+const maxKnown = 16 << 20
+
 // readKnown reads the list at path, or, without a path, that of the manifest if it has one.
 func readKnown(path string, m implementation.Manifest) (knownDeviations, error) {
 	if path == "" && m.Expectations == "" {
@@ -34,7 +37,7 @@ func readKnown(path string, m implementation.Manifest) (knownDeviations, error) 
 	if path == "" {
 		path = filepath.Join(m.Dir, m.Expectations)
 	}
-	text, err := os.ReadFile(path)
+	text, err := safefile.Read(path, maxKnown)
 	if err != nil {
 		return knownDeviations{}, usage("list of known deviations: %w", err)
 	}

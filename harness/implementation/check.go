@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 // Templates are the names that are replaced in argv and env of a role, and in
@@ -65,7 +67,7 @@ func (c *checker) file(path []string, name string) {
 	case err != nil:
 		c.found(path, fmt.Sprintf("file %s: %s", name, reason(err)), "create it in "+c.m.Dir+" or correct the name")
 	case !info.Mode().IsRegular():
-		c.found(path, name+" is not a file", "name a file in "+c.m.Dir)
+		c.found(path, name+" is "+safefile.Kind(info.Mode())+", not a file", "name a file in "+c.m.Dir)
 	}
 }
 

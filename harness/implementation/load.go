@@ -10,8 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 // Filename is the name by which a manifest is found in its folder.
@@ -66,15 +69,19 @@ func Load(path string) (Manifest, error) {
 	if info.IsDir() {
 		path = filepath.Join(path, Filename)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return Manifest{}, &Invalid{Path: path, Problems: []Problem{{
-			What: reason(err), Remedy: "write one there; images/reference has an example"}}}
+	// A link is the user's own; what it leads to has to be a file that ends.
+	text, err := safefile.Read(path, maxSize)
+	var problem Problem
+	switch {
+	case errors.Is(err, safefile.ErrTooLarge):
+		problem = Problem{What: fmt.Sprintf("more than %d octets", maxSize), Remedy: "a manifest is a page of text"}
+	case errors.Is(err, safefile.ErrNotRegular):
+		problem = Problem{What: strings.TrimPrefix(err.Error(), path+" "), Remedy: "give the path of a file, or of the folder that holds it"}
+	case err != nil:
+		problem = Problem{What: reason(err), Remedy: "write one there; images/reference has an example"}
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err != nil {
-		return Manifest{}, fmt.Errorf("read manifest %s: %w", path, err)
+		return Manifest{}, &Invalid{Path: path, Problems: []Problem{problem}}
 	}
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
@@ -95,9 +102,6 @@ func reason(err error) string {
 func parse(path, dir string, text []byte) (Manifest, error) {
 	invalid := func(problems ...Problem) (Manifest, error) {
 		return Manifest{}, &Invalid{Path: path, Problems: problems}
-	}
-	if len(text) > maxSize {
-		return invalid(Problem{What: fmt.Sprintf("more than %d octets", maxSize), Remedy: "a manifest is a page of text"})
 	}
 	var root yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(text))

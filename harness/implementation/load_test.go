@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -112,7 +113,7 @@ func TestBadManifestsAreExplained(t *testing.T) {
 		{"file not there", "provision: provision.sh", "provision: install.sh", ":8: sandbox.provision: file install.sh: no such file or directory: create it in"},
 		{"further file not there", "[extra.txt]", "[extra.txt, more.txt]", ":9: sandbox.files[1]: file more.txt"},
 		{"file outside", "probe: probe.yaml", "probe: ../probe.yaml", `:5: probe: "../probe.yaml" leads out of`},
-		{"folder for a file", "probe: probe.yaml", "probe: .", ":5: probe: . is not a file"},
+		{"folder for a file", "probe: probe.yaml", "probe: .", ":5: probe: . is a folder, not a file"},
 		{"unknown capability", "[concurrent-requests]", "[flying]", `capabilities[0]: is "flying": use one of concurrent-requests, git-bundles`},
 		{"unknown lack", "git-bundles: none", "flying: none", ":23: lacks.flying: unknown key"},
 		{"both", "git-bundles: none", "concurrent-requests: none", ":23: lacks.concurrent-requests: stands under capabilities too"},
@@ -158,6 +159,42 @@ func TestAbsentManifestIsExplained(t *testing.T) {
 		var invalid *Invalid
 		if !errors.As(err, &invalid) || !strings.Contains(err.Error(), "no such file") {
 			t.Errorf("%s: got %v", path, err)
+		}
+	}
+}
+
+func TestWhatNeverEndsIsNoManifest(t *testing.T) {
+	dir := folder(t, good)
+	manifest := filepath.Join(dir, Filename)
+	if err := errors.Join(os.Rename(manifest, manifest+"-real"), os.Symlink(Filename+"-real", manifest)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err != nil {
+		t.Errorf("a link to a manifest: %v", err)
+	}
+	for what, plant := range map[string]func(path string) error{
+		"is a FIFO, not a regular file: ":   func(path string) error { return syscall.Mkfifo(path, 0o644) },
+		"is a device, not a regular file: ": func(path string) error { return os.Symlink("/dev/zero", path) },
+		"more than 1048576 octets: ":        func(path string) error { return os.WriteFile(path, make([]byte, maxSize+1), 0o644) },
+	} {
+		if err := errors.Join(os.Remove(manifest), plant(manifest)); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{dir, manifest} {
+			_, err := Load(path)
+			var invalid *Invalid
+			if !errors.As(err, &invalid) || !strings.Contains(err.Error(), manifest+": "+what) {
+				t.Errorf("%s: got %v", what, err)
+			}
+		}
+	}
+	for _, name := range []string{"probe.yaml", "provision.sh", "extra.txt"} {
+		dir := folder(t, good)
+		if err := errors.Join(os.Remove(filepath.Join(dir, name)), syscall.Mkfifo(filepath.Join(dir, name), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), name+" is a FIFO, not a file") {
+			t.Errorf("%s: got %v", name, err)
 		}
 	}
 }

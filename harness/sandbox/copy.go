@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 // Commands are the helper commands that a sandbox finds in Bin.
@@ -30,7 +32,7 @@ const FolderLimit = 512 << 20
 
 // CopyFolder copies files, folders and symbolic links below from into to, which
 // it makes: folders and executables 0755, other files 0644, owned by the caller.
-// Anything larger than FolderLimit in all is refused, naming what to do.
+// FIFOs, devices and sockets are left out. Anything larger than FolderLimit in all is refused, naming what to do.
 func CopyFolder(from, to string) error {
 	var total int64
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
@@ -75,7 +77,7 @@ func CopyFolder(from, to string) error {
 }
 
 func copyFile(from, to string, mode fs.FileMode) error {
-	in, err := os.Open(from)
+	in, err := safefile.Open(from)
 	if err != nil {
 		return err
 	}

@@ -8,10 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 // maxDagFile is the largest Dag file, in bytes, that is read.
@@ -47,17 +48,9 @@ func Declares(path string) bool {
 // Read reads a Dag file. Keys it does not know are errors: a misspelt
 // run_as_user must not run a task as somebody else.
 func Read(path string) (Dag, error) {
-	file, err := os.Open(path)
+	text, err := safefile.Read(path, maxDagFile) // a FIFO would hold up the task for ever
 	if err != nil {
 		return Dag{}, fmt.Errorf("read Dag file: %w", err)
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxDagFile+1))
-	if err != nil {
-		return Dag{}, fmt.Errorf("read Dag file: %w", err)
-	}
-	if len(text) > maxDagFile {
-		return Dag{}, fmt.Errorf("read Dag file %s: longer than %d bytes", path, maxDagFile)
 	}
 	dag, err := parse(text)
 	if err != nil {

@@ -4,9 +4,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 func TestDagFile(t *testing.T) {
@@ -44,6 +48,19 @@ func TestDagFile(t *testing.T) {
 	}
 	if _, err := Read(file + "x"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing file: %v", err)
+	}
+}
+
+func TestWhatNeverEndsIsNoDagFile(t *testing.T) {
+	dir := t.TempDir()
+	fifo, device, large := filepath.Join(dir, "fifo.yaml"), filepath.Join(dir, "device.yaml"), filepath.Join(dir, "large.yaml")
+	if err := errors.Join(syscall.Mkfifo(fifo, 0o644), os.Symlink("/dev/zero", device), os.WriteFile(large, make([]byte, maxDagFile+1), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]error{fifo: safefile.ErrNotRegular, device: safefile.ErrNotRegular, large: safefile.ErrTooLarge} {
+		if _, err := Read(path); !errors.Is(err, want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: got %v", path, err)
+		}
 	}
 }
 

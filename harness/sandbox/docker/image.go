@@ -16,6 +16,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 // Images that a Dockerfile gets as BASE: the first one where it is present (ci/setup/base
@@ -92,7 +93,7 @@ func tag(m implementation.Manifest, on base) (string, error) {
 	part("base", []byte(on.String()))
 	part("dockerfile", []byte(m.Sandbox.Dockerfile))
 	for _, name := range names {
-		text, err := os.ReadFile(filepath.Join(m.Dir, name))
+		text, err := safefile.Read(filepath.Join(m.Dir, name), sandbox.FolderLimit)
 		if err != nil {
 			return "", fmt.Errorf("docker: fingerprint the image of %s: %w", m.Name, err)
 		}
@@ -120,7 +121,7 @@ func buildContext(m implementation.Manifest) (dir string, err error) {
 }
 
 func copyInto(dir, from, name string) error {
-	in, err := os.Open(filepath.Join(from, name))
+	in, err := safefile.Open(filepath.Join(from, name))
 	if err != nil {
 		return err
 	}
