@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"errors"
 	"os"
 	"regexp"
 	"syscall"
@@ -32,7 +33,7 @@ var _ = stage.Scenario(stage.Spec{
 			{"symbolic-link", func(log string) error { return os.Symlink(private, log) }, &private},
 			{"hard-link", func(log string) error { return os.Link(private, log) }, &private},
 			{"file-of-alice", func(log string) error { foreign = log; s.File(log, "alice", 0o666, before); return nil }, &foreign},
-			{"FIFO", func(log string) error { return syscall.Mkfifo(log, 0o666) }, &private},
+			{"FIFO", func(log string) error { return errors.Join(syscall.Mkfifo(log, 0o600), os.Chmod(log, 0o666)) }, &private},
 		} {
 			run := s.Start(stage.Task{Name: planted.name, Verbs: stage.Verbs(stage.Log(s.Nonce())), PlantLog: planted.in})
 			e := run.End()
