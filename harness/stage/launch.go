@@ -118,7 +118,7 @@ func (s *Stage) launch(r *Run) error {
 	for _, dir := range []string{"home", "logs", "bundles"} {
 		err := own(s.Path(dir), worker, 0o755)
 		if errors.Is(err, safefile.ErrNotRegular) || errors.Is(err, fs.ErrNotExist) {
-			s.violated(s.first(), "a folder of the case was exchanged", s.Path(dir)+" is still the folder that the implementation was given", err.Error())
+			s.exchangedFolder(dir, err)
 		}
 		if err != nil {
 			return err
@@ -144,6 +144,10 @@ func (s *Stage) launch(r *Run) error {
 		return s.startWorker(r, cmd, worker)
 	}
 	return s.startRunner(r, cmd, role)
+}
+
+func (s *Stage) exchangedFolder(name string, err error) {
+	s.violated(s.first(), "a folder of the case was exchanged", name+" is still the folder that the implementation was given", err.Error())
 }
 
 func workerOf(task Task) string {

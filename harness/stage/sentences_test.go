@@ -197,6 +197,15 @@ var sentences = map[string][]func(Check, facts){
 		c.stage.World.SetXCom(r.XCom("read"), map[string]any{"sha256": f.nonce + f.nonce, "size": 12})
 		r.Error("read")
 	}},
+	`misplaced: "the task log is not where it belongs"`: {func(c Check, f facts) {
+		f.over(c, "success").misplaced(fmt.Sprintf("no task log of alice at /srv/understudy/%d/logs/alice.log; below base_log_folder lies wrong/place.log", f.folder))
+	}},
+	`noFile: "the task log is no file of the worker account"`: {func(c Check, f facts) {
+		f.over(c, "success").noFile(fmt.Sprintf("task log of alice: /srv/understudy/%d/logs/alice.log is a FIFO, not a regular file", f.folder))
+	}},
+	`exchangedFolder: "a folder of the case was exchanged"`: {func(c Check, f facts) {
+		c.stage.exchangedFolder("logs", fmt.Errorf("give /srv/understudy/%d/logs to airflow: it is a symbolic link to %q", f.folder, "/etc"))
+	}},
 	`Succeeds: "the task of " + r.label + " should have succeeded"`: {
 		func(c Check, f facts) { f.over(c, "failed").Succeeds() },
 		func(c Check, f facts) { f.over(c, "").Succeeds() },

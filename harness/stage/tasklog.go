@@ -28,9 +28,13 @@ func (r *Run) LogFile() string {
 		_, err = r.readTaskLog()
 	}
 	if err != nil {
-		r.stage.violated(r.stage.first(), "the task log is not where it belongs", "a file at base_log_folder/log_path, "+r.LogPath(), r.logProblem())
+		r.misplaced(r.logProblem())
 	}
 	return fmt.Sprintf("uid %d gid %d mode %04o", info.UID, info.GID, info.Mode.Perm())
+}
+
+func (r *Run) misplaced(problem string) {
+	r.stage.violated(r.stage.first(), "the task log is not where it belongs", "a file at base_log_folder/log_path", problem)
 }
 
 // readTaskLog returns what of the task log can be read, and why that is not all.
@@ -61,9 +65,13 @@ func (r *Run) requireTaskLogOfOurs() {
 		return
 	}
 	if _, err := r.readTaskLog(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		r.stage.violated(r.stage.first(), "the task log is no file of the worker account",
-			"a regular file, with one name and owned by the worker account, at "+r.LogPath(), r.logProblem())
+		r.noFile(r.logProblem())
 	}
+}
+
+func (r *Run) noFile(problem string) {
+	r.stage.violated(r.stage.first(), "the task log is no file of the worker account",
+		"a regular file with one name, owned by the worker account, at base_log_folder/log_path", problem)
 }
 
 // logProblems says of each run that has ended without a task log that there is
