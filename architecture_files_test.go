@@ -28,7 +28,7 @@ var mayOpen = map[string]string{
 	"harness/stage.closeOnExec":             "/proc",
 	"harness/stage.readStat":                "/proc",
 	"harness/stage.statusFields":            "/proc",
-	"harness/stage.mounts":                  "/proc",
+	"harness/stage.mountLines":              "/proc",
 	"reference/supervisor.listenOn":         "the folder of the socket, which has to be trusted before anything is done in it",
 	"reference/supervisor.pool.spawn":       "/dev/null",
 	"reference/supervisor.ReadWorkloadText": "named by whoever starts the supervisor, who may hand over a pipe",

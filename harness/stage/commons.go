@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 // Commons is what all cases of a sandbox rely on and none may change behind the
@@ -171,12 +173,16 @@ func (h *held) read(path string) error {
 			fmt.Fprintf(sum, "%q\n", entry.Name())
 		}
 	case h.mode&unix.S_IFMT == unix.S_IFREG:
-		f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-		if err != nil {
+		err := inFolder(path, func(folder *safefile.Folder, name string) error {
+			f, err := folder.Open(name, safefile.Terms{})
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = io.Copy(sum, io.LimitReader(f, h.size+1))
 			return err
-		}
-		defer f.Close()
-		if _, err := io.Copy(sum, io.LimitReader(f, h.size+1)); err != nil {
+		})
+		if err != nil {
 			return err
 		}
 	}
