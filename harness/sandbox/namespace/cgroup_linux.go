@@ -1,7 +1,6 @@
 package namespace
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,13 +20,15 @@ import (
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 )
 
-// groupPrefix begins the names of all control groups made here: understudy-PID-STARTED, of the outer command.
+// groupPrefix begins the names of all control groups of runs. The outer command holds a lock on each of its own while it
+// lives: its number would tell nothing to a run in another pid namespace on the same machine.
 const groupPrefix = "understudy-"
 
 // bounds are the control groups of one run, below which each sandbox has one of its own: processes and memory are counted
 // there, whatever user they belong to. Version 1 has a hierarchy a controller, version 2 one for all.
 type bounds struct {
-	dirs    []string // one a hierarchy
+	dirs    []string   // one a hierarchy
+	held    []*os.File // the same, locked
 	number  int
 	sweeper *exec.Cmd // removes dirs when this process has ended, however it ended
 	life    *os.File  // its standard input: ends with this process
@@ -40,10 +41,6 @@ func newBounds(worker string) (_ *bounds, err error) {
 	if err != nil {
 		return nil, err
 	}
-	started, err := startTime(os.Getpid())
-	if err != nil {
-		return nil, err
-	}
 	b := &bounds{}
 	defer func() {
 		if err != nil {
@@ -51,11 +48,11 @@ func newBounds(worker string) (_ *bounds, err error) {
 		}
 	}()
 	for _, place := range places {
-		dir, err := place.make(fmt.Sprintf("%s%d-%s", groupPrefix, os.Getpid(), started))
+		held, err := place.make()
 		if err != nil {
 			return nil, err
 		}
-		b.dirs = append(b.dirs, dir)
+		b.dirs, b.held = append(b.dirs, held.Name()), append(b.held, held)
 	}
 	return b, b.startSweeper(worker)
 }
@@ -157,25 +154,49 @@ func mountOf(mounts, kind, option, path string) (string, bool) {
 	return "", false
 }
 
-// make makes the group in the first parent that takes it.
-func (p place) make(name string) (string, error) {
+// make makes the group in the first parent that takes it, and locks it.
+func (p place) make() (*os.File, error) {
 	var tried []error
 	for _, parent := range p.parents {
 		sweepGroups(parent)
-		dir := filepath.Join(parent, name)
 		err := p.enable(parent)
 		if err == nil {
-			err = os.Mkdir(dir, 0o755)
-		}
-		if err == nil {
-			if err = p.enable(dir); err == nil {
-				return dir, nil
+			var held *os.File
+			if held, err = makeLocked(parent); err == nil {
+				if err = p.enable(held.Name()); err == nil {
+					return held, nil
+				}
+				_ = os.Remove(held.Name())
+				held.Close()
 			}
-			_ = os.Remove(dir)
 		}
 		tried = append(tried, fmt.Errorf("make a control group in %s: %w", parent, err))
 	}
-	return "", errors.Join(tried...)
+	return nil, errors.Join(tried...)
+}
+
+// makeLocked makes a group with a name of its own and locks it. Another run may sweep it away before it is locked.
+func makeLocked(parent string) (*os.File, error) {
+	for {
+		dir, err := os.MkdirTemp(parent, groupPrefix)
+		if err != nil {
+			return nil, err
+		}
+		held, err := os.Open(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = unix.Flock(int(held.Fd()), unix.LOCK_SH)
+			if _, gone := os.Lstat(dir); err == nil && gone == nil {
+				return held, nil
+			}
+			held.Close()
+		}
+		if err != nil {
+			return nil, errors.Join(err, os.Remove(dir))
+		}
+	}
 }
 
 // enable hands the controllers on to the groups below dir, which version 1 does by itself.
@@ -286,6 +307,11 @@ func (b *bounds) startSweeper(worker string) error {
 
 // close removes all groups, in which nothing runs any more.
 func (b *bounds) close() {
+	defer func() {
+		for _, held := range b.held {
+			held.Close()
+		}
+	}()
 	if b.sweeper == nil {
 		for _, dir := range b.dirs {
 			_ = os.Remove(dir) // nothing was started in it
@@ -331,32 +357,18 @@ func removeTree(dir string) error {
 
 // sweepGroups removes from parent the groups of outer commands that do not live any more.
 func sweepGroups(parent string) {
-	old, err := filepath.Glob(filepath.Join(parent, groupPrefix+"*-*"))
+	old, err := filepath.Glob(filepath.Join(parent, groupPrefix+"*"))
 	if err != nil {
 		return
 	}
 	for _, dir := range old {
-		pid, started, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), groupPrefix), "-")
-		number, err := strconv.Atoi(pid)
+		group, err := os.Open(dir)
 		if err != nil {
 			continue
 		}
-		if now, err := startTime(number); err != nil || now != started {
+		if unix.Flock(int(group.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
 			_ = removeTree(dir) // processes in it: not ours to judge
 		}
+		group.Close()
 	}
-}
-
-// startTime tells a process from a later one with its number: in clock ticks since boot.
-func startTime(pid int) (string, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return "", fmt.Errorf("look at process %d: %w", pid, err)
-	}
-	const field = 22 - 3 // of those behind the name, which may contain anything
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	if len(fields) <= field {
-		return "", fmt.Errorf("look at process %d: %d fields in its stat: %w", pid, len(fields), unix.EINVAL)
-	}
-	return string(fields[field]), nil
 }

@@ -103,16 +103,16 @@ func TestBoundsOfASandbox(t *testing.T) {
 // TestGroupsOfDeadRunsGo makes what a run leaves whose sweeper was killed, too.
 func TestGroupsOfDeadRunsGo(t *testing.T) {
 	parent := t.TempDir()
-	alive, err := startTime(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	self := strconv.Itoa(os.Getpid())
-	for _, name := range []string{groupPrefix + "4194305-7/1", groupPrefix + self + "-1", groupPrefix + self + "-" + alive, groupPrefix + "other", "foreign-1-2"} {
+	for _, name := range []string{groupPrefix + "1/1", groupPrefix + "2", "foreign-1-2"} {
 		if err := os.MkdirAll(filepath.Join(parent, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
+	alive, err := makeLocked(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alive.Close()
 	sweepGroups(parent)
 	left, err := os.ReadDir(parent)
 	if err != nil {
@@ -122,7 +122,7 @@ func TestGroupsOfDeadRunsGo(t *testing.T) {
 	for _, entry := range left {
 		names = append(names, entry.Name())
 	}
-	if diff := cmp.Diff([]string{"foreign-1-2", groupPrefix + self + "-" + alive, groupPrefix + "other"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"foreign-1-2", filepath.Base(alive.Name())}, names); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
