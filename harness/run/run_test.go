@@ -156,6 +156,17 @@ func TestRunGoesOnAfterASandbox(t *testing.T) {
 			leave(out)
 			return nil
 		}, []string{"1 a held", "1 lost", "1 b harness-error", "2 c held", "end partial=false"}},
+		{"that dies between two cases", func(_ context.Context, n int, p plan.Plan, out *journal.Writer) error {
+			if n == 1 {
+				hold(out, "a")
+				return errors.New("exit status 137")
+			}
+			for _, kase := range p.Cases {
+				hold(out, kase.ID)
+			}
+			leave(out)
+			return nil
+		}, []string{"1 a held", "1 lost", "2 b held", "2 c held", "end partial=false"}},
 		{"that hangs in a case", func(life context.Context, n int, p plan.Plan, out *journal.Writer) error {
 			if n == 2 {
 				begin(out, p.Cases[0].ID)
