@@ -24,7 +24,7 @@ import (
 var update = flag.Bool("update", false, "write golden files anew")
 
 func TestMain(m *testing.M) {
-	testscript.Main(apart.Tests{M: m}, map[string]func(){"understudy": main})
+	testscript.Main(apart.Tests{M: m}, map[string]func(){"understudy": main, "measured": measured})
 }
 
 // TestScripts plays testdata/script. Besides testscript's commands there is

@@ -18,6 +18,9 @@ const Malformed Kind = "malformed"
 // maxLine bounds a line, in octets: a run-start with 300,000 planned cases fits.
 const maxLine = 16 << 20
 
+// maxKept is up to which size the room for one line is used again for the next, in octets.
+const maxKept = 1 << 20
+
 var kinds = []Kind{
 	RunStart, SandboxStart, Control, CaseStart, Step, Frame, HTTP, Log, Process, CaseEnd, SandboxEnd, SandboxLost, RunEnd, Malformed,
 }
@@ -26,6 +29,7 @@ var kinds = []Kind{
 // being written.
 type Reader struct {
 	in     *bufio.Reader
+	text   []byte // of the line that was read last: parsing keeps nothing of it
 	line   int
 	cut    bool
 	failed error
@@ -68,6 +72,12 @@ func (r *Reader) Cut() bool { return r.cut }
 
 // readLine returns the next line up to maxLine octets of it, and its true size.
 func (r *Reader) readLine() (text []byte, size int, err error) {
+	text = r.text[:0]
+	defer func() {
+		if r.text = nil; len(text) <= maxKept {
+			r.text = text
+		}
+	}()
 	for {
 		part, err := r.in.ReadSlice('\n')
 		size += len(part)

@@ -98,12 +98,15 @@ func (b *builder) gaps(r *run) {
 			b.problem(Incomplete, "", "the control of role %s failed: %s", control.Role, o.Says)
 		}
 	}
-	planned := map[string]bool{}
+	unplanned := map[string]bool{}
+	for _, id := range r.order {
+		unplanned[id] = true
+	}
 	for _, id := range r.planned() {
-		planned[id] = true
+		delete(unplanned, id)
 	}
 	for _, id := range r.order {
-		if !planned[id] {
+		if unplanned[id] {
 			b.problem(Ours, id, "the case ran and was not planned")
 		}
 	}
@@ -239,10 +242,8 @@ func (r *run) observation(rec *record) journal.Observation {
 }
 
 func (r *run) whyNotStarted(kase plan.Case) string {
-	for _, control := range r.controls {
-		if control.Role == string(kase.Role) && control.Observation.Outcome != journal.Held {
-			return "the control failed, so nothing can be said: " + control.Observation.Says
-		}
+	if says, failed := r.uncontrolled[string(kase.Role)]; failed {
+		return "the control failed, so nothing can be said: " + says
 	}
 	if !r.begun {
 		return "the run is unfinished"

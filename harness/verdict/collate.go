@@ -15,19 +15,20 @@ const maxTranscript = 4000
 // run is one journal, sorted by what it speaks about.
 type run struct {
 	problems
-	identity  *journal.Identity // nil without a run-start
-	started   time.Time
-	ended     time.Time
-	sandboxes []Sandbox
-	numbered  map[int]int // sandboxes by their number
-	controls  []Control
-	cases     map[string][]*record // by case id, in the order of their first start
-	attempts  map[attemptOf]*record
-	order     []string // case ids, in the order of their first start
-	begun     bool     // there is more than the beginning
-	closed    bool     // its run-end is there
-	cut       bool     // a run-end says partial
-	cutWhy    string
+	identity     *journal.Identity // nil without a run-start
+	started      time.Time
+	ended        time.Time
+	sandboxes    []Sandbox
+	numbered     map[int]int // sandboxes by their number
+	controls     []Control
+	uncontrolled map[string]string    // roles of which a control failed, and how
+	cases        map[string][]*record // by case id, in the order of their first start
+	attempts     map[attemptOf]*record
+	order        []string // case ids, in the order of their first start
+	begun        bool     // there is more than the beginning
+	closed       bool     // its run-end is there
+	cut          bool     // a run-end says partial
+	cutWhy       string
 }
 
 // attemptOf names a record.
@@ -63,7 +64,7 @@ func Collate(events iter.Seq[journal.Event]) *Record {
 }
 
 func newRun() *run {
-	return &run{cases: map[string][]*record{}, attempts: map[attemptOf]*record{}, numbered: map[int]int{}}
+	return &run{cases: map[string][]*record{}, attempts: map[attemptOf]*record{}, numbered: map[int]int{}, uncontrolled: map[string]string{}}
 }
 
 func (r *run) add(e journal.Event) {
@@ -96,6 +97,9 @@ func (r *run) add(e journal.Event) {
 			return
 		}
 		r.controls = append(r.controls, Control{Sandbox: e.Sandbox, Role: e.Role, Observation: *e.Observation})
+		if _, known := r.uncontrolled[e.Role]; !known && e.Observation.Outcome != journal.Held {
+			r.uncontrolled[e.Role] = e.Observation.Says
+		}
 	case journal.CaseStart:
 		r.caseStart(e)
 	case journal.Malformed:

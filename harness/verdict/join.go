@@ -134,7 +134,11 @@ func digest(s *journal.Shard) string {
 // owners says of every planned case whose journal speaks of it: of the run that began last among those
 // that played it, or that only planned it when none did. Order has the ids as they were planned.
 func (r *Record) owners() (order []string, owners map[string]*run) {
-	owners = map[string]*run{}
+	planned := 0
+	for _, run := range r.runs {
+		planned += len(run.planned())
+	}
+	order, owners = make([]string, 0, planned), make(map[string]*run, planned)
 	for _, run := range r.runs {
 		for _, id := range run.planned() {
 			before := owners[id]

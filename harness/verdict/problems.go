@@ -3,7 +3,7 @@ package verdict
 import "fmt"
 
 // maxAlike is how many problems that are alike are listed: a journal may hold any number of them.
-const maxAlike = 100
+const maxAlike = 10
 
 // problems collects findings about the run. Of those that are alike it lists the first and counts the others.
 type problems struct {
@@ -48,19 +48,18 @@ func (p *problems) join(other problems) {
 	}
 }
 
-// list is all that was found, and how much more of the same kinds.
+// list is all that was found, and behind the last one of a kind how many more there are.
 func (p *problems) list() []Problem {
-	var list []Problem
-	listed, last := map[string]int{}, map[string]Problem{}
-	for _, f := range p.found {
-		list = append(list, f.Problem)
+	listed, last := map[string]int{}, map[string]int{}
+	for i, f := range p.found {
 		listed[f.class]++
-		last[f.class] = f.Problem
+		last[f.class] = i
 	}
-	for _, f := range p.found { // in the order of their last one
-		if more := p.seen[f.class] - listed[f.class]; more > 0 && f.Problem == last[f.class] {
+	var list []Problem
+	for i, f := range p.found {
+		list = append(list, f.Problem)
+		if more := p.seen[f.class] - listed[f.class]; more > 0 && last[f.class] == i {
 			list = append(list, Problem{Kind: f.Kind, Text: fmt.Sprintf("and %d more like this: %s", more, f.Text)})
-			delete(last, f.class)
 		}
 	}
 	return list

@@ -65,6 +65,8 @@ func (b *builder) show(kase Case, listed bool) {
 		}
 		if listed {
 			s.id = kase.ID
+		} else if last := b.shown[id]; len(last) > 0 && last[len(last)-1] == s {
+			continue // further ones of many say the same
 		}
 		b.shown[id] = append(b.shown[id], s)
 	}
