@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,7 +22,6 @@ import (
 const (
 	eventsFile = "events.jsonl"
 	knownFile  = "expectations.yaml" // the list that the verdicts were computed with
-	lockFile   = ".lock"             // locked by whoever writes here, and says who that is
 )
 
 // Folders that runs with a default --out make inside the folder of another run.
@@ -44,24 +42,33 @@ const maxEntries = 100_000
 // wrote into it before.
 type folder struct {
 	*safefile.Folder
-	lock  *os.File
-	fresh bool // made here, and still empty
+	lock   *os.File
+	fresh  bool // made here
+	locked bool // the lock file was made here
+	used   bool // reports were written
 }
 
 // openFolder opens or makes the folder that a flag names. What it cannot do is
-// wrong usage, apart from want of room.
-func openFolder(path, flag string) (*folder, error) {
+// wrong usage, apart from want of room. Nothing is written into a folder that is refused.
+func openFolder(path, flag string) (f *folder, err error) {
+	for range 1000 { // others that made it and do not use it remove it, at any moment
+		if f, err = tryFolder(path, flag); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return f, err
+}
+
+func tryFolder(path, flag string) (*folder, error) {
 	_, err := os.Lstat(path)
 	f := &folder{fresh: errors.Is(err, fs.ErrNotExist)}
 	if f.Folder, err = safefile.MakeFolder(path, 0o755); err != nil {
 		return nil, unfit(flag, err)
 	}
-	if err := f.take(flag); err != nil {
-		return nil, errors.Join(err, f.Folder.Close())
-	}
-	if err := f.refuseForeign(flag); err != nil {
-		f.close()
-		return nil, err
+	for _, step := range []func(flag string) error{f.refuseOwners, f.refuseForeign, f.take} {
+		if err := step(flag); err != nil {
+			return nil, errors.Join(err, f.Folder.Close())
+		}
 	}
 	return f, nil
 }
@@ -74,39 +81,15 @@ func unfit(flag string, err error) error {
 	return usage("%s: %w: name a folder that you may write", flag, err)
 }
 
-// take checks whose folder it is, and locks it or says who has it.
-func (f *folder) take(flag string) error {
-	if os.Geteuid() == 0 { // others could exchange what root writes there
-		if err := f.Exclusive(); err != nil {
-			return usage("%s: %w: as root name a folder that only root may write, or one that does not exist yet", flag, err)
-		}
+// refuseOwners refuses, to root, a folder in which others could exchange what root writes.
+func (f *folder) refuseOwners(flag string) error {
+	if os.Geteuid() != 0 {
+		return nil
 	}
-	file, err := f.Append(lockFile, 0o644, safefile.Terms{OneLink: true})
-	if err != nil {
-		return unfit(flag, err)
-	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		defer file.Close()
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return unfit(flag, fmt.Errorf("lock %s: %w", f.Path(lockFile), err))
-		}
-		return usage("%s: %s is in use by %s: wait for it, or name another folder", flag, f.Path(""), f.holder())
-	}
-	f.lock = file
-	// Who it is helps whoever comes second, and nothing depends on it.
-	if file.Truncate(0) == nil {
-		_, _ = fmt.Fprintf(file, "process %d since %s: understudy %s\n", os.Getpid(), time.Now().UTC().Format(time.RFC3339), strings.Join(os.Args[1:], " "))
+	if err := f.Exclusive(); err != nil {
+		return usage("%s: %w: as root name a folder that only root may write, or one that does not exist yet", flag, err)
 	}
 	return nil
-}
-
-// holder reads who has the lock.
-func (f *folder) holder() string {
-	text, err := f.Read(lockFile, 64<<10, safefile.Terms{})
-	if err != nil || len(text) == 0 {
-		return "another process"
-	}
-	return visible.Short(string(text), 300)
 }
 
 // refuseForeign refuses a folder in which files of somebody else could be replaced.
@@ -146,7 +129,7 @@ func (f *folder) begins(name, text string) bool {
 // publish replaces the reports, all or none.
 func (f *folder) publish(m verdict.Model) error {
 	err := reports.Write(f.Folder, m)
-	f.fresh = f.fresh && err != nil
+	f.used = f.used || err == nil
 	return err
 }
 
@@ -166,10 +149,11 @@ func (f *folder) clear() error {
 	return nil
 }
 
-// close lets others in. A folder that was made here and not used goes again.
+// close lets others in. A folder that was not used is left as it was: what was made
+// here goes again, while it is still locked.
 func (f *folder) close() {
-	if f.fresh && f.Remove(lockFile) == nil {
-		_ = os.Remove(f.Path("")) // fails where something is in it
+	if !f.used && f.locked && f.Remove(lockFile) == nil && f.fresh {
+		_ = unix.Rmdir(f.Path("")) // fails where something is in it
 	}
 	_ = f.lock.Close()
 	_ = f.Folder.Close()

@@ -67,6 +67,21 @@ func (d *Folder) Lstat(name string) (Info, error) {
 	return info, err
 }
 
+// Is reports whether an open file is what has the name now.
+func (d *Folder) Is(name string, file *os.File) bool {
+	err := d.in(name, func(parent *Folder, last string) error {
+		var named, opened unix.Stat_t
+		err := errors.Join(
+			at(parent.dir, func(fd int) error { return unix.Fstatat(fd, last, &named, unix.AT_SYMLINK_NOFOLLOW) }),
+			at(file, func(fd int) error { return unix.Fstat(fd, &opened) }))
+		if err == nil && (named.Dev != opened.Dev || named.Ino != opened.Ino) {
+			err = fs.ErrNotExist
+		}
+		return err
+	})
+	return err == nil
+}
+
 // Entries returns at most limit entries of the folder, in no order.
 func (d *Folder) Entries(limit int) ([]fs.DirEntry, error) {
 	own, err := d.child(".") // each listing starts at the beginning
