@@ -61,7 +61,7 @@ func kinds(word string, c backendConfig) ([]kind, error) {
 // open prepares sandboxes of the kind that a word of --sandbox stands for; provide returns the folder of the helper commands, when they are needed.
 // What "docker build" prints goes to a file in the cache, which is made when the first build prints, and which a failure names.
 func open(ctx context.Context, word string, c backendConfig, provide func() (string, error), progress sandbox.Progress) (sandbox.Backend, error) {
-	log := &lateFile{path: filepath.Join(c.cache.Dir(), "docker-build.log")}
+	log := &lateFile{cache: c.cache, name: "docker-build.log"}
 	defer log.Close()
 	c.buildLog = log
 	wanted, err := kinds(word, c)
@@ -70,7 +70,7 @@ func open(ctx context.Context, word string, c backendConfig, provide func() (str
 	}
 	backend, err := openBackend(ctx, wanted, provide, progress)
 	if errors.Is(err, docker.ErrBuild) {
-		err = fmt.Errorf("%w\nwhole log: %s", err, log.path)
+		err = fmt.Errorf("%w\nwhole log: %s", err, filepath.Join(c.cache.Dir(), log.name))
 	}
 	return backend, err
 }
@@ -117,16 +117,17 @@ func openBackend(ctx context.Context, all []kind, provide func() (bin string, er
 	return nil, incomplete("no sandbox is possible here:\n%s", strings.Join(reasons, "\n"))
 }
 
-// lateFile is a file that is made anew when something is written to it.
+// lateFile is a file of the cache that is made anew when something is written to it.
 type lateFile struct {
-	path string
-	file *os.File
+	cache *cache.Folder
+	name  string
+	file  *os.File
 }
 
 func (l *lateFile) Write(p []byte) (n int, err error) {
 	if l.file == nil {
-		if l.file, err = os.Create(l.path); err != nil {
-			return 0, cache.Unwritable("open the log of image builds", err)
+		if l.file, err = l.cache.Create(l.name); err != nil {
+			return 0, fmt.Errorf("open the log of image builds: %w", err)
 		}
 	}
 	return l.file.Write(p)

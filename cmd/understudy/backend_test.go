@@ -122,7 +122,7 @@ func TestLogOfBuildsIsMadeWhenSomethingIsBuilt(t *testing.T) {
 	if _, made := os.Stat(log); exitCode(err) != verdict.ExitUsage || made == nil {
 		t.Errorf("%v; the log is there: %v", err, made == nil)
 	}
-	late := lateFile{path: log}
+	late := lateFile{cache: cached, name: "docker-build.log"}
 	if _, err := late.Write([]byte("x")); err != nil {
 		t.Error(err)
 	}
@@ -132,7 +132,7 @@ func TestLogOfBuildsIsMadeWhenSomethingIsBuilt(t *testing.T) {
 	if err := late.Close(); err != nil {
 		t.Error(err)
 	}
-	below := lateFile{path: filepath.Join(log, "docker-build.log")}
+	below := lateFile{cache: cached, name: "docker-build.log/below"}
 	if _, err := below.Write([]byte("x")); exitCode(err) != verdict.ExitUsage {
 		t.Errorf("a log that cannot be made: %v", err)
 	}

@@ -53,7 +53,7 @@ func exitCode(err error) int {
 		return verdict.ExitConforms
 	case errors.As(err, &decided):
 		return decided.code
-	case errors.As(err, &invalid), errors.Is(err, cache.ErrUnwritable), errors.Is(err, plan.ErrFilter), errors.Is(err, plan.ErrSelection), errors.Is(err, verdict.ErrJoin):
+	case errors.As(err, &invalid), errors.Is(err, cache.ErrUnwritable), errors.Is(err, cache.ErrForeign), errors.Is(err, plan.ErrFilter), errors.Is(err, plan.ErrSelection), errors.Is(err, verdict.ErrJoin):
 		return verdict.ExitUsage
 	case errors.Is(err, sandbox.ErrUnavailable), errors.Is(err, sandbox.ErrProvision), errors.Is(err, commands.ErrAbsent), errors.Is(err, cache.ErrDamaged),
 		errors.Is(err, run.ErrNoSandbox), errors.Is(err, errInterrupted), errors.Is(err, context.Canceled), lacking(err), denied(err):

@@ -107,6 +107,7 @@ func TestErrorsHaveTheirExitCode(t *testing.T) {
 		{run.ErrNoSandbox, 3},
 		{errInterrupted, 3},
 		{cache.ErrUnwritable, 2},
+		{cache.ErrForeign, 2},
 		{cache.ErrDamaged, 3},
 		{commands.ErrBuild, 4},
 		{run.ErrJournal, 4},

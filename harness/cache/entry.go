@@ -123,9 +123,9 @@ func (e Entry) make(ctx context.Context, m Maker, seen fs.FileInfo, fault error)
 			return false, Unwritable("remove what is of no use", err)
 		}
 	}
-	log, err := os.Create(e.Log)
+	log, err := e.folder.create(e.Log)
 	if err != nil {
-		return false, Unwritable("open log", err)
+		return false, fmt.Errorf("open log: %w", err)
 	}
 	defer log.Close()
 	partial := e.Path + partialSuffix
@@ -164,11 +164,13 @@ func (e Entry) put(partial string) error {
 // remember writes the record.
 func (e Entry) remember(r record) error {
 	next := e.Path + recordSuffix + partialSuffix
-	if err := os.WriteFile(next, []byte(r.String()), 0o644); err != nil {
-		return Unwritable("write the record of "+e.Path, err)
+	out, err := e.folder.create(next)
+	if err != nil {
+		return fmt.Errorf("write the record of %s: %w", e.Path, err)
 	}
-	if err := flush(next); err != nil {
-		return err
+	_, err = out.WriteString(r.String())
+	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return Unwritable("write the record of "+e.Path, err)
 	}
 	if err := os.Rename(next, e.Path+recordSuffix); err != nil {
 		return Unwritable("write the record of "+e.Path, err)

@@ -26,11 +26,15 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 var (
 	// ErrUnwritable is wrapped where the cache would have to be written and cannot; the text says what to do.
 	ErrUnwritable = errors.New("the cache cannot be written")
+	// ErrForeign is wrapped where others could put things into the cache; the text says what to do.
+	ErrForeign = errors.New("others could write to the cache")
 	// ErrDamaged is wrapped where an entry is not what was put there, even after it was made again.
 	ErrDamaged = errors.New("damaged")
 )
@@ -45,11 +49,12 @@ type Folder struct {
 	held []*flock.Flock
 }
 
-// Open returns the cache in dir, which is made when missing. Whatever takes
-// time, or had to be mended, is told in one line each.
+// Open returns the cache in dir, which is made when missing, and closed to other users. One into which
+// others could have put something is refused (ErrForeign). Whatever takes time, or had to be mended,
+// is told in one line each.
 func Open(dir string, tell func(text string)) (*Folder, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, Unwritable("make the cache folder", err)
+	if err := claim(dir); err != nil {
+		return nil, err
 	}
 	return &Folder{dir: dir, tell: tell}, nil
 }
@@ -78,7 +83,7 @@ func (f *Folder) hold(lock *flock.Flock) {
 // Unwritable wraps the error of writing into the cache. Where that is for want
 // of a right or of a file system that can be written, it says what to do.
 func Unwritable(what string, err error) error {
-	for _, cause := range []error{fs.ErrPermission, syscall.EROFS, syscall.ENOTDIR} {
+	for _, cause := range []error{fs.ErrPermission, syscall.EROFS, syscall.ENOTDIR, safefile.ErrNotFolder} {
 		if errors.Is(err, cause) {
 			return fmt.Errorf("%s: %w: %w: set XDG_CACHE_HOME to a folder that you may write", what, ErrUnwritable, err)
 		}
