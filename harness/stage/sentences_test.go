@@ -203,6 +203,10 @@ var sentences = map[string][]func(Check, facts){
 	`noFile: "the task log is no file of the worker account"`: {func(c Check, f facts) {
 		f.over(c, "success").noFile(fmt.Sprintf("task log of alice: /srv/understudy/%d/logs/alice.log is a FIFO, not a regular file", f.folder))
 	}},
+	`changedFile: "a file of the scenario is gone or something else"`: {func(c Check, f facts) {
+		path := fmt.Sprintf("/srv/understudy/%d/home/.bashrc", f.folder)
+		c.stage.changedFile(path, fmt.Errorf("%s is a FIFO, not a regular file", path))
+	}},
 	`exchangedFolder: "a folder of the case was exchanged"`: {func(c Check, f facts) {
 		c.stage.exchangedFolder("logs", fmt.Errorf("give /srv/understudy/%d/logs to airflow: it is a symbolic link to %q", f.folder, "/etc"))
 	}},

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -117,6 +118,52 @@ func TestAnExchangedFolderIsTheImplementationsDoing(t *testing.T) {
 	if after, err := os.Stat("/etc"); err != nil || after.Sys().(*syscall.Stat_t).Uid != before.Sys().(*syscall.Stat_t).Uid || after.Mode() != before.Mode() {
 		t.Errorf("/etc was given away: %v %v", after.Mode(), err)
 	}
+}
+
+// TestAPlantedFileThatIsGoneIsTheImplementationsDoing: it was a harness error.
+func TestAPlantedFileThatIsGoneIsTheImplementationsDoing(t *testing.T) {
+	for what, change := range map[string]func(path string) error{
+		"gone":   os.Remove,
+		"a link": func(path string) error { return errors.Join(os.Remove(path), os.Symlink("/etc/shadow", path)) },
+		"a FIFO": func(path string) error { return errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600)) },
+		"huge":   func(path string) error { return os.Truncate(path, maxFile+1) },
+	} {
+		for use, read := range map[string]func(*Stage, string){
+			"text":   func(s *Stage, path string) { s.Text(path) },
+			"digest": func(s *Stage, path string) { s.Digest(path) },
+		} {
+			t.Run(what+"/"+use, func(t *testing.T) {
+				th := newTheatre(t)
+				o := th.play(t, plan.Worker, Spec{Run: func(s *Stage) {
+					path := s.Path("planted")
+					s.File(path, WorkerAccount, 0o644, "before")
+					s.must(change(path))
+					read(s, path)
+				}})
+				th.require(t, o, journal.Violated)
+				if !strings.Contains(o.Actual, "/planted") {
+					t.Errorf("actual: %s", o.Actual)
+				}
+			})
+		}
+	}
+}
+
+func TestAFIFOTellsWhatWasWrittenIntoIt(t *testing.T) {
+	th := newTheatre(t)
+	o := th.play(t, plan.Worker, Spec{Run: func(s *Stage) {
+		path := s.Path("fifo")
+		written := s.FIFO(path, 0o666)
+		s.Require("IMP-004").Equal("nobody wrote", written(), "")
+		file, err := os.OpenFile(path, os.O_WRONLY, 0)
+		s.must(err)
+		defer file.Close()
+		s.Require("IMP-004").Equal("somebody holds it", written(), "")
+		_, err = file.WriteString("a line")
+		s.must(err)
+		s.Require("IMP-004").Equal("somebody wrote", written(), "a line")
+	}})
+	th.require(t, o, journal.Held)
 }
 
 // TestCleanUpFollowsNoLinks: what a scenario gives a folder or writes is put back by
