@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/world"
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 // drainTime is how long the stage goes on reading channels that stay open after
@@ -230,8 +232,9 @@ func (r *Run) channel() string {
 	if r.taskLog == "" {
 		return r.logs.String()
 	}
-	text, _ := r.readTaskLog() // what is wrong with it, the end of the run or a violation says
-	return text
+	text, err := r.readTaskLog()
+	r.requireWhole(err)
+	return text // what else is wrong with it, the end of the run or a violation says
 }
 
 func join(parts ...string) string {
@@ -313,7 +316,14 @@ func (r *Run) saw() string {
 		fmt.Fprintf(&text, "\nlast messages:\n%s", strings.Join(r.said, "\n"))
 	}
 	r.mu.Unlock()
-	if log := r.Log(); log != "" {
+	log := r.logs.String()
+	if r.taskLog != "" {
+		var err error
+		if log, err = r.readTaskLog(); errors.Is(err, safefile.ErrTooLarge) {
+			log = err.Error() // its end is not there
+		}
+	}
+	if log = join(log, r.stdout.String(), r.stderr.String()); log != "" {
 		const limit = 1200
 		fmt.Fprintf(&text, "\nend of its output:\n%s", tail(log, limit))
 	}

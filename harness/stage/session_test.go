@@ -517,3 +517,28 @@ func TestOutputThatIsNotKeptCannotBeJudged(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+func TestATaskLogThatIsNotReadToItsEndCannotBeJudged(t *testing.T) {
+	for use, read := range map[string]func(*Run){
+		"end":   func(r *Run) { r.End() },
+		"later": func(r *Run) { r.TaskLog() },
+	} {
+		t.Run(use, func(t *testing.T) {
+			th := newTheatre(t)
+			o := th.play(t, plan.Worker, Spec{Run: func(s *Stage) {
+				run := s.Start(Task{})
+				run.Succeeds()
+				s.must(os.Truncate(run.LogPath(), maxKept))
+				run.End()
+				s.must(os.Truncate(run.LogPath(), maxKept+1))
+				if saw := run.saw(); !strings.Contains(saw, "holds more than") {
+					t.Errorf("a violation would show: %s", saw)
+				}
+				read(run)
+			}})
+			if o.Outcome != journal.HarnessError || !strings.Contains(o.Says, "holds more than the 67108864 octets") {
+				t.Errorf("%.500s", fmt.Sprintf("%+v", o))
+			}
+		})
+	}
+}

@@ -37,8 +37,9 @@ func (r *Run) misplaced(problem string) {
 	r.stage.violated(r.stage.first(), "the task log is not where it belongs", "a file at base_log_folder/log_path", problem)
 }
 
-// readTaskLog returns what of the task log can be read, and why that is not all.
-// A log that is not written yet is fs.ErrNotExist.
+// readTaskLog returns what of the task log can be read, and why that is not all: of
+// one that is too large (safefile.ErrTooLarge) its beginning. A log that is not
+// written yet is fs.ErrNotExist.
 func (r *Run) readTaskLog() (string, error) {
 	worker, err := account(workerOf(r.task))
 	if err != nil {
@@ -54,7 +55,10 @@ func (r *Run) readTaskLog() (string, error) {
 		return "", err
 	}
 	defer file.Close()
-	raw, err := io.ReadAll(io.LimitReader(file, maxKept))
+	raw, err := io.ReadAll(io.LimitReader(file, maxKept+1))
+	if err == nil && len(raw) > maxKept {
+		raw, err = raw[:maxKept], fmt.Errorf("%s holds more than the %d octets that are kept: %w", r.LogPath(), maxKept, safefile.ErrTooLarge)
+	}
 	return string(raw), err
 }
 
@@ -64,8 +68,18 @@ func (r *Run) requireTaskLogOfOurs() {
 	if r.taskLog == "" || r.task.PlantLog != nil {
 		return
 	}
-	if _, err := r.readTaskLog(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	_, err := r.readTaskLog()
+	r.requireWhole(err)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.noFile(r.logProblem())
+	}
+}
+
+// requireWhole ends the scenario if a task log was too large to be read to its end: a
+// text of which the end is missing could hold what a check says is not there.
+func (r *Run) requireWhole(err error) {
+	if errors.Is(err, safefile.ErrTooLarge) {
+		r.stage.broken("task log of %s: %v: no check of it can be trusted", r.label, err)
 	}
 }
 
