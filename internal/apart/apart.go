@@ -1,7 +1,7 @@
 // Package apart runs the tests of a package so that nothing they start outlives
 // them, whether they succeed, fail, panic, run out of time or are killed.
 //
-// Where the user is root on Linux they get a pid namespace of their own, which the
+// Who may make one, mostly root on Linux, gets a pid namespace for them, which the
 // kernel ends with its first process, and that with the test binary that was
 // started:
 //
@@ -13,8 +13,8 @@
 // that one adopts orphans, and the stage must not be the parent of its tasks'
 // children.
 //
-// Who may make no namespace has a process group instead, which is killed with the
-// same process:
+// Who is refused it, or a /proc in it, as in many containers, has a process group
+// instead, which is killed with the same process:
 //
 //	go test (host)  ->  leader of a group  ->  the tests
 //

@@ -3,6 +3,7 @@ package apart
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -52,17 +53,15 @@ func start() (int, error) {
 	if err := endWithGo(); err != nil {
 		return 0, err
 	}
-	next, how := "leader", &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	isolated, err := mayIsolate()
+	cmd, err := startIsolated()
 	if err != nil {
 		return 0, err
 	}
-	if isolated {
-		next, how = "first", &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	}
-	cmd, err := again(next, how)
-	if err != nil {
-		return 0, err
+	isolated := cmd != nil
+	if !isolated {
+		if cmd, err = again("leader", &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}); err != nil {
+			return 0, err
+		}
 	}
 	err = cmd.Wait()
 	if !isolated {
@@ -91,25 +90,57 @@ func endWithGo() error {
 	return nil
 }
 
-// mayIsolate reports whether this process may make namespaces. Root in a container
-// mostly may not.
-func mayIsolate() (bool, error) {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&header, &data[0]); err != nil {
-		return false, fmt.Errorf("read own capabilities: %w", err)
+// startIsolated starts the first process of a namespace, and returns nil where that
+// is refused. Only the attempt tells: root in a container may lack the capability,
+// or have it behind a filter, a security module or a masked /proc.
+func startIsolated() (*exec.Cmd, error) {
+	refusal, theirs, err := os.Pipe()
+	if err != nil {
+		return nil, err
 	}
-	return os.Geteuid() == 0 && data[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0, nil
+	defer refusal.Close()
+	how := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	cmd, err := again("first", how, theirs)
+	theirs.Close()
+	if refused(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if text, err := io.ReadAll(refusal); err != nil || len(text) > 0 {
+		return nil, errors.Join(err, ended(cmd))
+	}
+	return cmd, nil
 }
 
-// first is the first process of the namespace.
+// ended waits for a first process that was refused a mount.
+func ended(cmd *exec.Cmd) error {
+	var exit *exec.ExitError
+	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		return err
+	}
+	return nil
+}
+
+// refused tells that a namespace or a mount is not to be had here from what is wrong
+// with the attempt.
+func refused(err error) bool {
+	return slices.ContainsFunc([]error{unix.EPERM, unix.EACCES, unix.ENOSYS, unix.EINVAL, unix.ENOSPC}, func(errno error) bool { return errors.Is(err, errno) })
+}
+
+// first is the first process of the namespace. Before the tests start it says on
+// descriptor 3 if it is refused a mount, or closes it.
 func first() (int, error) {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return 0, fmt.Errorf("make / private: %w", err)
+	refusal := os.NewFile(3, "refusal")
+	unix.CloseOnExec(3)
+	if err := mountProc(); refused(err) {
+		_, err = fmt.Fprintln(refusal, err)
+		return 1, err
+	} else if err != nil {
+		return 0, err
 	}
-	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-		return 0, fmt.Errorf("mount proc: %w", err)
-	}
+	refusal.Close()
 	cmd, err := again("tests", nil)
 	if err != nil {
 		return 0, err
@@ -125,6 +156,17 @@ func first() (int, error) {
 			return code(status), nil
 		}
 	}
+}
+
+// mountProc shows the processes of the namespace in /proc.
+func mountProc() error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make / private: %w", err)
+	}
+	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return fmt.Errorf("mount proc: %w", err)
+	}
+	return nil
 }
 
 // leader is the leader of a process group and ends it when its parent is gone.
@@ -146,8 +188,9 @@ func leader() (int, error) {
 	return code(cmd.ProcessState.Sys().(syscall.WaitStatus)), nil
 }
 
-// again starts the test binary with the same arguments for another part.
-func again(part string, how *syscall.SysProcAttr) (*exec.Cmd, error) {
+// again starts the test binary with the same arguments for another part. It gets the
+// files as descriptors from 3 on.
+func again(part string, how *syscall.SysProcAttr, files ...*os.File) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -155,7 +198,7 @@ func again(part string, how *syscall.SysProcAttr) (*exec.Cmd, error) {
 	cmd := exec.Command(self)
 	cmd.Args = os.Args
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = how
+	cmd.SysProcAttr, cmd.ExtraFiles = how, files
 	cmd.Env = append(os.Environ(), act+"="+part)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the tests again: %w", err)
