@@ -5,10 +5,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"go/build/constraint"
 	"io"
+	"io/fs"
+	"maps"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -70,22 +76,101 @@ var starters = []string{"os/exec", "github.com/chromedp/chromedp", "github.com/r
 // unbounded may start processes without package apart, for the reason given.
 var unbounded = map[string]string{
 	module:                             "go list ends by itself",
+	module + "/internal/apart":         "its tests start the package itself",
 	module + "/harness/sandbox/docker": "its processes are containers, which end with what is attached to them",
+	module + "/ci/escape":              "gets its TestMain in a change that is under way",
+	module + "/ci/interop":             "runs in a sandbox, which ends with it",
+	module + "/protocol/message":       "what starts processes, tag airflow, runs in a sandbox, which ends with it; the protocol imports nothing of this module",
 }
 
-// TestWhatTestsStartEndsWithThem: a test that was killed cleans nothing up.
+// TestWhatTestsStartEndsWithThem: a test that was killed cleans nothing up. Files
+// behind build tags are held to that as well.
 func TestWhatTestsStartEndsWithThem(t *testing.T) {
-	for _, pkg := range list(t, "./...") {
-		imports := slices.Concat(pkg.TestImports, pkg.XTestImports)
-		i := slices.IndexFunc(imports, func(path string) bool { return slices.Contains(starters, path) })
-		if i < 0 || unbounded[pkg.ImportPath] != "" || pkg.ImportPath == module+"/internal/apart" {
-			continue
+	found := map[string]bool{}
+	for _, tags := range []string{"", strings.Join(buildTags(t), ",")} {
+		for _, pkg := range list(t, "./...", "-tags="+tags) {
+			imports := slices.Concat(pkg.TestImports, pkg.XTestImports)
+			i := slices.IndexFunc(imports, func(path string) bool { return slices.Contains(starters, path) })
+			if i < 0 || slices.Contains(imports, module+"/internal/apart") {
+				continue
+			}
+			if found[pkg.ImportPath] = true; unbounded[pkg.ImportPath] == "" {
+				t.Errorf("the tests of %s use %s (tags %q): its TestMain has to run them by internal/apart", pkg.ImportPath, imports[i], tags)
+			}
 		}
-		if !slices.Contains(imports, module+"/internal/apart") {
-			t.Errorf("the tests of %s use %s: its TestMain has to run them by internal/apart", pkg.ImportPath, imports[i])
+	}
+	for _, path := range slices.Sorted(maps.Keys(unbounded)) {
+		if !found[path] {
+			t.Errorf("unbounded names %s, whose tests start nothing, or by internal/apart: remove it", path)
 		}
 	}
 }
+
+func TestBuildTagsAreFound(t *testing.T) {
+	if tags := buildTags(t); !slices.Contains(tags, "engine") || !slices.Contains(tags, "sudo") || slices.Contains(tags, "linux") {
+		t.Errorf("found %q", tags)
+	}
+}
+
+// buildTags returns those that files of the checkout wait for, platforms left out.
+func buildTags(t *testing.T) []string {
+	t.Helper()
+	var tags []string
+	for path, text := range sources(t) {
+		for line := range strings.Lines(text) {
+			if strings.HasPrefix(line, "package ") {
+				break
+			}
+			if !constraint.IsGoBuild(line) {
+				continue
+			}
+			expr, err := constraint.Parse(line)
+			if err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			expr.Eval(func(tag string) bool {
+				tags = append(tags, tag)
+				return false
+			})
+		}
+	}
+	slices.Sort(tags)
+	return slices.DeleteFunc(slices.Compact(tags), func(tag string) bool { return slices.Contains([]string{"linux", "darwin", "unix"}, tag) })
+}
+
+// sources returns the Go files of the checkout and go.mod by their paths. It reads
+// them in this process: "go test" keeps results as long as what the test itself has
+// opened stays the same, and does not see what "go list" reads.
+func sources(t *testing.T) map[string]string {
+	t.Helper()
+	texts, err := readSources()
+	if err != nil || len(texts) == 0 {
+		t.Fatalf("read the checkout: %d files, %v", len(texts), err)
+	}
+	return texts
+}
+
+var readSources = sync.OnceValues(func() (map[string]string, error) {
+	texts := map[string]string{}
+	return texts, filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if entry.IsDir() {
+			if path != "." && (strings.HasPrefix(name, ".") || slices.Contains([]string{"testdata", "results", "report"}, name)) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if filepath.Ext(name) == ".go" || name == "go.mod" {
+			var text []byte
+			text, err = os.ReadFile(path)
+			texts[path] = string(text)
+		}
+		return err
+	})
+})
 
 // inside reports whether dep belongs to the tree that a rule speaks about.
 func inside(dep, pattern string) bool {
@@ -99,10 +184,11 @@ type goPackage struct {
 	TestImports, XTestImports []string
 }
 
-func list(t *testing.T, pattern string) []goPackage {
+func list(t *testing.T, pattern string, flags ...string) []goPackage {
 	t.Helper()
+	sources(t) // what go list reads
 	var stderr bytes.Buffer
-	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,Deps,GoFiles,TestImports,XTestImports", pattern)
+	cmd := exec.Command("go", slices.Concat([]string{"list", "-json=ImportPath,Doc,Deps,GoFiles,TestImports,XTestImports"}, flags, []string{pattern})...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
