@@ -26,6 +26,7 @@ var bare = []string{"Open", "OpenFile", "Create", "CreateTemp", "ReadFile", "Wri
 var mayOpen = map[string]string{
 	"harness/stage.Process.strings":         "/proc",
 	"harness/stage.closeOnExec":             "/proc",
+	"harness/stage.expendable":              "/proc",
 	"harness/stage.readStat":                "/proc",
 	"harness/stage.statusFields":            "/proc",
 	"harness/stage.mountLines":              "/proc",

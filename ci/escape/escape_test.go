@@ -24,12 +24,16 @@ import (
 	"github.com/understudy-conformance/understudy/harness/sandbox/namespace"
 	"github.com/understudy-conformance/understudy/harness/shell"
 	"github.com/understudy-conformance/understudy/harness/wall/escape"
+	"github.com/understudy-conformance/understudy/internal/apart"
 )
 
 const (
 	canary   = "understudy-canary-7c1d0f4e"
 	callerFD = 77 // of a descriptor that whoever calls understudy has open
 )
+
+// TestMain keeps thousands of processes from outliving the tests.
+func TestMain(m *testing.M) { os.Exit(apart.Run(m.Run)) }
 
 // users are whom the attempts are made as; root is what sudo makes of airflow.
 var users = []string{"airflow", "alice", "root"}
@@ -155,6 +159,51 @@ func TestNothingEscapes(t *testing.T) {
 				t.Errorf("the report says of the bounds: %s", bounds)
 			}
 		})
+	}
+}
+
+// TestNothingEscapesFromProvisioning has a provision.sh make the attempts. It has the machine's network, as documented, and nothing
+// else of it.
+func TestNothingEscapesFromProvisioning(t *testing.T) {
+	outside := plant(t)
+	outside.Processes, outside.Memory, outside.Tmpfs = 0, 0, 0 // bounded like all sandboxes, which the tests above show
+	text, err := json.Marshal(outside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	script := "cp \"$(dirname \"$0\")/understudy-worker\" /tmp/ && /tmp/understudy-worker escape '" + string(text) + "' >/opt/understudy-attempts\n"
+	if err := os.WriteFile(filepath.Join(dir, "provision.sh"), []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	worker, err := os.ReadFile(filepath.Join(bin(t), "understudy-worker"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "understudy-worker"), worker, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	backend := namespace.New(namespace.Config{Bin: bin(t), Cache: t.TempDir(), Manifest: implementation.Manifest{
+		Name: "escape", Slug: "escape", Dir: dir, Sandbox: implementation.Sandbox{Root: "host", Provision: "provision.sh"},
+	}})
+	defer backend.Close()
+	if err := backend.Prepare(t.Context(), func(text string) { t.Log(text) }); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, backend, plan.Exec{User: "root", Argv: []string{"/bin/cat", "/opt/understudy-attempts"}})
+	var stdout, stderr bytes.Buffer
+	if code, err := shell.Attach(t.Context(), p, shell.Streams{Output: &stdout, Errors: &stderr}); err != nil || code != 0 {
+		t.Fatalf("exit code %d, %v: %s", code, err, stderr.String())
+	}
+	list, err := escape.Read(&stdout, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range list {
+		if r.Outcome == escape.Through && r.Name != "network" && r.Name != "abstract-socket" {
+			t.Errorf("%s: provision.sh can %s", r.Name, r.Says)
+		}
+		t.Logf("%s %s: %s", r.Outcome, r.Name, r.Detail)
 	}
 }
 

@@ -23,8 +23,8 @@ const (
 // Bounds of every sandbox, of either kind. They are for the machine's sake: no scenario comes near.
 const (
 	MaxProcesses = 4096
-	MaxMemory    = 4 << 30 // in octets, files in tmpfs included
-	MaxTmpfs     = 2 << 30 // in octets, of each
+	MaxMemory    = 4 << 30   // in octets, files in tmpfs included
+	MaxTmpfs     = 512 << 20 // in octets, of each
 )
 
 // BoundsFact is the key of Backend.Environment under which a report finds Bounded, or "unbounded: " and the reason.

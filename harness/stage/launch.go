@@ -218,6 +218,12 @@ func (r *Run) drain() {
 	close(r.over)
 }
 
+// expendable lets the kernel kill the process, and what it starts, before init and worker where the sandbox has
+// reached its bound of memory. Where that cannot be had the order is the kernel's.
+func expendable(pid int) {
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("500"), 0)
+}
+
 // begin starts cmd with the given child ends, which it closes, and follows the
 // process until it ends.
 func (r *Run) begin(cmd *exec.Cmd, ends ...*os.File) error {
@@ -232,6 +238,7 @@ func (r *Run) begin(cmd *exec.Cmd, ends ...*os.File) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
+	expendable(cmd.Process.Pid)
 	first, err := readProcess(cmd.Process.Pid)
 	if err != nil {
 		return fmt.Errorf("look at the process just started: %w", err)

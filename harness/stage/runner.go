@@ -296,6 +296,7 @@ func (r *Run) beginByStandIn(cmd *exec.Cmd, theirs []*os.File) error {
 		told.Close()
 		return fmt.Errorf("start stand-in parent: %w", err)
 	}
+	expendable(r.parent.Process.Pid)
 	if parent, err := readProcess(r.parent.Process.Pid); err == nil {
 		r.stage.watch.addParent(parent)
 	}

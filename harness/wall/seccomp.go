@@ -16,9 +16,9 @@ import (
 const namespaceFlags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC |
 	unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWTIME
 
-// Refused are system calls that fail with EPERM whatever their arguments: keyrings, which no namespace separates, and what a
+// refused are system calls that fail with EPERM whatever their arguments: keyrings, which no namespace separates, and what a
 // capability in a namespace of one's own, or the lack of a check, would open.
-var Refused = []string{
+var refused = []string{
 	"add_key", "keyctl", "request_key",
 	"bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register",
 	"mount", "umount2", "mount_setattr", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "pivot_root",
@@ -32,12 +32,8 @@ var Refused = []string{
 var refusedSome = []string{"kexec_file_load", "iopl", "ioperm", "create_module", "get_kernel_syms", "query_module", "uselib", "ustat", "sysfs", "_sysctl"}
 
 // policy is the filter in the words of the library.
-func policy() (seccomp.Policy, *arch.Info, error) {
-	here, err := arch.GetInfo(runtime.GOARCH)
-	if err != nil {
-		return seccomp.Policy{}, nil, fmt.Errorf("system calls of %s: %w", runtime.GOARCH, err)
-	}
-	known := slices.DeleteFunc(slices.Concat(Refused, refusedSome), func(name string) bool {
+func policy(here *arch.Info) seccomp.Policy {
+	some := slices.DeleteFunc(slices.Clone(refusedSome), func(name string) bool {
 		_, is := here.SyscallNames[name]
 		return !is
 	})
@@ -49,37 +45,48 @@ func policy() (seccomp.Policy, *arch.Info, error) {
 		Syscalls: []seccomp.SyscallGroup{
 			// Its flags lie in memory, where a filter cannot look: callers fall back to clone.
 			{Names: []string{"clone3"}, Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS)},
-			{Names: known, Action: seccomp.ActionErrno, NamesWithCondtions: []seccomp.NameWithConditions{
+			{Names: slices.Concat(refused, some), Action: seccomp.ActionErrno, NamesWithCondtions: []seccomp.NameWithConditions{
 				when("clone", 0, seccomp.BitsSet, namespaceFlags),
 				when("unshare", 0, seccomp.BitsSet, namespaceFlags),
 				when("socket", 0, seccomp.Equal, unix.AF_VSOCK), // reaches the machine that runs this virtual one
+				when("socket", 0, seccomp.Equal, unix.AF_ALG),   // the kernel's ciphers, with a history of holes
 			}},
 		},
-	}, here, nil
+	}
 }
 
-// refuse installs the filter for all threads. Programs of another architecture (32 bit) have other numbers for the same
-// calls, which the library lets through: they can make no call at all.
-func refuse() error {
-	p, here, err := policy()
+// program is the filter for one architecture. Programs of another (32 bit) have other numbers for the same calls, which the
+// library lets through: they can make no call at all.
+func program(goarch string) ([]bpf.RawInstruction, error) {
+	here, err := arch.GetInfo(goarch)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("system calls of %s: %w", goarch, err)
 	}
+	p := policy(here)
 	rest, err := p.Assemble()
 	if err != nil {
-		return fmt.Errorf("assemble the filter of system calls: %w", err)
+		return nil, fmt.Errorf("assemble the filter of system calls: %w", err)
 	}
 	const offsetOfArch = 4
-	program, err := bpf.Assemble(append([]bpf.Instruction{
+	raw, err := bpf.Assemble(append([]bpf.Instruction{
 		bpf.LoadAbsolute{Off: offsetOfArch, Size: 4},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(here.ID), SkipTrue: 1},
 		bpf.RetConstant{Val: uint32(seccomp.ActionErrno) | uint32(unix.ENOSYS)},
 	}, rest...))
 	if err != nil {
-		return fmt.Errorf("assemble the filter of system calls: %w", err)
+		return nil, fmt.Errorf("assemble the filter of system calls: %w", err)
 	}
-	filter := make([]unix.SockFilter, len(program))
-	for i, in := range program {
+	return raw, nil
+}
+
+// refuse installs the filter for all threads.
+func refuse() error {
+	raw, err := program(runtime.GOARCH)
+	if err != nil {
+		return err
+	}
+	filter := make([]unix.SockFilter, len(raw))
+	for i, in := range raw {
 		filter[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
 	}
 	load := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}

@@ -25,19 +25,39 @@ import (
 )
 
 // Kept are the capabilities that root has inside: Docker's defaults without MKNOD.
-var Kept = []cap.Value{
-	cap.AUDIT_WRITE, cap.CHOWN, cap.DAC_OVERRIDE, cap.FOWNER, cap.FSETID, cap.KILL, cap.NET_BIND_SERVICE,
-	cap.NET_RAW, cap.SETFCAP, cap.SETGID, cap.SETPCAP, cap.SETUID, cap.SYS_CHROOT,
+var Kept = slices.Concat(ofProvision, ofNetwork)
+
+var (
+	ofProvision = []cap.Value{
+		cap.AUDIT_WRITE, cap.CHOWN, cap.DAC_OVERRIDE, cap.FOWNER, cap.FSETID, cap.KILL,
+		cap.SETFCAP, cap.SETGID, cap.SETPCAP, cap.SETUID, cap.SYS_CHROOT,
+	}
+	// ofNetwork are for a network of one's own: a script that prepares a root has the machine's.
+	ofNetwork = []cap.Value{cap.NET_BIND_SERVICE, cap.NET_RAW}
+)
+
+// watcher is what init and worker have besides.
+const watcher = cap.SYS_PTRACE
+
+// Inside says what is executed behind the wall.
+type Inside int
+
+const (
+	Init      Inside = iota // our own init: Kept, and SYS_PTRACE for it and what it starts until Disinherit
+	Provision               // a script that prepares a root, in the machine's network: Kept but what is of use in a network
+)
+
+func (i Inside) capabilities() []cap.Value {
+	if i == Provision {
+		return ofProvision
+	}
+	return slices.Concat(Kept, []cap.Value{watcher})
 }
 
-// Watcher is what init and worker have besides.
-const Watcher = cap.SYS_PTRACE
-
-// Exec raises the wall and replaces the calling process by argv: no descriptor but 0, 1 and 2, no capability but
-// Kept, and with watcher, for argv and what it starts until Disinherit, Watcher. Where the process has SYS_ADMIN, the
-// system calls of Refused are refused from here on; elsewhere an engine has seen to that.
+// Exec raises the wall and replaces the calling process by argv: no descriptor but 0, 1 and 2, and no capability but those of
+// what is inside. Where the process has SYS_ADMIN, system calls are refused from here on; elsewhere an engine has seen to that.
 // It returns only an error; the process is then of no further use.
-func Exec(argv, env []string, watcher bool) error {
+func Exec(argv, env []string, inside Inside) error {
 	runtime.LockOSThread()
 	if err := closeOnExec(); err != nil {
 		return err
@@ -51,7 +71,7 @@ func Exec(argv, env []string, watcher bool) error {
 			return err
 		}
 	}
-	if err := narrow(watcher); err != nil {
+	if err := narrow(inside.capabilities()); err != nil {
 		return err
 	}
 	err = unix.Exec(argv[0], argv, env)
@@ -66,14 +86,10 @@ func closeOnExec() error {
 	return nil
 }
 
-// narrow takes every capability but Kept, and Watcher where asked for, out of all sets. The bounding set comes last: without
-// what it still has, Watcher could not be made inheritable.
-func narrow(watcher bool) error {
+// narrow takes every capability but the wanted out of all sets. The bounding set comes last: without what it still has,
+// watcher, which stays out of it, could not be made inheritable.
+func narrow(wanted []cap.Value) error {
 	now, set := cap.GetProc(), cap.NewSet()
-	wanted := Kept
-	if watcher {
-		wanted = append([]cap.Value{Watcher}, Kept...)
-	}
 	for _, value := range wanted {
 		// An engine, or a container around us, may give less: the worker's preflight says what is missing.
 		have, err := now.GetFlag(cap.Permitted, value)
@@ -86,7 +102,7 @@ func narrow(watcher bool) error {
 		if err := errors.Join(set.SetFlag(cap.Permitted, true, value), set.SetFlag(cap.Effective, true, value)); err != nil {
 			return fmt.Errorf("keep the capability %s: %w", value, err)
 		}
-		if value == Watcher {
+		if value == watcher {
 			if err := set.SetFlag(cap.Inheritable, true, value); err != nil {
 				return fmt.Errorf("keep the capability %s: %w", value, err)
 			}
@@ -100,7 +116,7 @@ func narrow(watcher bool) error {
 	}
 	var dropped []cap.Value
 	for value := range cap.MaxBits() {
-		if in, err := cap.GetBound(value); err == nil && in && !slices.Contains(Kept, value) {
+		if in, err := cap.GetBound(value); err == nil && in && (value == watcher || !slices.Contains(wanted, value)) {
 			dropped = append(dropped, value)
 		}
 	}
@@ -113,19 +129,19 @@ func narrow(watcher bool) error {
 	return nil
 }
 
-// Disinherit keeps Watcher to this process: what it starts from now on, set-user-id programs and root included, gets Kept at most.
+// Disinherit keeps SYS_PTRACE to this process: what it starts from now on, set-user-id programs and root included, gets Kept at most.
 func Disinherit() error {
 	set := cap.GetProc()
 	if err := set.ClearFlag(cap.Inheritable); err != nil {
-		return fmt.Errorf("keep %s from the programs that are started: %w", Watcher, err)
+		return fmt.Errorf("keep %s from the programs that are started: %w", watcher, err)
 	}
 	if err := set.SetProc(); err != nil {
-		return fmt.Errorf("keep %s from the programs that are started: %w", Watcher, err)
+		return fmt.Errorf("keep %s from the programs that are started: %w", watcher, err)
 	}
 	return nil
 }
 
 // Contain is the first process of a container: behind the wall it is init.
 func Contain() error {
-	return Exec([]string{"/proc/self/exe", "init"}, os.Environ(), true)
+	return Exec([]string{"/proc/self/exe", "init"}, os.Environ(), Init)
 }

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/harness/sandbox"
+	"github.com/understudy-conformance/understudy/harness/wall"
 )
 
 // Available returns nil where this process may make namespaces and file what
@@ -46,50 +47,28 @@ func allowed(uid int) error {
 	return nil
 }
 
-// needed are the capabilities without which a sandbox cannot be made, or nothing be judged in it, and
-// what needs them.
-var needed = []struct {
-	name string
-	bit  int
-	use  string
-}{
-	{"SYS_ADMIN", unix.CAP_SYS_ADMIN, "makes namespaces and mounts"},
-	{"NET_ADMIN", unix.CAP_NET_ADMIN, "brings up the loopback device of a sandbox"},
-	{"SYS_PTRACE", unix.CAP_SYS_PTRACE, "looks into processes of other users"},
-	{"SETPCAP", unix.CAP_SETPCAP, "leaves capabilities outside a sandbox"},
-	{"KILL", unix.CAP_KILL, "ends processes of other users"},
-	{"AUDIT_WRITE", unix.CAP_AUDIT_WRITE, "lets sudo write its audit record"},
-	{"SETUID", unix.CAP_SETUID, "lets sudo become another user"},
-	{"SETGID", unix.CAP_SETGID, "lets sudo become another group"},
-	{"CHOWN", unix.CAP_CHOWN, "gives files to accounts"},
-	{"DAC_OVERRIDE", unix.CAP_DAC_OVERRIDE, "reads and writes files of all accounts"},
-	{"FOWNER", unix.CAP_FOWNER, "sets modes of files of all accounts"},
+// toMake are the capabilities without which a sandbox cannot be made. What it is then judged with must be there, too.
+var toMake = []wall.Need{
+	{Name: "SYS_ADMIN", Bit: unix.CAP_SYS_ADMIN, Use: "makes namespaces and mounts"},
+	{Name: "NET_ADMIN", Bit: unix.CAP_NET_ADMIN, Use: "brings up the loopback device of a sandbox"},
+	{Name: "SETPCAP", Bit: unix.CAP_SETPCAP, Use: "leaves capabilities outside a sandbox"},
 }
 
 // capable reads /proc/self/status. A sandbox gets at most what is both effective and in the bounding set.
 func capable(status string) error {
-	var missing []string
-	for _, c := range needed {
-		if capabilities(status, "CapEff")&capabilities(status, "CapBnd")&(1<<c.bit) == 0 {
-			missing = append(missing, fmt.Sprintf("%s (%s)", c.name, c.use))
-		}
+	effective, err := wall.Set(status, "CapEff")
+	if err != nil {
+		return fmt.Errorf("namespace: %w: %w", err, sandbox.ErrUnavailable)
 	}
-	if len(missing) > 0 {
+	bounding, err := wall.Set(status, "CapBnd")
+	if err != nil {
+		return fmt.Errorf("namespace: %w: %w", err, sandbox.ErrUnavailable)
+	}
+	if missing := wall.Missing(slices.Concat(toMake, wall.Needed), effective&bounding, bounding); len(missing) > 0 {
 		return fmt.Errorf("namespace: this process lacks capabilities: %s: in a container add them (--cap-add, securityContext), or use --sandbox docker: %w",
 			strings.Join(missing, ", "), sandbox.ErrUnavailable)
 	}
 	return nil
-}
-
-// capabilities returns one set of a status file; one that cannot be read is empty.
-func capabilities(status, name string) uint64 {
-	for line := range strings.Lines(status) {
-		if value, ok := strings.CutPrefix(line, name+":"); ok {
-			set, _ := strconv.ParseUint(strings.TrimSpace(value), 16, 64)
-			return set
-		}
-	}
-	return 0
 }
 
 // layered makes an overlay with a replaced folder below dir, a tmpfs, as every layer may have one. Root of a

@@ -14,6 +14,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
+	"github.com/understudy-conformance/understudy/harness/wall"
 )
 
 const hostname = "understudy"
@@ -142,7 +143,7 @@ func (b *Backend) Start(ctx context.Context, planLine []byte) (sandbox.Process, 
 		Cover:    b.config.Manifest.Sandbox.Root == "host",
 		Argv:     []string{sandbox.Bin + "/understudy-worker", "init"},
 		Env:      environment,
-		Watcher:  true,
+		Inside:   wall.Init,
 		Tmpfs: []Tmpfs{
 			{"/tmp", 0o1777}, {"/run", 0o755}, {"/home", 0o755}, {"/srv", 0o755}, {"/root", 0o700},
 		},

@@ -22,7 +22,7 @@ import (
 
 // groupPrefix begins the names of all control groups of runs. The outer command holds a lock on each of its own while it
 // lives: its number would tell nothing to a run in another pid namespace on the same machine.
-const groupPrefix = "understudy-"
+const groupPrefix = "understudy-run-"
 
 // bounds are the control groups of one run, below which each sandbox has one of its own: processes and memory are counted
 // there, whatever user they belong to. Version 1 has a hierarchy a controller, version 2 one for all.
@@ -110,24 +110,24 @@ func versionOne(own, mounts, controller string) (place, bool) {
 }
 
 // versionTwo finds the unified hierarchy, if it has the controller. A group with processes of its own, as this process's is,
-// cannot have bounded groups below it, unless it is the root.
+// cannot have bounded groups below it, unless it is the root; then a group beside it has to do.
 func versionTwo(own, mounts, controller string) (place, bool) {
 	for line := range strings.Lines(own) {
 		path, is := strings.CutPrefix(strings.TrimSpace(line), "0::")
 		if !is {
 			continue
 		}
-		root, found := mountOf(mounts, "cgroup2", "", "/")
+		dir, found := mountOf(mounts, "cgroup2", "", path)
 		if !found {
 			return place{}, false
 		}
-		available, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
+		available, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
 		if err != nil || !slices.Contains(strings.Fields(string(available)), controller) {
 			return place{}, false
 		}
-		p := place{parents: []string{filepath.Join(root, path)}, controllers: []string{controller}, unified: true}
-		if path != "/" {
-			p.parents = append(p.parents, filepath.Dir(filepath.Join(root, path)))
+		p := place{parents: []string{dir}, controllers: []string{controller}, unified: true}
+		if beside, shown := mountOf(mounts, "cgroup2", "", filepath.Dir(path)); shown && path != "/" {
+			p.parents = append(p.parents, beside)
 		}
 		return p, true
 	}
@@ -157,13 +157,13 @@ func mountOf(mounts, kind, option, path string) (string, bool) {
 // make makes the group in the first parent that takes it, and locks it.
 func (p place) make() (*os.File, error) {
 	var tried []error
-	for _, parent := range p.parents {
+	for i, parent := range p.parents {
 		sweepGroups(parent)
-		err := p.enable(parent)
+		err := p.enable(parent, i == 0)
 		if err == nil {
 			var held *os.File
 			if held, err = makeLocked(parent); err == nil {
-				if err = p.enable(held.Name()); err == nil {
+				if err = p.enable(held.Name(), true); err == nil {
 					return held, nil
 				}
 				_ = os.Remove(held.Name())
@@ -199,8 +199,9 @@ func makeLocked(parent string) (*os.File, error) {
 	}
 }
 
-// enable hands the controllers on to the groups below dir, which version 1 does by itself.
-func (p place) enable(dir string) error {
+// enable hands the controllers on to the groups below dir, which version 1 does by itself. A group that is not ours has to do so
+// already.
+func (p place) enable(dir string, ours bool) error {
 	if !p.unified {
 		return nil
 	}
@@ -212,6 +213,9 @@ func (p place) enable(dir string) error {
 	for _, controller := range p.controllers {
 		if slices.Contains(strings.Fields(string(on)), controller) {
 			continue
+		}
+		if !ours {
+			return fmt.Errorf("it does not hand on the controller %q", controller)
 		}
 		if err := os.WriteFile(path, []byte("+"+controller), 0); err != nil {
 			return err
@@ -274,6 +278,25 @@ func (g group) enter(pid int) error {
 		}
 	}
 	return nil
+}
+
+// killed returns how many processes the kernel has killed because the group reached its bound of memory.
+func (g group) killed() int {
+	for _, dir := range g {
+		for _, name := range []string{"memory.events", "memory.oom_control"} {
+			text, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				continue
+			}
+			for line := range strings.Lines(string(text)) {
+				if value, is := strings.CutPrefix(line, "oom_kill "); is {
+					n, _ := strconv.Atoi(strings.TrimSpace(value)) // written by the kernel
+					return n
+				}
+			}
+		}
+	}
+	return 0
 }
 
 // remove removes the group, which has no process any more.

@@ -15,8 +15,14 @@ import (
 // TestGroupPlaces reads what systems of both versions say, with a unified hierarchy that has the controllers or not.
 func TestGroupPlaces(t *testing.T) {
 	unified := t.TempDir()
-	if err := os.WriteFile(filepath.Join(unified, "cgroup.controllers"), []byte("cpu memory pids\n"), 0o600); err != nil {
+	session := filepath.Join(unified, "user.slice", "session.scope")
+	if err := os.MkdirAll(session, 0o700); err != nil {
 		t.Fatal(err)
+	}
+	for _, dir := range []string{unified, session} {
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.controllers"), []byte("cpu memory pids\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	bare := t.TempDir()
 	if err := os.WriteFile(filepath.Join(bare, "cgroup.controllers"), nil, 0o600); err != nil {

@@ -67,7 +67,7 @@ func Enter(spec Spec) error {
 		err := unix.Exec(spec.Argv[0], spec.Argv, spec.Env)
 		return fmt.Errorf("execute %s in the sandbox: %w", spec.Argv[0], err)
 	}
-	return wall.Exec(spec.Argv, spec.Env, spec.Watcher)
+	return wall.Exec(spec.Argv, spec.Env, spec.Inside)
 }
 
 // openBinds opens the sources before anything covers them; closed by exec.
@@ -112,7 +112,7 @@ func mountRoot(spec Spec) error {
 			return err
 		}
 	}
-	if err := unix.Mount("tmpfs", spec.Scratch, "tmpfs", unix.MS_NODEV, "mode=755"+sized()); err != nil {
+	if err := unix.Mount("tmpfs", spec.Scratch, "tmpfs", unix.MS_NODEV, "mode=755"+sized(spec)); err != nil {
 		return fmt.Errorf("mount tmpfs on %s: %w", spec.Scratch, err)
 	}
 	root := filepath.Join(spec.Scratch, "root")
@@ -145,8 +145,14 @@ func mountRoot(spec Spec) error {
 	return nil
 }
 
-// sized is the option of a tmpfs that bounds it.
-func sized() string { return fmt.Sprintf(",size=%d", sandbox.MaxTmpfs) }
+// sized is the option of a tmpfs that bounds it: all of a sandbox together stay below its bound of memory, since files that
+// nobody removes would leave the kernel nothing but processes to free. What prepares a root unpacks more.
+func sized(spec Spec) string {
+	if spec.Inside == wall.Provision || spec.Trusted {
+		return fmt.Sprintf(",size=%d", sandbox.MaxMemory/2)
+	}
+	return fmt.Sprintf(",size=%d", sandbox.MaxTmpfs)
+}
 
 // noDevices is nodev, but where our own script makes the nodes of a new root.
 func noDevices(spec Spec) uintptr {
@@ -241,7 +247,7 @@ func furnish(spec Spec, sources []int) error {
 		if err := os.MkdirAll(t.Path, 0o755); err != nil {
 			return fmt.Errorf("make mount point: %w", err)
 		}
-		if err := unix.Mount("tmpfs", t.Path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("mode=%o", t.Mode)+sized()); err != nil {
+		if err := unix.Mount("tmpfs", t.Path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("mode=%o", t.Mode)+sized(spec)); err != nil {
 			return fmt.Errorf("mount tmpfs on %s: %w", t.Path, err)
 		}
 	}

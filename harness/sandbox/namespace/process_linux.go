@@ -81,6 +81,7 @@ func (p *process) start() error {
 		return errors.Join(err, stdinWrite.Close(), events.Close())
 	}
 	p.stdin, p.events = stdinWrite, events
+	specFile.Close() // so that the end of a child that does not read is an error
 	err = p.group.enter(p.cmd.Process.Pid)
 	if err == nil {
 		_, err = specWrite.Write(p.spec)
@@ -133,6 +134,9 @@ func (p *process) Wait() error {
 		p.result = p.cmd.Wait()
 		p.stdin.Close()
 		p.events.Close()
+		if killed := p.group.killed(); killed > 0 {
+			fmt.Fprintf(&p.tail, "\nunderstudy: what ran in the sandbox wanted more than its %d MiB of memory: the kernel killed %d of its processes\n", sandbox.MaxMemory>>20, killed)
+		}
 		_ = p.group.remove() // what stays is for the sweeper
 		p.ended()
 	})

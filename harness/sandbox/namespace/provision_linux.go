@@ -18,6 +18,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/layer"
+	"github.com/understudy-conformance/understudy/harness/wall"
 )
 
 // cacheFormat changes when layers or roots of earlier versions can no longer be used.
@@ -181,6 +182,7 @@ func (b *Backend) workshop(script string, args ...string) Spec {
 	spec := Spec{
 		Scratch:  b.scratch,
 		Hostname: hostname,
+		Inside:   wall.Provision,
 		Tmpfs:    []Tmpfs{{"/tmp", 0o1777}, {"/run", 0o755}, {"/root", 0o700}},
 		Binds:    []Bind{{b.inScratch("implementation"), sandbox.Implementation, true}},
 		Argv:     append([]string{"/bin/sh", "-c", script, "provision"}, args...),

@@ -66,7 +66,7 @@ func separate(scratch string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make / private in the new mount namespace: %w", err)
 	}
-	if err := unix.Mount("tmpfs", scratch, "tmpfs", unix.MS_NODEV, "mode=755"); err != nil {
+	if err := unix.Mount("tmpfs", scratch, "tmpfs", unix.MS_NODEV, "mode=755,size=50%"); err != nil {
 		return fmt.Errorf("mount tmpfs on %s in the new mount namespace: %w", scratch, err)
 	}
 	return nil

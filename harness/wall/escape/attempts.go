@@ -50,7 +50,8 @@ var Attempts = []Attempt{
 	{"child-namespace", "start a program in a user namespace", false, childNamespace},
 	{"clone3", "make a namespace by a call that no filter can look into", true, clone3},
 	{"join-namespace", "join the namespaces of another process", true, joinNamespace},
-	{"vsock", "reach the machine that runs this virtual one", true, vsock},
+	{"vsock", "reach the machine that runs this virtual one", true, sockets(unix.AF_VSOCK, unix.SOCK_STREAM)},
+	{"ciphers", "use the ciphers of the kernel", true, sockets(unix.AF_ALG, unix.SOCK_SEQPACKET)},
 	{"commands", "change the helper commands, which other sandboxes use", true, commands},
 
 	{"files-read", "read a file of the machine or of another sandbox", false, filesRead},

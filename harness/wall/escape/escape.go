@@ -13,6 +13,8 @@ import (
 	"io"
 	"slices"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
 // Attempt is one row of the list.
@@ -36,6 +38,14 @@ type Outside struct {
 	Tmpfs     int      `json:"tmpfs,omitempty"`     // octets, more than one folder may hold
 }
 
+// errRefused is wrapped where an attempt found nothing to get hold of, and no error of the kernel says so.
+var errRefused = errors.New("nothing")
+
+// refusals are the errors by which a kernel, a filter or a bound refuses. Any other says that the attempt was not made.
+var refusals = []error{
+	errRefused, unix.EPERM, unix.EACCES, unix.EROFS, unix.ENOSYS, unix.ENOSPC, unix.ENOMEM, unix.EAGAIN, unix.ECONNREFUSED,
+}
+
 // errAbsent is wrapped where an attempt has nothing to try: the kernel lacks the file or the call.
 var errAbsent = errors.New("not here")
 
@@ -46,6 +56,7 @@ const (
 	Refused Outcome = "refused"
 	Through Outcome = "through" // there is no wall, or it has a hole
 	Absent  Outcome = "absent"  // nothing to try it on
+	Failed  Outcome = "failed"  // it could not be made: nothing is known
 )
 
 // Result is one line of output.
@@ -87,8 +98,10 @@ func run(to io.Writer, all bool, outside Outside) error {
 		r := Result{Name: a.Name, Says: a.Says, Outcome: Through}
 		if err := a.try(outside); errors.Is(err, errAbsent) {
 			r.Outcome, r.Detail = Absent, err.Error()
-		} else if err != nil {
+		} else if slices.ContainsFunc(refusals, func(refusal error) bool { return errors.Is(err, refusal) }) {
 			r.Outcome, r.Detail = Refused, err.Error()
+		} else if err != nil {
+			r.Outcome, r.Detail = Failed, err.Error()
 		}
 		if err := out.Encode(r); err != nil {
 			return fmt.Errorf("tell how %s ended: %w", a.Name, err)
@@ -110,6 +123,11 @@ func Read(from io.Reader, all bool) ([]Result, error) {
 			return results, fmt.Errorf("read the results of the attempts to escape: %w", err)
 		}
 		results = append(results, r)
+	}
+	for _, r := range results {
+		if r.Outcome == Failed {
+			return results, fmt.Errorf("the attempt to %s could not be made: %s", r.Says, r.Detail)
+		}
 	}
 	for _, a := range Attempts {
 		if (a.Cheap || all) && !slices.ContainsFunc(results, func(r Result) bool { return r.Name == a.Name }) {
