@@ -48,11 +48,35 @@ func policy(here *arch.Info) seccomp.Policy {
 			{Names: slices.Concat(refused, some), Action: seccomp.ActionErrno, NamesWithCondtions: []seccomp.NameWithConditions{
 				when("clone", 0, seccomp.BitsSet, namespaceFlags),
 				when("unshare", 0, seccomp.BitsSet, namespaceFlags),
-				when("socket", 0, seccomp.Equal, unix.AF_VSOCK), // reaches the machine that runs this virtual one
-				when("socket", 0, seccomp.Equal, unix.AF_ALG),   // the kernel's ciphers, with a history of holes
 			}},
 		},
 	}
+}
+
+// refusedFamilies are those of sockets: AF_VSOCK reaches the machine that runs this virtual one, AF_ALG has the kernel's ciphers
+// and a history of holes.
+var refusedFamilies = []uint32{unix.AF_VSOCK, unix.AF_ALG}
+
+// Where a filter finds what a call is: struct seccomp_data.
+const (
+	offsetOfNumber = 0
+	offsetOfArch   = 4
+	offsetOfFirst  = 16 // the lower half of the first argument, on machines of either size; all here are little-endian
+)
+
+// sockets refuses families. The kernel looks at 32 bits of the argument, where the library compares 64.
+func sockets(number int) []bpf.Instruction {
+	rules := []bpf.Instruction{
+		bpf.LoadAbsolute{Off: offsetOfNumber, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: uint32(number), SkipTrue: uint8(2*len(refusedFamilies) + 1)},
+		bpf.LoadAbsolute{Off: offsetOfFirst, Size: 4},
+	}
+	for _, family := range refusedFamilies {
+		rules = append(rules,
+			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: family, SkipTrue: 1},
+			bpf.RetConstant{Val: uint32(seccomp.ActionErrno) | uint32(unix.EPERM)})
+	}
+	return rules
 }
 
 // program is the filter for one architecture. Programs of another (32 bit) have other numbers for the same calls, which the
@@ -67,12 +91,11 @@ func program(goarch string) ([]bpf.RawInstruction, error) {
 	if err != nil {
 		return nil, fmt.Errorf("assemble the filter of system calls: %w", err)
 	}
-	const offsetOfArch = 4
-	raw, err := bpf.Assemble(append([]bpf.Instruction{
+	raw, err := bpf.Assemble(slices.Concat([]bpf.Instruction{
 		bpf.LoadAbsolute{Off: offsetOfArch, Size: 4},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(here.ID), SkipTrue: 1},
 		bpf.RetConstant{Val: uint32(seccomp.ActionErrno) | uint32(unix.ENOSYS)},
-	}, rest...))
+	}, sockets(here.SyscallNames["socket"]), rest))
 	if err != nil {
 		return nil, fmt.Errorf("assemble the filter of system calls: %w", err)
 	}

@@ -199,8 +199,8 @@ func mountKernel() error {
 		if err := os.WriteFile(node, nil, 0o666); err != nil {
 			return fmt.Errorf("make mount point: %w", err)
 		}
-		if err := unix.Mount("/"+node, node, "", unix.MS_BIND, ""); err != nil {
-			return fmt.Errorf("bind /%s: %w", node, err)
+		if err := bindNode("/"+node, node); err != nil {
+			return err
 		}
 	}
 	links := map[string]string{
@@ -211,6 +211,17 @@ func mountKernel() error {
 		if err := os.Symlink(to, link); err != nil {
 			return fmt.Errorf("make /%s: %w", link, err)
 		}
+	}
+	return nil
+}
+
+// bindNode shows a device node of the machine: to be used, while owner, mode and times stay as they are for everybody.
+func bindNode(node, target string) error {
+	if err := unix.Mount(node, target, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("bind %s: %w", node, err)
+	}
+	if err := unix.Mount("", target, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NOEXEC, ""); err != nil {
+		return fmt.Errorf("protect %s, shown as %s: %w", node, target, err)
 	}
 	return nil
 }

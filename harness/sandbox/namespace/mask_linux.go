@@ -52,7 +52,7 @@ func hide(path string) error {
 	if err == nil && info.IsDir() {
 		err = unix.Mount("tmpfs", path, "tmpfs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "size=0,mode=755")
 	} else if err == nil {
-		err = unix.Mount("/dev/null", path, "", unix.MS_BIND, "")
+		err = bindNode("/dev/null", path)
 	}
 	if err != nil {
 		return fmt.Errorf("hide /%s: %w", path, err)

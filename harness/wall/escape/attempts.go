@@ -21,6 +21,7 @@ var Attempts = []Attempt{
 	{"clock", "set the clock of the machine (CAP_SYS_TIME)", true, capabilities(cap.SYS_TIME)},
 	{"modules", "load kernel modules (CAP_SYS_MODULE)", true, capabilities(cap.SYS_MODULE)},
 	{"device-node", "make a device node and open it", true, deviceNode},
+	{"node-of-the-machine", "change a device node of the machine", true, nodeOfTheMachine},
 	{"raw-io", "touch the ports of the machine", true, rawIO},
 
 	{"mount", "mount a file system", true, mountTmpfs},
@@ -51,6 +52,8 @@ var Attempts = []Attempt{
 	{"clone3", "make a namespace by a call that no filter can look into", true, clone3},
 	{"join-namespace", "join the namespaces of another process", true, joinNamespace},
 	{"vsock", "reach the machine that runs this virtual one", true, sockets(unix.AF_VSOCK, unix.SOCK_STREAM)},
+	{"vsock-of-64-bit", "reach it with more bits than the kernel looks at", true, sockets(1<<32|unix.AF_VSOCK, unix.SOCK_STREAM)},
+	{"vsock-of-32-bit", "reach it by a call of 32 bit", false, vsock32},
 	{"ciphers", "use the ciphers of the kernel", true, sockets(unix.AF_ALG, unix.SOCK_SEQPACKET)},
 	{"commands", "change the helper commands, which other sandboxes use", true, commands},
 

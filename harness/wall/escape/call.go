@@ -151,13 +151,10 @@ func joinNamespace(Outside) error {
 // sockets tries to make one of a family.
 func sockets(family, kind int) func(Outside) error {
 	return func(Outside) error {
-		fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC, 0)
+		err := descriptor("socket", unix.SYS_SOCKET, uintptr(family), uintptr(kind|unix.SOCK_CLOEXEC))
 		if errors.Is(err, unix.EAFNOSUPPORT) {
 			return fmt.Errorf("%w: %w", errAbsent, err)
 		}
-		if err != nil {
-			return fmt.Errorf("socket: %w", err)
-		}
-		return unix.Close(fd)
+		return err
 	}
 }

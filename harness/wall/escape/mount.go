@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,6 +44,46 @@ func deviceNode(Outside) error {
 		return err
 	}
 	return file.Close()
+}
+
+// nodeOfTheMachine gives nodes the mode that they have, where they are those of the machine: on a mount of their own, or in the
+// /dev of the machine itself.
+func nodeOfTheMachine(Outside) error {
+	var dev, node unix.Stat_t
+	if err := unix.Stat("/dev", &dev); err != nil {
+		return err
+	}
+	var refused error
+	for _, path := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/proc/keys", "/proc/timer_list"} {
+		if err := unix.Stat(path, &node); err != nil || node.Mode&unix.S_IFMT != unix.S_IFCHR {
+			continue
+		}
+		if own, err := isContainer(); err == nil && own && node.Dev == dev.Dev {
+			refused = fmt.Errorf("%w: the nodes are this sandbox's own", errRefused)
+			continue
+		}
+		err := unix.Chmod(path, node.Mode&0o7777)
+		if err == nil {
+			return nil
+		}
+		refused = fmt.Errorf("chmod %s: %w", path, err)
+	}
+	return refused
+}
+
+// isContainer says whether /dev is a tmpfs, in which an engine has made nodes, and not the kernel's own devtmpfs.
+func isContainer() (bool, error) {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return false, err
+	}
+	for line := range strings.Lines(string(text)) {
+		mount, kind, _ := strings.Cut(line, " - ")
+		if fields := strings.Fields(mount); len(fields) > 4 && fields[4] == "/dev" {
+			return strings.HasPrefix(kind, "tmpfs "), nil
+		}
+	}
+	return false, nil
 }
 
 func mountTmpfs(Outside) error {
