@@ -229,6 +229,79 @@ func TestFirstProcessHoldsNothingOfOutside(t *testing.T) {
 	}
 }
 
+// TestMountsOfASandbox reads what the kernel says of them: each but device nodes and pseudo terminals is nodev, each tmpfs has a
+// size, and what Docker hides and protects is hidden and protected.
+func TestMountsOfASandbox(t *testing.T) {
+	b := prepared(t, ":")
+	x, _ := b.box(t, "echo ready")
+	options, kinds, sizes := map[string]string{}, map[string]string{}, map[string]string{}
+	for line := range strings.Lines(x.run("cat /proc/self/mountinfo")) {
+		before, after, _ := strings.Cut(line, " - ")
+		fields, rest := strings.Fields(before), strings.Fields(after)
+		options[fields[4]], kinds[fields[4]], sizes[fields[4]] = ","+fields[5]+",", rest[0], ","+rest[2]
+	}
+	for path := range options {
+		switch {
+		case kinds[path] == "devtmpfs":
+			if !strings.Contains(options[path], ",ro,") {
+				t.Errorf("%s is a node of the machine: %s", path, options[path])
+			}
+		case path != "/dev/pts" && !strings.Contains(options[path], ",nodev,"):
+			t.Errorf("%s may have device nodes: %s", path, options[path])
+		}
+		if kinds[path] == "tmpfs" && !strings.HasPrefix(path, "/understudy/") && !strings.Contains(sizes[path], ",size=") {
+			t.Errorf("%s has no size: %s", path, sizes[path])
+		}
+	}
+	for _, path := range []string{
+		"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
+		"/proc/timer_list", "/proc/timer_stats", "/sys/firmware", "/sys/devices/virtual/powercap",
+		"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+	} {
+		if _, err := os.Lstat(path); err != nil {
+			continue // this kernel has none
+		}
+		if !strings.Contains(options[path], ",ro,") {
+			t.Errorf("%s is neither hidden nor read-only: %q", path, options[path])
+		}
+	}
+}
+
+// TestNamespacesAreTheSandboxesOwn compares them with those of this process.
+func TestNamespacesAreTheSandboxesOwn(t *testing.T) {
+	b := prepared(t, ":")
+	x, _ := b.box(t, "echo ready")
+	for _, kind := range []string{"mnt", "pid", "uts", "ipc", "net"} {
+		outside, err := os.Readlink("/proc/self/ns/" + kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if inside := x.run("readlink /proc/self/ns/" + kind); inside == outside || inside == "" {
+			t.Errorf("%s: %s inside and outside", kind, inside)
+		}
+	}
+	first := x.p.(*process).cmd.Process.Pid
+	if session, err := unix.Getsid(first); err != nil || session != first {
+		t.Errorf("the first process is in session %d (%v): the keys of a terminal would reach it", session, err)
+	}
+}
+
+// TestShownFolders holds the list, which docs/design.md has, too.
+func TestShownFolders(t *testing.T) {
+	want := []string{"bin", "etc", "lib", "lib32", "lib64", "libx32", "opt", "sbin", "usr", "var"}
+	if diff := cmp.Diff(want, shown); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestProvisioningIsBehindTheWall has a script write down what it may do.
+func TestProvisioningIsBehindTheWall(t *testing.T) {
+	b := prepared(t, "grep -E '^(CapBnd|Seccomp):' /proc/self/status >/etc/understudy-provision")
+	if _, said := b.box(t, "cat /etc/understudy-provision | tr -d '\\n\\t '"); said != "CapBnd:00000000a00401fb"+"Seccomp:2" {
+		t.Errorf("provision.sh had %s", said)
+	}
+}
+
 func TestSandboxesDoNotSeeEachOther(t *testing.T) {
 	b := prepared(t, ":")
 	one, _ := b.box(t, "echo one >/etc/mark; echo ok")

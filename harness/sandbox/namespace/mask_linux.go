@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Shown are the folders at the top of the machine's root that "root: host" shows: those of the operating system, and /opt,
+// shown are the folders at the top of the machine's root that "root: host" shows: those of the operating system, and /opt,
 // where implementations are installed. Everything else there is empty. A symbolic link, like /bin, leads where it did.
-var Shown = []string{"bin", "etc", "lib", "lib32", "lib64", "libx32", "opt", "sbin", "usr", "var"}
+var shown = []string{"bin", "etc", "lib", "lib32", "lib64", "libx32", "opt", "sbin", "usr", "var"}
 
 // What Docker hides and makes read-only: parts of /proc and /sys that are the machine's, whoever mounts them.
 var (
@@ -60,14 +60,14 @@ func hide(path string) error {
 	return nil
 }
 
-// cover hides what lies at the top of the root and is neither in Shown nor made by the sandbox itself.
+// cover hides what lies at the top of the root and is neither in shown nor made by the sandbox itself.
 func cover(own []string) error {
 	entries, err := os.ReadDir("/")
 	if err != nil {
 		return fmt.Errorf("list the root: %w", err)
 	}
 	for _, entry := range entries {
-		if slices.Contains(Shown, entry.Name()) || slices.Contains(own, entry.Name()) || entry.Type()&os.ModeSymlink != 0 {
+		if slices.Contains(shown, entry.Name()) || slices.Contains(own, entry.Name()) || entry.Type()&os.ModeSymlink != 0 {
 			continue
 		}
 		if err := hide(filepath.Join("/", entry.Name())); err != nil {

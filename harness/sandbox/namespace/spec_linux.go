@@ -22,7 +22,7 @@ type Spec struct {
 	Tmpfs    []Tmpfs     `json:"tmpfs,omitempty"`    // empty directories that cover what the root has there
 	Binds    []Bind      `json:"binds,omitempty"`
 	Files    []File      `json:"files,omitempty"` // written after the binds, replacing what is there
-	Cover    bool        `json:"cover,omitempty"` // the root is the machine's: only what is in Shown is seen of it
+	Cover    bool        `json:"cover,omitempty"` // the root is the machine's: only the operating system's folders are seen of it
 	Hostname string      `json:"hostname"`
 	Argv     []string    `json:"argv"` // is executed with Env, behind the wall
 	Env      []string    `json:"env,omitempty"`
