@@ -31,7 +31,7 @@ func TestEveryRowOfTheSetIsThere(t *testing.T) {
 		"lifecycle":     {28, 8},
 		"impersonation": {35, 16},
 		"security":      {12, 5},
-		"logs":          {10, 4},
+		"logs":          {11, 5},
 		"bundles":       {28, 15},
 		"config":        {7, 2},
 		"schema":        {5, 1},

@@ -259,7 +259,11 @@ func TestViolationsSayWhatWasExpectedAndSeen(t *testing.T) {
 			"plain to reach barrier b", "exit code 0",
 		},
 		"a deadline": {
-			func(s *Stage) { s.Start(Task{Verbs: Verbs(Log("before"), Sleep(1))}).EndWithin(time.Second) },
+			func(s *Stage) { // once it has said something
+				run := s.Start(Task{Verbs: Verbs(Log("before"), WaitFor("b"))})
+				run.At("b")
+				run.EndWithin(time.Second)
+			},
 			"within 500ms: the process of plain to end", "still lives; terminal messages: none\nlast messages:\n#0 ResendLoggingFD{}",
 		},
 		"a result that is missing": {
