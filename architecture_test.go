@@ -78,7 +78,6 @@ var unbounded = map[string]string{
 	module:                             "go list ends by itself",
 	module + "/internal/apart":         "its tests start the package itself",
 	module + "/harness/sandbox/docker": "its processes are containers, which end with what is attached to them",
-	module + "/ci/escape":              "gets its TestMain in a change that is under way",
 	module + "/ci/interop":             "runs in a sandbox, which ends with it",
 	module + "/protocol/message":       "what starts processes, tag airflow, runs in a sandbox, which ends with it; the protocol imports nothing of this module",
 }
