@@ -20,6 +20,9 @@ const lockFile = ".lock"
 // lockWords begin what it says. A file that says something else is not ours.
 const lockWords = "process "
 
+// errInUse is the error for a folder that another process has locked.
+var errInUse = errors.New("in use")
+
 // take locks the folder or says who has it. The lock file is written when it is locked,
 // and known to be none of somebody else's.
 func (f *folder) take(flag string) error {
@@ -48,7 +51,7 @@ func (f *folder) hold(file *os.File, how int, flag string) error {
 	err := unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
 	switch {
 	case errors.Is(err, unix.EWOULDBLOCK):
-		err = usage("%s: %s is in use by %s: wait for it, or name another folder", flag, f.Path(""), f.holder())
+		err = usage("%s: %s is %w by %s: wait for it, or name another folder", flag, f.Path(""), errInUse, f.holder())
 	case err != nil:
 		err = unfit(flag, fmt.Errorf("lock %s: %w", f.Path(lockFile), err))
 	case !f.Is(lockFile, file):
@@ -79,4 +82,24 @@ func (f *folder) refuseStrangeLock(flag string) error {
 		return nil
 	}
 	return usage("%s: %s is of no run of Understudy: name another folder, or remove it", flag, f.Path(lockFile))
+}
+
+// readFolder keeps runs from beginning in a folder that is read, until what it returns
+// is closed, and says who writes there. Where no run has been, or nothing can be
+// locked, there is nothing to hold: the file is nil.
+func readFolder(dir string) (*os.File, error) {
+	d, err := safefile.OpenFolder(dir)
+	if err != nil {
+		return nil, usage("read the journal of a run: %w", err)
+	}
+	defer d.Close()
+	file, err := d.Open(lockFile, safefile.Terms{})
+	if err != nil {
+		return nil, nil
+	}
+	f := folder{Folder: d}
+	if err := f.hold(file, unix.LOCK_SH, "DIR"); errors.Is(err, errInUse) {
+		return nil, err
+	}
+	return f.lock, nil
 }

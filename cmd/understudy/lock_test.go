@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -119,4 +120,63 @@ func TestWhoTakesAFolderHasItAlone(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// report reads a folder that it then writes: a run that begins in between would get
+// the reports of the journal before it.
+func TestReportHasTheFolderBeforeItReads(t *testing.T) {
+	above := t.TempDir()
+	run, fresh := filepath.Join(above, "run"), filepath.Join(above, "fresh")
+	put(t, filepath.Join(run, eventsFile), `{"kind":"run-start"}`)
+	put(t, filepath.Join(run, knownFile), "of no use") // who reads before says so
+	opened(t, run)
+	if err := os.Symlink(run, filepath.Join(above, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"the folder itself":      {"report", run},
+		"named as --out, too":    {"report", "--out", run, filepath.Join(run, ".")},
+		"its journal":            {"report", filepath.Join(run, eventsFile)},
+		"with reports elsewhere": {"report", "--out", fresh, run},
+		"one of several":         {"report", "--out", fresh, filepath.Join(above, "link"), run},
+	} {
+		var out, problems bytes.Buffer
+		if code := execute(args, &out, &problems); code != verdict.ExitUsage || !strings.Contains(problems.String(), "is in use by process") {
+			t.Errorf("%s: exit code %d: %s", name, code, &problems)
+		}
+		if _, err := os.Lstat(fresh); err == nil {
+			t.Errorf("%s: a folder was made", name)
+		}
+	}
+}
+
+func TestNoRunBeginsInAFolderThatReportReads(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, lockFile), "")
+	for range 2 { // readers do not disturb each other
+		reader, err := readFolder(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reader.Close()
+	}
+	if f, err := openFolder(dir, "--out"); exitCode(err) != verdict.ExitUsage || !strings.Contains(message(err), "is in use by") {
+		t.Errorf("a run began: %v", err)
+		if err == nil {
+			f.close()
+		}
+	}
+}
+
+func TestAFolderOfWhichNothingCanBeWrittenIsReadAllTheSame(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, eventsFile), `{"kind":"run-start"}`)
+	reader, err := readFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader.Close()
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("the folder holds %v, %v", entries, err)
+	}
 }

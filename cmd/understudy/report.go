@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -44,26 +45,32 @@ Of a case that several other runs played, the run that began last counts.`,
 			if out == "" && len(dirs) > 1 {
 				return usage("several journals need --out, the folder for the joined report")
 			}
-			held, err := readJournals(dirs, out != "")
-			if err != nil {
-				return err
-			}
-			if out == "" {
-				out = dirs[0]
-			}
-			known, err := usedKnown(expect, dirs)
-			if err != nil {
-				return err
-			}
 			all, err := loadSuite()
 			if err != nil {
 				return err
 			}
-			to, err := openFolder(out, "--out")
+			joined := out != ""
+			if !joined {
+				out = dirs[0]
+			}
+			within := func(dir string) bool { return sameFolder(dir, out) }
+			var to *folder
+			if slices.ContainsFunc(dirs, within) { // before it is read: no run may begin there in between
+				if to, err = openFolder(out, "--out"); err != nil {
+					return err
+				}
+				defer to.close()
+			}
+			held, known, err := readRuns(dirs, joined, expect, within)
 			if err != nil {
 				return err
 			}
-			defer to.close()
+			if to == nil { // now that there is something to write
+				if to, err = openFolder(out, "--out"); err != nil {
+					return err
+				}
+				defer to.close()
+			}
 			code, err := render(to, held, all, known, profile, newConsole(cmd.OutOrStdout(), all, known))
 			return &exitError{code: gravest(code, exitCode(err)), err: err}
 		},
@@ -72,6 +79,27 @@ Of a case that several other runs played, the run that began last counts.`,
 	cmd.Flags().StringVar(&out, "out", "", "folder for the reports (default: the first DIR)")
 	cmd.Flags().StringVar(&expect, "expect", "", "list of known deviations in place of the run's")
 	return cmd
+}
+
+// readRuns reads the journals of the folders, and the list that counts for them. No run
+// begins in one meanwhile, apart from those that are held already.
+func readRuns(dirs []string, joined bool, expect string, held func(dir string) bool) (*verdict.Record, knownDeviations, error) {
+	for _, dir := range dirs {
+		if held(dir) {
+			continue
+		}
+		lock, err := readFolder(dir)
+		if err != nil {
+			return nil, knownDeviations{}, err
+		}
+		defer lock.Close()
+	}
+	record, err := readJournals(dirs, joined)
+	if err != nil {
+		return nil, knownDeviations{}, err
+	}
+	known, err := usedKnown(expect, dirs)
+	return record, known, err
 }
 
 // readJournals reads the journals of the folders; joined, they have to belong together.
@@ -119,4 +147,11 @@ func folderOf(path string) string {
 		return filepath.Dir(path)
 	}
 	return path
+}
+
+// sameFolder says whether both paths lead to one folder.
+func sameFolder(a, b string) bool {
+	one, err := os.Stat(a)
+	other, failed := os.Stat(b)
+	return err == nil && failed == nil && os.SameFile(one, other)
 }
