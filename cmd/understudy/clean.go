@@ -25,11 +25,13 @@ func cleanCommand() *cobra.Command {
 		Use:   "clean",
 		Short: "Remove what dead runs left, and on request the cache",
 		Long: `Removes containers of runs whose process has ended, and halves of cache
-entries. Namespace sandboxes leave nothing: they end with the run. With --cache
-the cache goes too: helper commands, layers and roots; the next run makes them
-again. --older-than and --keep remove a part of it: what no run used for so long,
-and what was not used for the longest time until the rest is small enough. What a
-run uses at the moment always stays.`,
+entries. Whether it has can be told of runs in this pid namespace only: those of
+another machine, or of another container on this one, need --all. Namespace
+sandboxes leave nothing: they end with the run. With --cache the cache goes too:
+helper commands, layers and roots; the next run makes them again. --older-than and
+--keep remove a part of it: what no run used for so long, and what was not used for
+the longest time until the rest is small enough. What a run uses at the moment
+always stays.`,
 		Example: `  understudy clean
   understudy clean --cache
   understudy clean --older-than 30d --keep 5GB`,

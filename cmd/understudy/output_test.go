@@ -87,6 +87,7 @@ lacks: {git-bundles: NAME}
 
 func TestNoCommandShowsWhatIsNoText(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", filepath.Join(t.TempDir(), "cache"+hostile))
+	t.Setenv("DOCKER_HOST", noEngine(t.TempDir()))
 	lines := hostileLines(t)
 	root := rootCommand()
 	root.InitDefaultCompletionCmd()
@@ -112,7 +113,7 @@ func TestNoCommandShowsWhatIsNoText(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{`\x1b[31mRED`, `\u202e`, `\u200b`, "the manifest can be used", "exit 4", "removed from the cache"} {
+	for _, want := range []string{`\x1b[31mRED`, `\u202e`, `\u200b`, "the manifest can be used", "exit 4", "no container engine answers", "removed from the cache"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("nothing says %s: the test proves little\n%s", want, said)
 		}

@@ -20,24 +20,30 @@ import (
 
 func TestContainerIsAnOrphanOnlyWhenItsOuterCommandHasCertainlyEnded(t *testing.T) {
 	living := func(pid int) bool { return pid == 100 }
+	here := map[string]string{hostLabel: "here", spaceLabel: "pid:[1]"}
 	for _, c := range []struct {
 		name   string
 		labels map[string]string
 		want   bool
 	}{
-		{"its process lives", map[string]string{pidLabel: "100", hostLabel: "here"}, false},
-		{"its process has ended", map[string]string{pidLabel: "101", hostLabel: "here"}, true},
-		{"an ended process of another machine", map[string]string{pidLabel: "101", hostLabel: "there"}, false},
-		{"a process without a machine", map[string]string{pidLabel: "101"}, false},
-		{"no process named", map[string]string{hostLabel: "here"}, true},
-		{"process 0", map[string]string{pidLabel: "0", hostLabel: "here"}, true},
-		{"no number", map[string]string{pidLabel: "x", hostLabel: "here"}, true},
+		{"its process lives", map[string]string{pidLabel: "100", hostLabel: "here", spaceLabel: "pid:[1]"}, false},
+		{"its process has ended", map[string]string{pidLabel: "101", hostLabel: "here", spaceLabel: "pid:[1]"}, true},
+		{"an ended process of another machine", map[string]string{pidLabel: "101", hostLabel: "there", spaceLabel: "pid:[1]"}, false},
+		{"no process here, one of another namespace", map[string]string{pidLabel: "101", hostLabel: "here", spaceLabel: "pid:[2]"}, false},
+		{"a process without a machine", map[string]string{pidLabel: "101", spaceLabel: "pid:[1]"}, false},
+		{"a process without a namespace", map[string]string{pidLabel: "101", hostLabel: "here"}, false},
+		{"no process named", here, true},
+		{"process 0", map[string]string{pidLabel: "0", hostLabel: "here", spaceLabel: "pid:[1]"}, true},
+		{"no number", map[string]string{pidLabel: "x", hostLabel: "here", spaceLabel: "pid:[1]"}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := orphaned(c.labels, "here", living); got != c.want {
+			if got := orphaned(c.labels, here, living); got != c.want {
 				t.Errorf("orphaned: %t, want %t", got, c.want)
 			}
 		})
+	}
+	if orphaned(map[string]string{pidLabel: "101", hostLabel: "here"}, map[string]string{hostLabel: "here"}, living) {
+		t.Error("who does not know its own namespace judges others")
 	}
 }
 
@@ -46,11 +52,12 @@ func TestLabelsNameThisProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{runLabel: "run-1", pidLabel: strconv.Itoa(os.Getpid()), hostLabel: host}
-	if diff := cmp.Diff(want, labels("run-1")); diff != "" {
+	got := labels("run-1")
+	want := map[string]string{runLabel: "run-1", pidLabel: strconv.Itoa(os.Getpid()), hostLabel: host, spaceLabel: got[spaceLabel]}
+	if diff := cmp.Diff(want, got); diff != "" || got[spaceLabel] == "" {
 		t.Errorf("labels (-want +got):\n%s", diff)
 	}
-	if orphaned(labels("run-1"), host, alive) {
+	if orphaned(got, got, alive) {
 		t.Error("a container of this process counts as an orphan")
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -16,7 +15,7 @@ const removeLimit = 30 * time.Second
 
 // Sweep removes the containers, started or not, whose outer command has ended
 // without them; with all, those of living runs as well, also of other machines
-// that use the engine. It returns their ids. Without an engine the
+// and other pid namespaces that use the engine. It returns their ids. Without an engine the
 // error wraps sandbox.ErrUnavailable.
 func Sweep(ctx context.Context, all bool) (removed []string, err error) {
 	engine, err := connect(ctx)
@@ -32,13 +31,10 @@ func sweep(ctx context.Context, engine client.APIClient, all bool) (removed []st
 	if err != nil {
 		return nil, fmt.Errorf("docker: list containers of earlier runs: %w", err)
 	}
-	host, err := os.Hostname()
-	if err != nil {
-		return nil, fmt.Errorf("docker: tell containers of this machine from others: %w", err)
-	}
+	own := labels("")
 	var failed []error
 	for _, c := range found.Items {
-		if !all && !orphaned(c.Labels, host, alive) {
+		if !all && !orphaned(c.Labels, own, alive) {
 			continue
 		}
 		if err := remove(ctx, engine, c.ID); err != nil {
