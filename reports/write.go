@@ -21,8 +21,9 @@ const (
 	JUnit = "junit.xml"
 )
 
-// Write writes all reports into a folder. Each file appears as a whole or not at
-// all, and none of them before all could be written; earlier reports are replaced.
+// Write writes all reports into a folder, in place of earlier ones. Each file appears
+// as a whole or not at all, and none before all could be written; then one after the
+// other (safefile.Folder.ReplaceAll).
 func Write(to *safefile.Folder, m verdict.Model) error {
 	as := func(write func(io.Writer, verdict.Model) error) func(io.Writer) error {
 		return func(w io.Writer) error { return write(w, m) }

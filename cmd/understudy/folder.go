@@ -126,7 +126,7 @@ func (f *folder) begins(name, text string) bool {
 	return err == nil && string(head) == text
 }
 
-// publish replaces the reports, all or none.
+// publish replaces the reports, none before all are written.
 func (f *folder) publish(m verdict.Model) error {
 	err := reports.Write(f.Folder, m)
 	f.used = f.used || err == nil

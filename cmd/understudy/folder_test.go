@@ -243,6 +243,7 @@ func TestAnEarlierRunIsReplacedBeforeTheNextBegins(t *testing.T) {
 func TestWithoutReportsToReplaceTheRunDoesNotBegin(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "report")
 	put(t, filepath.Join(dir, eventsFile), `{"kind":"run-start"}`)
+	put(t, filepath.Join(dir, reports.JSON), "of the earlier run")
 	f := opened(t, dir)
 	if err := os.Mkdir(filepath.Join(dir, reports.JUnit), 0o755); err != nil {
 		t.Fatal(err)
@@ -257,6 +258,9 @@ func TestWithoutReportsToReplaceTheRunDoesNotBegin(t *testing.T) {
 	}
 	if got := content(t, filepath.Join(dir, eventsFile)); got != `{"kind":"run-start"}` {
 		t.Errorf("the journal of the earlier run is now %q", got)
+	}
+	if got := content(t, filepath.Join(dir, reports.JSON)); got != "of the earlier run" {
+		t.Errorf("result.json of the earlier run is now %q", got)
 	}
 }
 

@@ -95,8 +95,10 @@ type New struct {
 	Write func(io.Writer) error
 }
 
-// ReplaceAll is Replace of several files: the first one is renamed when all of them
-// are on disk, so that want of room replaces none.
+// ReplaceAll is Replace of several files. They are renamed one by one, but the first
+// one not before all of them are on disk, and nothing stands in the way of any (a
+// folder at its place): want of room replaces none, nor does an error of write. Who
+// looks, or ends this process, in between finds some replaced and others not.
 func (d *Folder) ReplaceAll(mode fs.FileMode, files ...New) (err error) {
 	var beside []string
 	defer func() {
@@ -119,12 +121,27 @@ func (d *Folder) ReplaceAll(mode fs.FileMode, files ...New) (err error) {
 		}
 	}
 	for _, f := range files {
+		if info, err := d.lstat(f.Name); err == nil && info.Mode.IsDir() {
+			return notRegular(d.Path(f.Name), info.Mode, "")
+		}
+	}
+	for _, f := range files {
 		if err := d.rename(beside[0], f.Name); err != nil {
 			return err
 		}
 		beside = beside[1:]
 	}
-	return d.dir.Sync()
+	return d.sync()
+}
+
+// sync has the names in the folder written to disk. Some file systems (FUSE, CIFS)
+// cannot do that for a folder, and say so.
+func (d *Folder) sync() error {
+	err := d.dir.Sync()
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSUP) {
+		return nil
+	}
+	return err
 }
 
 // Give sets exactly this owner and mode of a regular file or a folder.

@@ -468,3 +468,20 @@ func TestOfSeveralFilesNoneIsReplacedBeforeAllAreWritten(t *testing.T) {
 		}
 	}
 }
+
+func TestOfSeveralFilesNoneIsReplacedWhereOneCannotBe(t *testing.T) {
+	folder, _ := scene(t)
+	text := func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }
+	must(t, os.WriteFile(folder.Path("one"), []byte("old"), 0o644))
+	must(t, os.Mkdir(folder.Path("two"), 0o755))
+	err := folder.ReplaceAll(0o644, safefile.New{Name: "one", Write: text}, safefile.New{Name: "two", Write: text})
+	if !errors.Is(err, safefile.ErrNotRegular) || !strings.Contains(err.Error(), folder.Path("two")+" is a folder") {
+		t.Errorf("got %v", err)
+	}
+	if got, err := folder.Read("one", 10, strict()); err != nil || string(got) != "old" {
+		t.Errorf("the first one holds %q (%v)", got, err)
+	}
+	if got := names(t, folder); got != "below one two" {
+		t.Errorf("the folder holds %s", got)
+	}
+}
