@@ -11,8 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/result"
 )
 
@@ -279,4 +282,16 @@ func verdicts(r result.Result) map[string]string {
 		all[q.ID] = string(q.Verdict)
 	}
 	return all
+}
+
+// Commands in a report are taken apart without the flags of "run", which lie here.
+func TestVerdictsKnowWhichFlagsOfRunTakeAValue(t *testing.T) {
+	runCommand().Flags().VisitAll(func(flag *pflag.Flag) {
+		if got, want := verdict.TakesValue(flag.Name), flag.NoOptDefVal == ""; got != want {
+			t.Errorf("--%s takes a value: %t, verdict says %t", flag.Name, want, got)
+		}
+		if flag.Shorthand != "" {
+			t.Errorf("--%s is also -%s, which verdict does not know", flag.Name, flag.Shorthand)
+		}
+	})
 }

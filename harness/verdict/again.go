@@ -82,8 +82,11 @@ func without(command []string, names ...string) []string {
 	return kept
 }
 
+// TakesValue says whether a flag of "understudy run" takes a value: all do, but one.
+func TakesValue(flag string) bool { return flag != "keep-evidence" }
+
 // each calls do for the words of a command, one by one, and for each flag together
-// with its value. Of the flags of "understudy run" only --keep-evidence has none.
+// with its value.
 func each(command []string, do func(flag, value string, words []string)) {
 	for i := 0; i < len(command); i++ {
 		name, isFlag := strings.CutPrefix(command[i], "--")
@@ -91,7 +94,7 @@ func each(command []string, do func(flag, value string, words []string)) {
 		switch {
 		case !isFlag:
 			do("", "", command[i:i+1])
-		case joined || name == "keep-evidence" || i+1 == len(command):
+		case joined || !TakesValue(name) || i+1 == len(command):
 			do(name, value, command[i:i+1])
 		default:
 			do(name, command[i+1], command[i:i+2])
