@@ -49,7 +49,7 @@ type folder struct {
 }
 
 // openFolder opens or makes the folder that a flag names. What it cannot do is
-// wrong usage, apart from want of room. Nothing is written into a folder that is refused.
+// mostly wrong usage (unfit). Nothing is written into a folder that is refused.
 func openFolder(path, flag string) (f *folder, err error) {
 	for range 1000 { // others that made it and do not use it remove it, at any moment
 		if f, err = tryFolder(path, flag); !errors.Is(err, fs.ErrNotExist) {
@@ -73,12 +73,20 @@ func tryFolder(path, flag string) (*folder, error) {
 	return f, nil
 }
 
-// unfit is the error for a folder that cannot be used.
+// unfit is the error for what could not be done in a folder: wrong usage where another
+// folder is the remedy, otherwise what it is anywhere (exitCode).
 func unfit(flag string, err error) error {
-	if lacking(err) {
+	if !denied(err) && !slices.ContainsFunc(unfitting, func(reason error) bool { return errors.Is(err, reason) }) {
 		return fmt.Errorf("%s: %w", flag, err)
 	}
 	return usage("%s: %w: name a folder that you may write", flag, err)
+}
+
+// unfitting are what it is about a folder besides rights: kind and owner of what is
+// there, its name, and a file system that has no locks.
+var unfitting = []error{
+	safefile.ErrNotRegular, safefile.ErrNotFolder, safefile.ErrOwner, safefile.ErrLinks, safefile.ErrWritable, safefile.ErrName,
+	fs.ErrExist, fs.ErrNotExist, unix.ENOTDIR, unix.EISDIR, unix.ELOOP, unix.ENAMETOOLONG, unix.EINVAL, unix.ENOLCK, unix.ENOTSUP,
 }
 
 // refuseOwners refuses, to root, a folder in which others could exchange what root writes.

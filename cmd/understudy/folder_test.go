@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/run"
 	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/internal/safefile"
 	"github.com/understudy-conformance/understudy/reports"
 	"github.com/understudy-conformance/understudy/reports/result"
 )
@@ -288,10 +290,30 @@ func TestWantOfRoomAndOfRightsIsNoFaultOfOurs(t *testing.T) {
 			t.Errorf("%v: exit code %d", err, got)
 		}
 	}
-	if got := exitCode(unfit("--out", &os.PathError{Op: "mkdir", Path: "x", Err: syscall.EACCES})); got != verdict.ExitUsage {
-		t.Errorf("a folder that one may not write: exit code %d", got)
-	}
 	if got := exitCode(unfit("--out", &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC})); got != verdict.ExitIncomplete {
 		t.Errorf("no room for the first reports: exit code %d", got)
+	}
+}
+
+func TestOnlyWhatAnotherFolderMendsIsWrongUsage(t *testing.T) {
+	path := func(err error) error { return &os.PathError{Op: "mkdir", Path: "x", Err: err} }
+	for _, c := range []struct {
+		err  error
+		want int
+	}{
+		{path(syscall.EACCES), verdict.ExitUsage}, {path(syscall.EPERM), verdict.ExitUsage}, {path(syscall.EROFS), verdict.ExitUsage},
+		{path(syscall.ENOTDIR), verdict.ExitUsage}, {path(syscall.EEXIST), verdict.ExitUsage}, {path(syscall.ENOENT), verdict.ExitUsage},
+		{path(syscall.ELOOP), verdict.ExitUsage}, {path(syscall.ENAMETOOLONG), verdict.ExitUsage}, {path(syscall.EINVAL), verdict.ExitUsage},
+		{fmt.Errorf("lock: %w", syscall.ENOLCK), verdict.ExitUsage}, {fmt.Errorf("lock: %w", syscall.ENOTSUP), verdict.ExitUsage},
+		{safefile.ErrNotRegular, verdict.ExitUsage}, {safefile.ErrNotFolder, verdict.ExitUsage}, {safefile.ErrOwner, verdict.ExitUsage},
+		{safefile.ErrLinks, verdict.ExitUsage}, {safefile.ErrWritable, verdict.ExitUsage},
+		{errors.New("template: index.html:3: no such field"), verdict.ExitHarness},
+		{&json.UnsupportedValueError{Str: "NaN"}, verdict.ExitHarness},
+		{path(syscall.EBADF), verdict.ExitHarness},
+	} {
+		err := unfit("--out", fmt.Errorf("write the reports: %w", c.err))
+		if got := exitCode(err); got != c.want || strings.Contains(err.Error(), "name a folder") != (c.want == verdict.ExitUsage) {
+			t.Errorf("exit code %d, want %d: %v", got, c.want, err)
+		}
 	}
 }
