@@ -23,7 +23,7 @@ const (
 	SandboxStart Kind = "sandbox-start" // worker: Environment
 	Control      Kind = "control"       // worker: Role, Observation: can a plain task run at all?
 	CaseStart    Kind = "case-start"    // worker: Case, BudgetMS
-	Step         Kind = "step"          // worker: Case, Who, Text: one line of "who did what"
+	Step         Kind = "step"          // worker: Case, Who, Text: one line of "who did what"; BudgetMS: by how much the case may take longer than its case-start says
 	Frame        Kind = "frame"         // worker: Case, Run, Dir, Size, Text (message), Octets (hex, first 64)
 	HTTP         Kind = "http"          // worker: Case, Run, Text ("PATCH /task-instances/../state 204"), Body
 	Log          Kind = "log"           // worker: Case, Run, Channel, Text

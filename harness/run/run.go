@@ -26,6 +26,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
+	"github.com/understudy-conformance/understudy/internal/busy"
 )
 
 // ErrNoSandbox is wrapped when sandboxes end before they play a case, again and again.
@@ -60,6 +61,7 @@ type Limits struct {
 	Idle  time.Duration // without any event while no case is open: preflight and controls fall into it
 	End   time.Duration // between the request to end and the kill
 	Leave time.Duration // between the exit record and the end; what takes longer has not ended cleanly
+	Busy  busy.Gauge    // by how much all of them but End are longer now
 }
 
 // DefaultLimits fit a machine under load; slowness is the manifest's factor.
@@ -69,6 +71,7 @@ func DefaultLimits(slowness float64) Limits {
 		Idle:  time.Duration(max(1, slowness) * float64(5*time.Minute)),
 		End:   5 * time.Second,
 		Leave: time.Minute,
+		Busy:  busy.Factor,
 	}
 }
 
@@ -164,7 +167,7 @@ func (r *runner) sandbox(ctx context.Context, cases []plan.Case, attempt int) (*
 	if err != nil {
 		return nil, fmt.Errorf("write the plan: %w", err)
 	}
-	w := &watched{runner: r, number: r.nextNumber(), attempt: attempt, begun: map[string]bool{}}
+	w := &watched{runner: r, number: r.nextNumber(), attempt: attempt, begun: map[string]bool{}, since: time.Now(), factor: r.Limits.Busy.Now()}
 	w.process, err = r.Backend.Start(ctx, append(line, '\n'))
 	if err != nil && ctx.Err() == nil {
 		// Counts as a sandbox that began nothing: the second one in a row ends the run.

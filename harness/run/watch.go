@@ -12,6 +12,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
+	"github.com/understudy-conformance/understudy/internal/busy"
 )
 
 // watched is one sandbox and what was seen of it.
@@ -23,7 +24,9 @@ type watched struct {
 
 	begun    map[string]bool // cases that began; they do not begin again
 	open     journal.Event   // case-start of the case that runs
-	since    time.Time       // when that was read: the clock inside may be another
+	longer   time.Duration   // what the stage gave it beyond its budget
+	since    time.Time       // when what is waited for now began: the clock inside may be another
+	factor   int             // the greatest by which the limits were longer since then
 	finished bool            // the exit record came
 	cause    string          // why it was ended from outside, did not start, or died
 	died     bool            // by itself, before its exit record or with an error
@@ -34,7 +37,7 @@ type watched struct {
 func (w *watched) watch(ctx context.Context) error {
 	events := make(chan journal.Event)
 	go w.read(events)
-	timer := time.NewTimer(w.Limits.Idle)
+	timer := time.NewTimer(w.patience())
 	defer timer.Stop()
 	interrupted := ctx.Done()
 	var failed error
@@ -53,6 +56,11 @@ func (w *watched) watch(ctx context.Context) error {
 				timer.Reset(w.patience())
 			}
 		case <-timer.C:
+			w.factor = max(w.factor, w.Limits.Busy.Now())
+			if left := w.patience(); left > 0 && w.cause == "" {
+				timer.Reset(left)
+				break
+			}
 			w.kill(w.overdue())
 		case <-interrupted:
 			interrupted = nil
@@ -120,11 +128,21 @@ func (w *watched) take(e journal.Event) error {
 	case journal.SandboxStart:
 		e.Environment = w.environment(e.Environment)
 	case journal.CaseStart:
-		w.open, w.since, w.begun[e.Case] = e, time.Now(), true
+		w.open, w.longer, w.begun[e.Case] = e, 0, true
+		w.next()
+	case journal.Step:
+		if e.Case != "" && e.Case == w.open.Case {
+			w.longer = max(w.longer, time.Duration(e.BudgetMS)*time.Millisecond)
+		}
 	case journal.CaseEnd:
-		w.open = journal.Event{}
+		w.open, w.longer = journal.Event{}, 0
+		w.next()
 	case journal.SandboxEnd:
 		w.finished = true
+		w.next()
+	}
+	if w.open.Case == "" && !w.finished {
+		w.since = time.Now() // any event will do
 	}
 	return w.record(e)
 }
@@ -139,29 +157,38 @@ func (w *watched) environment(inside map[string]string) map[string]string {
 	return all
 }
 
-// patience is how long the sandbox may take from now on, or, with a case open, from the start of that case.
+// next begins to wait for something else.
+func (w *watched) next() { w.since, w.factor = time.Now(), w.Limits.Busy.Now() }
+
+// patience is how long the sandbox may take from now on.
 func (w *watched) patience() time.Duration {
+	factor := time.Duration(w.factor)
+	limit := factor * w.Limits.Idle
 	switch {
 	case w.finished:
-		return w.Limits.Leave
+		limit = factor * w.Limits.Leave
 	case w.open.Case != "":
-		return time.Until(w.since.Add(w.budget() + w.Limits.Grace))
+		limit = w.budget() + factor*w.Limits.Grace
 	}
-	return w.Limits.Idle
+	return time.Until(w.since.Add(limit))
 }
 
-func (w *watched) budget() time.Duration { return time.Duration(w.open.BudgetMS) * time.Millisecond }
+// budget is the time of the open case as the worker gave it: on a busy machine the
+// stage says by how much it is longer, so that nothing is ended here before its time there.
+func (w *watched) budget() time.Duration {
+	return time.Duration(w.open.BudgetMS)*time.Millisecond + w.longer
+}
 
 func (w *watched) overdue() string {
 	switch {
 	case w.cause != "":
 		return w.cause
 	case w.finished:
-		return fmt.Sprintf("it did not end within %s", w.Limits.Leave)
+		return fmt.Sprintf("it did not end within %s", busy.Words(w.Limits.Leave, w.factor))
 	case w.open.Case != "":
-		return fmt.Sprintf("%s took longer than its budget of %s and %s more", w.open.Case, w.budget(), w.Limits.Grace)
+		return fmt.Sprintf("%s took longer than its budget of %s and %s more", w.open.Case, w.budget(), busy.Words(w.Limits.Grace, w.factor))
 	}
-	return fmt.Sprintf("nothing was heard from the sandbox for %s", w.Limits.Idle)
+	return fmt.Sprintf("nothing was heard from the sandbox for %s", busy.Words(w.Limits.Idle, w.factor))
 }
 
 func (w *watched) kill(cause string) {

@@ -16,8 +16,8 @@ const execBound = 2 * time.Second
 // Lives requires that a process of that user and name lives, and returns it once
 // /proc shows all of it: the control before its end is required.
 func (c Check) Lives(user, name string) Process {
-	bound := time.NewTimer(c.stage.scaled(execBound))
-	defer bound.Stop()
+	bound, stop := c.stage.wait(c.stage.scaled(execBound))
+	defer stop()
 	again := time.NewTicker(watchEvery)
 	defer again.Stop()
 	for {
@@ -30,8 +30,7 @@ func (c Check) Lives(user, name string) Process {
 		select {
 		case <-again.C:
 			continue
-		case <-bound.C:
-		case <-c.stage.ctx.Done():
+		case <-bound.Done(): // the case ends it, too
 		}
 		c.dead(user, name, living)
 	}
@@ -42,7 +41,7 @@ func (c Check) dead(user, name string, living []Process) {
 }
 
 // AllGone requires that no process of the user lives any more after the limit,
-// to which the slowness of the implementation is applied.
+// as Stage.Gone does.
 func (c Check) AllGone(within time.Duration, user string) {
 	if left := c.stage.Gone(within, user); len(left) > 0 {
 		c.left(within, user, left)

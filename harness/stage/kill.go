@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,7 +12,7 @@ import (
 	"time"
 )
 
-// killTime is how long a killed process may take to be gone.
+// killTime is how long a killed process may take to be gone, on a machine that is not busy.
 const killTime = 5 * time.Second
 
 // Alive returns the processes of a fixture user that live now: those whose real,
@@ -22,7 +23,8 @@ func (s *Stage) Alive(user string) []Process {
 }
 
 // Gone waits until no process of these users lives, and returns those that
-// still do after the limit, to which the slowness of the implementation is applied.
+// still do after the limit, to which the slowness of the implementation is applied,
+// and not how busy the machine is: the limit is what a requirement demands.
 func (s *Stage) Gone(within time.Duration, users ...string) []Process {
 	var uids []int
 	for _, user := range users {
@@ -68,7 +70,8 @@ func (s *Stage) fade(limit time.Duration, match func(Process) bool) []Process {
 // killAll ends every process of the case and of every fixture user, and reports
 // those that do not end.
 func (s *Stage) killAll() error {
-	deadline := time.Now().Add(killTime)
+	wait, stop := s.session.Busy.Wait(context.Background(), killTime, nil)
+	defer stop()
 	for {
 		all, err := processes()
 		if err != nil {
@@ -87,7 +90,7 @@ func (s *Stage) killAll() error {
 		if len(left) == 0 {
 			return nil
 		}
-		if time.Now().After(deadline) {
+		if wait.Err() != nil {
 			return fmt.Errorf("processes cannot be killed: %s", strings.Join(left, "; "))
 		}
 		time.Sleep(time.Millisecond) // a killed process needs a moment; there is no event for many at once

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/internal/busy"
 )
 
 // Bounds of what one case may write into the journal. What comes from the
@@ -45,6 +46,14 @@ func (r *record) put(e journal.Event) {
 
 func (r *record) step(who, text string) {
 	r.put(journal.Event{Kind: journal.Step, Who: who, Text: text})
+}
+
+// longer says that the case has more time than its case-start says, and by how much.
+func (r *record) longer(budget time.Duration, factor int) {
+	r.put(journal.Event{
+		Kind: journal.Step, Who: journal.Stage, BudgetMS: (time.Duration(factor-1) * budget).Milliseconds(),
+		Text: "the case has a budget of " + busy.Words(budget, factor),
+	})
 }
 
 // exchange writes a frame or an HTTP request, unless the case had too many.

@@ -181,16 +181,16 @@ func (r *Run) End() End { return r.EndWithin(r.stage.patience()) }
 func (r *Run) EndWithin(limit time.Duration) End {
 	s := r.stage
 	s.within(s.scaled(limit), fmt.Sprintf("the process of %s to end", r.label), r.ended, r.saw)
-	timer := time.NewTimer(s.scaled(drainTime))
-	defer timer.Stop()
+	drain, stop := s.wait(s.scaled(drainTime))
+	defer stop()
 	open := false
 	select {
 	case <-r.drained:
-	case <-timer.C:
+	case <-drain.Done():
 		open = true
-		s.Step("a process still holds a channel of " + r.label + " open after the end of the one that was started")
-	case <-s.ctx.Done():
-		open = true
+		if s.ctx.Err() == nil {
+			s.Step("a process still holds a channel of " + r.label + " open after the end of the one that was started")
+		}
 	}
 	for _, o := range []*output{&r.stdout, &r.stderr, &r.logs} {
 		if lost := o.cut(); lost > 0 {

@@ -87,10 +87,10 @@ func spoken(t *testing.T) []string {
 
 // facts are what differs between two runs in which the same thing happens.
 type facts struct {
-	pid, other, folder, port, times int
-	nonce, ti                       string
-	at                              time.Time
-	took                            time.Duration
+	pid, other, folder, port, times, busy int
+	nonce, ti                             string
+	at                                    time.Time
+	took                                  time.Duration
 }
 
 func drawFacts(t *rapid.T, name string) facts {
@@ -98,7 +98,7 @@ func drawFacts(t *rapid.T, name string) facts {
 	return facts{
 		pid: pid.Draw(t, name+" pid"), other: pid.Draw(t, name+" other pid"),
 		folder: rapid.IntRange(1, 500).Draw(t, name+" folder"), port: rapid.IntRange(1024, 65535).Draw(t, name+" port"),
-		times: rapid.IntRange(1, 50000).Draw(t, name+" times"),
+		times: rapid.IntRange(1, 50000).Draw(t, name+" times"), busy: rapid.IntRange(1, 6).Draw(t, name+" busy"),
 		nonce: rapid.StringMatching(`[0-9a-f]{24}`).Draw(t, name+" nonce"),
 		ti:    rapid.StringMatching(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`).Draw(t, name+" task"),
 		at:    time.UnixMicro(rapid.Int64Range(1.7e15, 1.9e15).Draw(t, name+" time")).UTC(),
@@ -331,7 +331,7 @@ func utterances() []utterance {
 func (u utterance) heard(t *testing.T, f facts) journal.Observation {
 	o := seen(t, func(c Check) {
 		c.stage.ctx, c.stage.role = context.Background(), plan.Worker
-		c.stage.session = &Session{}
+		c.stage.session = &Session{Busy: func() int { return f.busy }}
 		u.say(c, f)
 	})
 	if o == nil || o.Outcome != journal.Violated {

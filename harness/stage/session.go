@@ -15,6 +15,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/world"
+	"github.com/understudy-conformance/understudy/internal/busy"
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
@@ -27,6 +28,9 @@ type Session struct {
 	// Commons, unless nil, is compared after each case. A difference, unless the scenario says that it
 	// Alters the sandbox, is for the implementation under test: the stage puts back what it changes.
 	Commons *Commons
+	// Busy says by how much waits and budgets are longer now. The times within which a
+	// requirement demands something are not.
+	Busy busy.Gauge
 
 	played int
 }
@@ -48,7 +52,7 @@ func (session *Session) has(capability string) bool {
 	return slices.Contains(session.Plan.Manifest.Capabilities, capability)
 }
 
-// Budget is the time that a case may take with this implementation.
+// Budget is the time that a case may take with this implementation on a machine that is not busy.
 func (session *Session) Budget(c plan.Case) time.Duration {
 	return time.Duration(float64(c.Budget()) * session.slowness())
 }
@@ -60,16 +64,18 @@ func (session *Session) Play(ctx context.Context, spec Spec, c plan.Case) Ended 
 		return Ended{Observation: session.lacking(spec.Needs[missing])}
 	}
 	session.played++
-	ctx, cancel := context.WithTimeout(ctx, session.Budget(c))
-	defer cancel()
 	s := &Stage{
-		World: world.New(), ctx: ctx, session: session, spec: spec, role: c.Role,
+		World: world.New(), session: session, spec: spec, role: c.Role,
 		number: session.played, dir: filepath.Join(session.Root, fmt.Sprint(session.played)), begun: time.Now(),
 	}
 	s.record = &record{
 		write: session.Write, secrets: s.World.Secrets,
 		stamp: journal.Event{Case: c.ID, Attempt: session.Plan.Attempt, Role: string(c.Role)},
 	}
+	budget := session.Budget(c)
+	wait, stop := session.Busy.Wait(ctx, budget, func(factor int) { s.record.longer(budget, factor) })
+	defer stop()
+	s.ctx = wait
 	observation := s.play()
 	dirty := s.cleanUp()
 	if spec.Alters {
@@ -179,8 +185,8 @@ func (s *Stage) cleanUp() (dirty []string) {
 			b.close()
 		}
 		if r.root.PID != 0 {
-			errs = append(errs, waitFor(r.ended, "the process of "+r.label+" was killed and does not end"))
-			errs = append(errs, waitFor(r.drained, "the channels of "+r.label+" do not come to their end"))
+			errs = append(errs, s.waitFor(r.ended, "the process of "+r.label+" was killed and does not end"))
+			errs = append(errs, s.waitFor(r.drained, "the channels of "+r.label+" do not come to their end"))
 		}
 	}
 	slices.Reverse(s.undo)
@@ -216,13 +222,14 @@ func (s *Stage) changes() (dirty []string) {
 	return []string{text}
 }
 
-func waitFor(done <-chan struct{}, otherwise string) error {
-	timer := time.NewTimer(killTime)
-	defer timer.Stop()
+// waitFor waits for what follows a kill, be the time of the case over or not.
+func (s *Stage) waitFor(done <-chan struct{}, otherwise string) error {
+	wait, stop := s.session.Busy.Wait(context.Background(), killTime, nil)
+	defer stop()
 	select {
 	case <-done:
 		return nil
-	case <-timer.C:
+	case <-wait.Done():
 		return errors.New(otherwise)
 	}
 }

@@ -6,13 +6,13 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/world"
+	"github.com/understudy-conformance/understudy/internal/busy"
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
@@ -48,7 +48,7 @@ type Stage struct {
 // Role returns the part that the implementation plays in this case.
 func (s *Stage) Role() plan.Role { return s.role }
 
-// Context is done when the budget of the case has passed.
+// Context is done when the budget of the case has passed, which is longer on a busy machine.
 func (s *Stage) Context() context.Context { return s.ctx }
 
 // Step writes one line of "who did what" into the journal.
@@ -88,6 +88,12 @@ func (s *Stage) scaled(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * s.session.slowness())
 }
 
+// wait begins a wait for the implementation, or for what it left, that lasts longer
+// on a busy machine. It ends with the case.
+func (s *Stage) wait(d time.Duration) (*busy.Wait, func()) {
+	return s.session.Busy.Wait(s.ctx, d, nil)
+}
+
 func (s *Stage) text(text string) string { return s.record.clean(text) }
 
 // first is the requirement that takes deadlines and control failures.
@@ -102,21 +108,21 @@ func (s *Stage) first() string {
 // the scenario's first requirement, which says what was awaited and what saw
 // says was there instead.
 func (s *Stage) within(d time.Duration, awaited string, done <-chan struct{}, saw func() string) {
-	ctx, cancel := context.WithTimeout(s.ctx, d)
-	defer cancel()
+	wait, stop := s.wait(d)
+	defer stop()
 	select {
 	case <-done:
-	case <-ctx.Done():
-		s.late(d, awaited, saw())
+	case <-wait.Done():
+		s.late(wait, awaited, saw())
 	}
 }
 
 // until waits until the world is as holds says, or instead is closed; it
 // reports whether holds does.
 func (s *Stage) until(d time.Duration, awaited string, holds func() bool, instead <-chan struct{}, saw func() string) bool {
-	ctx, cancel := context.WithTimeout(s.ctx, d)
-	defer cancel()
-	either, stopEither := context.WithCancel(ctx)
+	wait, stop := s.wait(d)
+	defer stop()
+	either, stopEither := context.WithCancel(wait)
 	defer stopEither()
 	go func() {
 		select {
@@ -128,15 +134,15 @@ func (s *Stage) until(d time.Duration, awaited string, holds func() bool, instea
 	if err := s.World.Wait(either, holds); err == nil {
 		return true
 	}
-	if ctx.Err() != nil {
-		s.late(d, awaited, saw())
+	if wait.Err() != nil {
+		s.late(wait, awaited, saw())
 	}
 	return holds()
 }
 
 // late is the violation of a deadline.
-func (s *Stage) late(d time.Duration, awaited, saw string) {
-	limit := fmt.Sprintf("within %v", d.Round(time.Millisecond))
+func (s *Stage) late(wait *busy.Wait, awaited, saw string) {
+	limit := "within " + wait.Words()
 	if err := context.Cause(s.ctx); err != nil {
 		limit = "within the budget of the case"
 		if errors.Is(err, context.Canceled) {

@@ -16,6 +16,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/wall"
+	"github.com/understudy-conformance/understudy/internal/busy"
 )
 
 // casesRoot holds a folder a case.
@@ -40,7 +41,7 @@ func Run(ctx context.Context) (int, error) {
 	}
 	write := recorder(os.NewFile(journalFD, "journal"))
 	pl := &player{
-		session: &stage.Session{Plan: p, Write: write, Root: casesRoot, Tidy: stage.RemoveFixtureFiles},
+		session: &stage.Session{Plan: p, Write: write, Root: casesRoot, Tidy: stage.RemoveFixtureFiles, Busy: busy.Factor},
 		write:   write, unable: map[plan.Role]string{}, grace: cleanUpTime,
 	}
 	pl.prepare(ctx)

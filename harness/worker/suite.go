@@ -15,7 +15,8 @@ import (
 )
 
 // cleanUpTime is what a case may usually take beyond its budget to clean up. A
-// case that needs more is given up, and the sandbox with it.
+// case that needs more is given up, and the sandbox with it: by the outer command,
+// and by Ginkgo when no machine is busy enough for that.
 const cleanUpTime = 30 * time.Second
 
 // failed takes Ginkgo's word on the whole suite, which the journal says better.
@@ -28,7 +29,7 @@ func (pl *player) playAll(work []task) {
 	open := &opened{write: pl.write, attempt: pl.session.Plan.Attempt, grace: pl.grace}
 	ginkgo.Describe("understudy", ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
 		for _, t := range work {
-			ginkgo.It(t.kase.ID, labels(t.kase), ginkgo.SpecTimeout(pl.session.Budget(t.kase)+pl.grace), ginkgo.GracePeriod(time.Second),
+			ginkgo.It(t.kase.ID, labels(t.kase), ginkgo.SpecTimeout(pl.session.Busy.Longest(pl.session.Budget(t.kase)+pl.grace)), ginkgo.GracePeriod(time.Second),
 				func(ctx ginkgo.SpecContext) { pl.playOne(ctx, t, open) })
 		}
 		// What Ginkgo ended, and not the case itself, still gets its end.
