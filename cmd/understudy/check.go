@@ -8,11 +8,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/verdict"
 )
 
 func checkCommand() *cobra.Command {
@@ -21,7 +23,8 @@ func checkCommand() *cobra.Command {
 		Short: "Check a manifest without starting anything",
 		Long: `Reads an implementation.yaml and its list of known deviations as "run" would,
 prints what it understood, and reports every mistake with line and remedy.
-Exit code 2 when the manifest cannot be used.`,
+Exit code 2 when the manifest cannot be used, 1 when a known deviation is in
+force no longer, as a run would end.`,
 		Example: `  understudy check my/implementation.yaml
   understudy check images/airflow`,
 		Args: arguments(1, 1, "the path of an implementation.yaml or its folder"),
@@ -47,7 +50,7 @@ Exit code 2 when the manifest cannot be used.`,
 				return err
 			}
 			describe(cmd.OutOrStdout(), m, known, all)
-			return nil
+			return inForce(known, time.Now())
 		},
 	}
 }
@@ -64,6 +67,24 @@ func covering(known knownDeviations, index []plan.Case) error {
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+// inForce reports known deviations that hold no longer: every run would call them stale, and
+// end with that code at least.
+func inForce(known knownDeviations, now time.Time) error {
+	if known.file == nil {
+		return nil
+	}
+	var past []error
+	for _, e := range known.file.Entries {
+		if e.Expired(now) {
+			past = append(past, fmt.Errorf("%s:%d: %s held until %s and is in force no longer: remove it, or give it a later day", known.file.Path, e.Line, e.Target(), e.Until))
+		}
+	}
+	if len(past) == 0 {
+		return nil
+	}
+	return &exitError{code: verdict.ExitViolated, err: errors.Join(past...)}
 }
 
 // describe prints what a run would make of the manifest.

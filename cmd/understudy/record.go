@@ -124,7 +124,7 @@ func render(to *folder, held *verdict.Record, all suite, known knownDeviations, 
 func readJournal(dir string) (*verdict.Record, error) {
 	f, err := safefile.Open(filepath.Join(dir, eventsFile))
 	if err != nil {
-		return nil, usage("read the journal of a run: %w", err)
+		return nil, usage("read the journal of a run: %w: name the --out folder of a run", err)
 	}
 	defer f.Close()
 	return collate(f)

@@ -79,6 +79,7 @@ three, and says when one is missing.`,
 	flags.Var(&f.shard, "shard", "play only the i-th of n fixed parts of the selected cases")
 	flags.BoolVar(&f.keepEvidence, "keep-evidence", false, "keep the diagnostics of every sandbox in --out, not only of those that failed")
 	flags.StringVar(&f.out, "out", "", "folder for reports and journal, \"report\" by default, for a part of the cases \"report/selected\"; what it holds of an earlier run is replaced")
+	completePath(cmd, "implementation", images.Names())
 	complete(cmd, "sandbox", sandboxKinds)
 	complete(cmd, "shard", []string{"1/2", "2/2", "1/3", "2/3", "3/3"})
 	return cmd

@@ -44,7 +44,7 @@ func (s *selection) flags(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&s.roles, "role", nil, "role under test: runner or worker; no case plays supervisor yet (repeat, or separate by commas; default all)")
 	cmd.Flags().StringVar(&s.profile, "profile", "all", "upstream, hardened, or all")
 	cmd.Flags().StringVar(&s.filter, "filter", "", "comma list of prefixes or globs of case or requirement ids; ! excludes")
-	complete(cmd, "role", words(roleNames))
+	complete(cmd, "role", words([]plan.Role{plan.Runner, plan.Worker})) // what cases play
 	complete(cmd, "profile", append(words(catalogue.Profiles()), "all"))
 }
 
@@ -69,6 +69,13 @@ func words[T ~string](values []T) []string {
 // complete offers fixed words to shell completion.
 func complete(cmd *cobra.Command, flag string, values []string) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // only when the flag does not exist
+	}
+}
+
+// completePath offers fixed words beside the files of the shell's own completion.
+func completePath(cmd *cobra.Command, flag string, values []string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveDefault)); err != nil {
 		panic(err) // only when the flag does not exist
 	}
 }

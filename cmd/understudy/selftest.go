@@ -48,6 +48,13 @@ listed, or a suggested entry does not fit; 4: an edit no longer applies, a case
 ended otherwise, or the run has a fault of its own.`,
 		Example: `  understudy selftest
   understudy selftest skip-the-switch --out /tmp/mutants`,
+		ValidArgsFunction: func(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+			names, err := mutantNames()
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveError
+			}
+			return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(given, name) }), cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if f.procs < 0 {
 				return usage("--procs must be at least 0")
@@ -86,16 +93,27 @@ func (f selftestFlags) run(cmd *cobra.Command, names []string) error {
 	return &exitError{code: code}
 }
 
+// mutantNames lists what may be named.
+func mutantNames() ([]string, error) {
+	all, err := mutant.Load(scenarios.Mutants())
+	return namesOf(all), err
+}
+
+func namesOf(mutants []mutant.Mutant) []string {
+	var names []string
+	for _, m := range mutants {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
 // chosenMutants returns those of the given names, or all.
 func chosenMutants(names []string) ([]mutant.Mutant, error) {
 	all, err := mutant.Load(scenarios.Mutants())
 	if err != nil {
 		return nil, err
 	}
-	known := make([]string, len(all))
-	for i, m := range all {
-		known[i] = m.Name
-	}
+	known := namesOf(all)
 	for _, name := range names {
 		if !slices.Contains(known, name) {
 			return nil, usage("unknown mutant %q: use %s", name, strings.Join(known, ", "))

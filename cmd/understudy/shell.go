@@ -70,6 +70,7 @@ that cannot be used, 3 where no sandbox is possible, 4 for our own faults.`,
 	flags.StringVar(&f.user, "user", "root", "account that runs COMMAND: "+strings.Join(shell.Accounts(), ", ")+", or a user id, without further groups")
 	flags.StringVar(&f.bring, "bring", "", "folder to be copied to "+sandbox.Brought)
 	flags.BoolVar(&f.ptrace, "ptrace", false, "give COMMAND the capability SYS_PTRACE where it is root")
+	completePath(cmd, "implementation", images.Names())
 	complete(cmd, "sandbox", sandboxKinds)
 	complete(cmd, "user", shell.Accounts())
 	return cmd

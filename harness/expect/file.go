@@ -46,49 +46,38 @@ func Read(path string, body []byte) (*File, error) {
 	}
 	f := &File{Path: path}
 	decoder := yaml.NewDecoder(bytes.NewReader(body))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&f.Entries); errors.Is(err, io.EOF) {
+	var document yaml.Node
+	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 		return f, nil
 	} else if err != nil {
-		return nil, fmt.Errorf("expectations %s: %w", path, err)
+		return nil, fmt.Errorf("expectations %s: is no YAML: %w", path, err)
 	}
 	var more any
 	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("expectations %s: a second YAML document follows the first", path)
+		return nil, fmt.Errorf("expectations %s: a second YAML document follows the first: remove the line --- and what follows", path)
 	}
-	lines := linesOf(body)
-	var problems []error
-	for i, e := range f.Entries {
-		line := 0
-		if i < len(lines) {
-			line = lines[i]
-		}
-		if e == nil {
-			problems = append(problems, fmt.Errorf("expectations %s:%d: an empty entry", path, line))
+	nodes, problems := entriesOf(&document)
+	for i, problem := range problems {
+		problems[i] = fmt.Errorf("expectations %s:%w", path, problem)
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	for _, node := range nodes {
+		e := &Entry{Line: node.Line}
+		if err := node.Decode(e); err != nil {
+			problems = append(problems, fmt.Errorf("expectations %s:%d: is no entry: %w", path, node.Line, err))
 			continue
 		}
-		e.Line = line
+		f.Entries = append(f.Entries, e)
 		for _, problem := range e.prepare() {
-			problems = append(problems, fmt.Errorf("expectations %s:%d: %w", path, line, problem))
+			problems = append(problems, fmt.Errorf("expectations %s:%d: %w", path, node.Line, problem))
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	return f, nil
-}
-
-// linesOf finds the line of each entry.
-func linesOf(body []byte) []int {
-	var document yaml.Node
-	if err := yaml.Unmarshal(body, &document); err != nil || len(document.Content) == 0 {
-		return nil
-	}
-	var lines []int
-	for _, node := range document.Content[0].Content {
-		lines = append(lines, node.Line)
-	}
-	return lines
 }
 
 var (
@@ -104,46 +93,46 @@ func (e *Entry) prepare() []error {
 	case (e.Case == "") == (e.Requirement == ""):
 		problem("name either a case or a requirement")
 	case e.Case != "" && !casePattern.MatchString(e.Case):
-		problem("case %q is no case id, prefix or pattern", e.Case)
+		problem("case %q is no case id, prefix or pattern: write one such as IMP-003/*; \"understudy list\" shows all cases", e.Case)
 	case e.Requirement != "" && !requirementID.MatchString(e.Requirement):
-		problem("requirement %q is no id such as IMP-004", e.Requirement)
+		problem("requirement %q is no id: write one such as IMP-004", e.Requirement)
 	}
 	if e.Role != "" && !slices.Contains([]plan.Role{plan.Runner, plan.Supervisor, plan.Worker}, e.Role) {
-		problem("role %q is not runner, supervisor or worker", e.Role)
+		problem("role %q is unknown: use one of runner, supervisor, worker, or leave it out for all", e.Role)
 	}
 	if e.Outcome == "" {
 		e.Outcome = journal.Violated
 	}
 	if !slices.Contains([]journal.Outcome{journal.Violated, journal.CouldNotRun, journal.NotApplicable}, e.Outcome) {
-		problem("outcome %q is not violated, could-not-run or not-applicable", e.Outcome)
+		problem("outcome %q cannot be known beforehand: use one of violated, could-not-run, not-applicable", e.Outcome)
 	}
 	switch reason := strings.TrimSpace(e.Reason); {
 	case reason == "":
-		problem("reason is missing")
+		problem("reason is missing: write why this deviation is known")
 	case strings.Contains(strings.ToUpper(reason), ChangeMe):
 		problem("reason still says %s: write why this deviation is known", ChangeMe)
 	}
 	if !slices.Contains([]Cause{Implementation, Gap, Suite, Spec}, e.Cause) {
-		problem("cause %q is not implementation, gap, suite or spec", e.Cause)
+		problem("cause %q is unknown: use one of implementation, gap, suite, spec", e.Cause)
 	}
 	if e.Issue != "" && !strings.HasPrefix(e.Issue, "https://") {
-		problem("issue %q is no https URL", e.Issue)
+		problem("issue %q is no https URL: write one that begins with https://", e.Issue)
 	}
 	if e.Until != "" {
 		day, err := time.Parse(time.DateOnly, e.Until)
 		if err != nil {
-			problem("until %q is no date such as 2026-12-31", e.Until)
+			problem("until %q is no date: write the last day on which the entry holds, such as 2026-12-31", e.Until)
 		}
 		e.until = day
 	}
 	actual, err := regexp.Compile(e.Actual)
 	switch {
 	case e.Actual == "":
-		problem("actual is missing: a regular expression for what is seen")
+		problem("actual is missing: write a regular expression for what is seen")
 	case e.Actual == ChangeMe:
-		problem("actual still says %s", ChangeMe)
+		problem("actual still says %s: write a regular expression for what is seen", ChangeMe)
 	case err != nil:
-		problem("actual: %w", err)
+		problem("actual %q is no regular expression: %s: put a backslash before a character that stands for itself, as in \\(", e.Actual, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	case actual.MatchString("") || actual.MatchString(Text(journal.Observation{})):
 		problem("actual %q matches anything: say what is seen", e.Actual)
 	}

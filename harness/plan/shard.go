@@ -15,7 +15,8 @@ import (
 const MaxShards = 1000
 
 // ErrShard is wrapped by errors about the text of a shard.
-var ErrShard = errors.New("shard")
+// They do not repeat it: whoever reads it says where it stood.
+var ErrShard = errors.New("no shard")
 
 // Shard names one of the fixed parts of a plan that together are the whole of it:
 // the first of three is 1/3. The zero Shard stands for the whole plan.
@@ -31,11 +32,11 @@ func ParseShard(text string) (Shard, error) {
 	n, nErr := number(of)
 	switch {
 	case !slash || iErr != nil || nErr != nil:
-		return Shard{}, fmt.Errorf("%w %q: write i/n, 1/3 for the first of three", ErrShard, text)
+		return Shard{}, fmt.Errorf("%w: write i/n, 1/3 for the first of three", ErrShard)
 	case n < 1 || n > MaxShards:
-		return Shard{}, fmt.Errorf("%w %q: a plan has 1 to %d shards", ErrShard, text, MaxShards)
+		return Shard{}, fmt.Errorf("%w: a plan has 1 to %d shards", ErrShard, MaxShards)
 	case i < 1 || i > n:
-		return Shard{}, fmt.Errorf("%w %q: shards are counted from 1: 1/%d to %d/%d", ErrShard, text, n, n, n)
+		return Shard{}, fmt.Errorf("%w: shards are counted from 1: 1/%d to %d/%d", ErrShard, n, n, n)
 	}
 	return Shard{i, n}, nil
 }

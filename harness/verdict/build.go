@@ -85,11 +85,12 @@ func (b *builder) gaps(r *run) {
 		b.problem(Incomplete, "", "the run was interrupted: its end is not in the journal")
 	}
 	elsewhere := len(b.record.runs) > 1 && r.identity != nil && r.identity.Shard == nil
-	if r.cut && !elsewhere { // another journal may hold the rest; a gap shows as a case that never ran
+	early := r.begun && !r.closed || r.cut && !elsewhere // and its sandboxes with it: no fault of theirs
+	if r.cut && !elsewhere {                             // another journal may hold the rest; a gap shows as a case that never ran
 		b.problem(Incomplete, "", "the run ended early%s", prefixed(": ", r.cutWhy))
 	}
 	for _, s := range r.sandboxes {
-		if !s.Ended && !s.Lost {
+		if !s.Ended && !s.Lost && !early {
 			b.problem(Incomplete, "", "sandbox %d ended without its exit record", s.Number)
 		}
 	}
