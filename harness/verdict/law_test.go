@@ -1,6 +1,7 @@
 package verdict_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -189,4 +190,33 @@ func TestNumbersAddUp(t *testing.T) {
 			t.Fatalf("%d requirements in the profiles, %d in the catalogue", total, len(c.All()))
 		}
 	})
+}
+
+// A run counts as clean only with all of its ends: whoever was killed, or lost a line, never says 0.
+func TestAJournalThatLacksAnEndIsNeverClean(t *testing.T) {
+	s := begin("IMP-001/runner/table", "IMP-001/worker/table")
+	s.add(journal.Event{Kind: journal.SandboxStart, Sandbox: 2})
+	s.saw("IMP-001/runner/table", journal.Held).saw("IMP-001/worker/table", journal.Held)
+	s.add(journal.Event{Kind: journal.SandboxEnd, Sandbox: 2})
+	whole := s.end()
+	exit := func(events []journal.Event) int { return verdict.Exit(build(t, events, ""), verdict.Any) }
+	if code := exit(whole); code != verdict.ExitConforms {
+		t.Fatalf("the whole journal: exit %d", code)
+	}
+	refused := func(what string, events []journal.Event) {
+		if code := exit(events); code != verdict.ExitIncomplete && code != verdict.ExitHarness {
+			t.Errorf("%s: exit %d", what, code)
+		}
+	}
+	ends := 0
+	for i, e := range whole {
+		refused(fmt.Sprintf("the first %d of %d events", i, len(whole)), whole[:i])
+		if slices.Contains([]journal.Kind{journal.RunEnd, journal.SandboxEnd, journal.CaseEnd}, e.Kind) {
+			ends++
+			refused(fmt.Sprintf("without the %s of sandbox %d, case %q", e.Kind, e.Sandbox, e.Case), slices.Delete(slices.Clone(whole), i, i+1))
+		}
+	}
+	if ends != 5 {
+		t.Errorf("%d ends were taken away", ends)
+	}
 }
