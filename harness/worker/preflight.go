@@ -15,22 +15,36 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
+// step is one look of preflight. It has a name, so that a test can hold the list.
+type step struct {
+	name string
+	look func(context.Context) error
+}
+
+// steps of preflight, in this order: a later one relies on what an earlier one found, or wrote.
+var steps = []step{
+	{"root", alone(rootHere)},
+	{"capabilities", alone(func() error { return capable(readText("/proc/self/status")) })},
+	{"accounts", alone(stage.WriteAccounts)},
+	{"walls", walled},
+	{"sudo file", alone(sudoFile)},
+	{"sudo policy", alone(policy)},
+	{"sudo", realSudo},
+	{"look inside", looksInside},
+	{"FIFOs", func(ctx context.Context) error { return fifosWork(ctx, casesRoot) }},
+	{"loopback only", alone(loopbackOnly)},
+}
+
+func alone(look func() error) func(context.Context) error {
+	return func(context.Context) error { return look() }
+}
+
 // preflight finds out whether what is tested can work here at all, and whether the stage would see it,
 // and writes the accounts of the sandbox meanwhile. The first thing that is in the way is the answer, in words that
 // say what to change: nothing that this sandbox lacks may be taken for a fault of the implementation.
 func preflight(ctx context.Context) error {
-	for _, look := range []func() error{
-		rootHere,
-		func() error { return capable(readText("/proc/self/status")) },
-		stage.WriteAccounts,
-		func() error { return walled(ctx) },
-		sudoFile, policy,
-		func() error { return realSudo(ctx) },
-		func() error { return looksInside(ctx) },
-		func() error { return fifosWork(ctx, casesRoot) },
-		loopbackOnly,
-	} {
-		if err := look(); err != nil {
+	for _, step := range steps {
+		if err := step.look(ctx); err != nil {
 			return err
 		}
 	}

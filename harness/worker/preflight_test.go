@@ -7,6 +7,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// A step that is taken out lets what a sandbox lacks pass for a fault of the implementation.
+func TestEverythingThatTheStageNeedsIsLookedAtBeforeTheCases(t *testing.T) {
+	var got []string
+	for _, step := range steps {
+		got = append(got, step.name)
+	}
+	want := []string{"root", "capabilities", "accounts", "walls", "sudo file", "sudo policy", "sudo", "look inside", "FIFOs", "loopback only"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("steps of preflight (-want +got):\n%s", diff)
+	}
+}
+
 func TestMissingCapabilitiesAreNamedWithTheirUse(t *testing.T) {
 	const all = "Name:\tx\nCapEff:\t000001ffffffffff\nCapBnd:\t000001ffffffffff\nNoNewPrivs:\t0\n"
 	for name, test := range map[string]struct{ status, fault string }{
