@@ -1,6 +1,7 @@
 package descent
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/internal/apart"
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 // TestMain lets this binary be a subreaper that reaps all it gets, until its
@@ -72,6 +74,45 @@ func TestHuntSparesTheGroupOfTheRoot(t *testing.T) {
 		if err := Hunt(reaper, 20*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestASignalReachesTheWholeGroup: whoever forks in a loop is hit with all that it forked
+// since it was seen, by one call.
+func TestASignalReachesTheWholeGroup(t *testing.T) {
+	output, theirs, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer output.Close()
+	leader := exec.Command("/bin/sh", "-c", `i=0; while [ $i -lt 20 ]; do sleep 600 & i=$((i+1)); done; echo started; wait`)
+	leader.Stdout = theirs // held open by each of them as long as it lives
+	leader.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	err = leader.Start()
+	theirs.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := leader.Process.Pid
+	defer func() {
+		_ = syscall.Kill(-session, syscall.SIGKILL)
+		_ = leader.Wait()
+	}()
+	if err := output.SetReadDeadline(time.Now().Add(patience.Limit)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := output.Read(make([]byte, 100)); n == 0 {
+		t.Fatalf("the leader does not start: %v", err)
+	}
+	h, err := newHunter(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !h.signal(session, session, syscall.SIGKILL) {
+		t.Error("the leader was not there")
+	}
+	if _, err := output.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("some of the group live on: %v", err)
 	}
 }
 
