@@ -284,7 +284,10 @@ func TestAPartDoesNotReplaceTheWhole(t *testing.T) {
 }
 
 func TestWantOfRoomAndOfRightsIsNoFaultOfOurs(t *testing.T) {
-	for _, errno := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EACCES, syscall.EPERM} {
+	for _, errno := range []error{
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, // room
+		syscall.EROFS, syscall.EACCES, syscall.EPERM, // rights
+	} {
 		err := fmt.Errorf("%w: %w", run.ErrJournal, &os.PathError{Op: "write", Path: eventsFile, Err: errno})
 		if got := exitCode(err); got != verdict.ExitIncomplete {
 			t.Errorf("%v: exit code %d", err, got)
