@@ -6,8 +6,11 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
 // TestWhatIsExchangedAfterTheLookIsRefusedAtOnce opens without the look that comes
@@ -30,8 +33,18 @@ func TestWhatIsExchangedAfterTheLookIsRefusedAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, flag := range []int{unix.O_RDONLY, unix.O_WRONLY | unix.O_APPEND} {
-			if _, err := folder.openNow(name, flag, Terms{}); !errors.Is(err, ErrNotRegular) {
-				t.Errorf("%s, flags %#x: got %v", name, flag, err)
+			refused := make(chan error, 1)
+			go func() {
+				_, err := folder.openNow(name, flag, Terms{})
+				refused <- err
+			}()
+			select {
+			case err := <-refused:
+				if !errors.Is(err, ErrNotRegular) {
+					t.Errorf("%s, flags %#x: got %v", name, flag, err)
+				}
+			case <-time.After(patience.Limit):
+				t.Fatalf("%s, flags %#x: opening waits for somebody else", name, flag)
 			}
 		}
 	}
