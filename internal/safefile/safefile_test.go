@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
@@ -164,6 +166,25 @@ func TestAFailedReplaceLeavesWhatWasThere(t *testing.T) {
 	}
 	if got := names(t, folder); got != "below file" {
 		t.Errorf("the folder holds %s", got)
+	}
+}
+
+// What is not known to be on disk replaces nothing: a pipe takes a mode and text, and cannot be flushed.
+func TestAFileIsOnDiskBeforeItReplacesAnother(t *testing.T) {
+	folder, _ := scene(t)
+	must(t, os.WriteFile(folder.Path("file"), []byte("old"), 0o600))
+	out, in, err := os.Pipe()
+	must(t, err)
+	defer out.Close()
+	defer in.Close()
+	err = folder.Replace("file", 0o644, func(w io.Writer) error {
+		return unix.Dup2(int(in.Fd()), int(w.(*os.File).Fd()))
+	})
+	if err == nil {
+		t.Error("what cannot be flushed replaces a file")
+	}
+	if got, err := folder.Read("file", 10, strict()); err != nil || string(got) != "old" {
+		t.Errorf("the file holds %q (%v)", got, err)
 	}
 }
 
