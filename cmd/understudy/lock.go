@@ -69,7 +69,7 @@ func (f *folder) holder() string {
 	if err != nil || len(text) == 0 {
 		return "another process"
 	}
-	return visible.Short(string(text), 300)
+	return visible.Short(strings.TrimSpace(string(text)), 300)
 }
 
 // refuseStrangeLock refuses a lock file that no run wrote. It is locked, so that no run removes it meanwhile.

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/understudy-conformance/understudy/harness/run"
 )
 
 // hostile is a name that would do something on a terminal: colour, bell, a title, text
@@ -117,6 +119,26 @@ func TestNoCommandShowsWhatIsNoText(t *testing.T) {
 		if !strings.Contains(said, want) {
 			t.Errorf("nothing says %s: the test proves little\n%s", want, said)
 		}
+	}
+}
+
+// What others left beside the reports is no text, either, before it is shown or stored.
+func TestNoFolderShowsWhatIsNoText(t *testing.T) {
+	f := opened(t, filepath.Join(t.TempDir(), "report"))
+	begun(t, f).keep(1, "\x1b[2J"+hostile)
+	stored := content(t, f.Path(run.DiagnosticsName(1)))
+	put(t, f.Path(lockFile), "process 7"+hostile+"\n")
+	_, err := openFolder(f.Path(""), "--out") // the lock is held by f
+	if err == nil {
+		t.Fatal("a folder that is in use was opened")
+	}
+	for name, text := range map[string]string{"the log of a sandbox": stored, "the error": err.Error()} {
+		if where, found := hidden(text); found || !strings.Contains(text, `\x1b[31mRED`) {
+			t.Errorf("%s holds %q: %q", name, where, text)
+		}
+	}
+	if text := err.Error(); strings.Contains(text, `\n`) || !strings.Contains(text, "end: wait for it") {
+		t.Errorf("the line break of the lock is shown: %s", text)
 	}
 }
 
