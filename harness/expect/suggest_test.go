@@ -50,6 +50,10 @@ func TestASuggestedEntryLeavesOpenWhatVaries(t *testing.T) {
 		"a date":              {"on 26 Nov 2026", "on 5 Dec 2026"},
 		"epoch":               {"end_date: 1764190000.25", "end_date: 1764199999"},
 		"epoch as float":      {"end_date: 1.76419e+09", "end_date: 1.764190123e+09"},
+		"slashes":             {"on 2026/11/26", "on 2027/01/05"},
+		"basic format":        {"on 20261126T140436", "on 20270105T000000.25"},
+		"time of day":         {"at 14:04:36", "at 9:00:00,5"},
+		"after a T":           {"at T14:04:36", "at T00:00:00,123"},
 		"a Go duration":       {"after 1m20.5s", "after 850ms"},
 		"seconds":             {"after 20.05 seconds", "after 1 second"},
 		"milliseconds":        {"after 820 ms", "after 1.2 s"},
@@ -67,18 +71,55 @@ func TestASuggestedEntryLeavesOpenWhatVaries(t *testing.T) {
 		"how often":           {"4984 times", "17 times"},
 		"repeated":            {"heartbeat 204 ×14", "heartbeat 204 ×3"},
 	} {
-		for _, o := range [][2]journal.Observation{
-			{{Says: two[0]}, {Says: two[1]}},
-			{{Actual: two[0]}, {Actual: two[1]}},
-			{{Says: "seen", Actual: two[0]}, {Says: "seen", Actual: two[1]}},
-			{{Says: two[0], Actual: two[0] + "\n"}, {Says: two[1], Actual: two[1] + "\n"}},
-		} {
-			o[1].Outcome = journal.Violated
-			if e := suggested(t, o[0]); !e.Explains(o[1]) {
-				t.Errorf("%s: %s does not fit %+v", name, e.Actual, o[1])
-			}
+		openIn(t, name, two)
+	}
+	for _, day := range []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"} {
+		openIn(t, day, [2]string{"on " + day + " Nov 26", "on Dec  5"})
+		openIn(t, day, [2]string{"on " + day + ", 26 Nov", "on 5 Dec"})
+	}
+	for _, a := range alternatives {
+		for _, word := range a.words {
+			line := strings.ReplaceAll(a.line, "{}", word)
+			openIn(t, line, [2]string{strings.ReplaceAll(line, "#", a.two[0]), strings.ReplaceAll(line, "#", a.two[1])})
 		}
 	}
+}
+
+// openIn demands that the entry suggested for the one text, wherever it stands, explains the other.
+func openIn(t *testing.T, name string, two [2]string) {
+	t.Helper()
+	for _, o := range [][2]journal.Observation{
+		{{Says: two[0]}, {Says: two[1]}},
+		{{Actual: two[0]}, {Actual: two[1]}},
+		{{Says: "seen", Actual: two[0]}, {Says: "seen", Actual: two[1]}},
+		{{Says: two[0], Actual: two[0] + "\n"}, {Says: two[1], Actual: two[1] + "\n"}},
+	} {
+		o[1].Outcome = journal.Violated
+		if e := suggested(t, o[0]); !e.Explains(o[1]) {
+			t.Errorf("%s: %s does not fit %+v", name, e.Actual, o[1])
+		}
+	}
+}
+
+// alternatives are all that a slot names: each word in place of {}, and for # two values that differ between runs.
+var alternatives = []struct {
+	line  string
+	words []string
+	two   [2]string
+}{
+	{"{} # lives", []string{"pid", "pids", "ppid", "ppids", "PID", "tid", "TID", "process", "processes", "process id", "process ids", "process_id", "thread id", "thread ids", "thread_id", "task_pid"}, [2]string{"69", "12345"}},
+	{"pid{}# lives", []string{" ", ":", ": ", "=", "#", " [", `": `, "' = "}, [2]string{"69", "12345"}},
+	{"pids 7{}# live", []string{" and ", ", and ", ", ", ",", " "}, [2]string{"69", "12345"}},
+	{"in {}#", []string{"Process-", "Thread-", "ThreadPoolExecutor-", "ForkPoolWorker-"}, [2]string{"3", "14"}},
+	{"open {}", []string{"/tmp/#", "/var/tmp/#", "/dev/shm/#", "/run/#"}, [2]string{"lock-7.pid", "other_12+x"}},
+	{"open {}#", []string{"tmp", "tmp.", "tmp_"}, [2]string{"k3j_a9zq", "Xbcdefgh"}},
+	{"dial {}#: refused", []string{"127.0.0.1:", "localhost:", "[::1]:", "[::]:", "http://api.example:", "port ", "port=", "port: ", `"port": `, "PORT "}, [2]string{"40123", "5555"}},
+	{"fd 3 is {}", []string{"socket:[#]", "pipe:[#]", "anon_inode:[#]", "anon_inode:#", "inode:#", "inode[#]"}, [2]string{"123", "98765"}},
+	{"on {} #", []string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}, [2]string{"26", " 5"}},
+	{"on # {} 2026", []string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}, [2]string{"26", "5"}},
+	{"after {}", []string{"#ns", "#us", "#µs", "#μs", "#ms", "#s", "1m#s", "2h1m#s", "#.5s", "# ns", "# us", "# µs", "# μs", "# ms", "# s", "#.5 s"}, [2]string{"7", "1"}},
+	{"after # {}", []string{"sec", "secs", "second", "seconds", "min", "mins", "minute", "minutes", "hour", "hours"}, [2]string{"3", "12.5"}},
+	{"[# {}", []string{"octets cut]", "times"}, [2]string{"17", "4984"}},
 }
 
 func TestASuggestedEntryKeepsWhatTells(t *testing.T) {
