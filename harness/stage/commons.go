@@ -18,7 +18,7 @@ import (
 
 // Commons is what all cases of a sandbox rely on and none may change behind the
 // stage's back: accounts, policy and name service, the loader, sudo and what it
-// loads, the folders of commands, the modes of the folders at the top, the
+// loads, the folders of commands, the helper commands, the modes of the folders at the top, the
 // mounts with their options. A scenario may change it through the stage, which
 // puts it back.
 //
@@ -39,10 +39,11 @@ var (
 		"etc/ld.so.preload", "etc/ld.so.cache", "etc/ld.so.conf", "etc/ld.so.conf.d/*",
 		"usr/bin/sudo", "usr/sbin/visudo", "usr/lib/sudo/*", "usr/libexec/sudo/*", "usr/bin/su", "usr/bin/id", "usr/bin/env", "usr/bin/cat",
 		"usr/bin/sh", "usr/bin/dash", "usr/bin/bash", "usr/lib/*/ld-linux-*", "usr/lib/*/libc.so.6", "usr/lib64/ld-linux-*",
+		"understudy/bin/*",
 	}
 	commonFolders = []string{ // with the names of what is in them
 		"etc/sudoers.d", "etc/pam.d", "etc/security", "etc/ld.so.conf.d", "usr/lib/sudo", "usr/libexec/sudo",
-		"usr/bin", "usr/sbin", "usr/local/bin", "usr/local/sbin",
+		"usr/bin", "usr/sbin", "usr/local/bin", "usr/local/sbin", "understudy/bin",
 	}
 	commonModes = []string{ // whose content may change
 		".", "bin", "sbin", "lib", "lib64", "dev", "dev/shm", "etc", "home", "opt", "root", "run", "srv", "tmp", "understudy",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,6 +100,59 @@ func TestChangeOfWhatCasesShareIsNoticed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// shared is all that is compared, one path for each pattern: written down here once more,
+// so that none can be left out unnoticed.
+var shared = struct{ files, folders, modes []string }{
+	files: strings.Fields(`etc/passwd etc/group etc/shadow etc/gshadow etc/sudoers etc/sudoers.d/x etc/sudo.conf etc/pam.conf etc/pam.d/x
+		etc/security/x.conf etc/nsswitch.conf etc/hosts etc/resolv.conf etc/environment etc/login.defs
+		etc/ld.so.preload etc/ld.so.cache etc/ld.so.conf etc/ld.so.conf.d/x
+		usr/bin/sudo usr/sbin/visudo usr/lib/sudo/x usr/libexec/sudo/x usr/bin/su usr/bin/id usr/bin/env usr/bin/cat
+		usr/bin/sh usr/bin/dash usr/bin/bash usr/lib/x/ld-linux-x usr/lib/x/libc.so.6 usr/lib64/ld-linux-x understudy/bin/x`),
+	folders: strings.Fields(`etc/sudoers.d etc/pam.d etc/security etc/ld.so.conf.d usr/lib/sudo usr/libexec/sudo
+		usr/bin usr/sbin usr/local/bin usr/local/sbin understudy/bin`),
+	modes: strings.Fields(`. bin sbin lib lib64 dev dev/shm etc home opt root run srv tmp understudy usr usr/lib usr/local var var/lib var/tmp`),
+}
+
+func TestEachPathThatCasesShareIsCompared(t *testing.T) {
+	if len(commonFiles) != len(shared.files) || len(commonFolders) != len(shared.folders) || len(commonModes) != len(shared.modes) {
+		t.Error("not every pattern has its path here")
+	}
+	root := t.TempDir()
+	at := func(name string) string { return filepath.Join(root, name) }
+	for _, dir := range slices.Concat(shared.folders, shared.modes) {
+		if err := os.MkdirAll(at(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range shared.files {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(at(file)), 0o755), write(at(file), "ours")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commons, err := NoteCommons(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(name, says string, err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := commons.Changes()
+		if line := at(name) + " " + says; err != nil || !slices.ContainsFunc(found, func(f string) bool { return strings.HasPrefix(f, line) }) {
+			t.Errorf("it is not noticed that %s, one of %d changes: %v", line, len(found), err)
+		}
+	}
+	for _, file := range shared.files {
+		change(file, "has another content", forged(at(file)))
+	}
+	for _, folder := range shared.folders {
+		change(folder, "holds other names", write(at(folder+"/evil"), ""))
+	}
+	for _, folder := range shared.modes {
+		change(folder, "has mode 40700", os.Chmod(at(folder), 0o700))
 	}
 }
 
