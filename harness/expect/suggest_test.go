@@ -40,6 +40,7 @@ func TestASuggestedEntryLeavesOpenWhatVaries(t *testing.T) {
 		"a list of processes": {"processes 69, 70 and 71 live", "processes 8, 9 live"},
 		"pids in brackets":    {"pids [69 70]", "pids [7]"},
 		"pid in JSON":         {`{"host":"a","pid":69}`, `{"host":"a","pid":12345}`},
+		"pid after a #":       {"pid #69", "pid #12345"},
 		"process id":          {"process id: 69", "process id: 5"},
 		"below /proc":         {"open /proc/69/fd/3: EACCES", "open /proc/12345/fd/3: EACCES"},
 		"syslog":              {"sudo[69]: alice", "sudo[12345]: alice"},
@@ -108,7 +109,7 @@ var alternatives = []struct {
 	two   [2]string
 }{
 	{"{} # lives", []string{"pid", "pids", "ppid", "ppids", "PID", "tid", "TID", "process", "processes", "process id", "process ids", "process_id", "thread id", "thread ids", "thread_id", "task_pid"}, [2]string{"69", "12345"}},
-	{"pid{}# lives", []string{" ", ":", ": ", "=", "#", " [", `": `, "' = "}, [2]string{"69", "12345"}},
+	{"pid{}# lives", []string{" ", ":", ": ", "=", " [", `": `, "' = "}, [2]string{"69", "12345"}},
 	{"pids 7{}# live", []string{" and ", ", and ", ", ", ",", " "}, [2]string{"69", "12345"}},
 	{"in {}#", []string{"Process-", "Thread-", "ThreadPoolExecutor-", "ForkPoolWorker-"}, [2]string{"3", "14"}},
 	{"open {}", []string{"/tmp/#", "/var/tmp/#", "/dev/shm/#", "/run/#"}, [2]string{"lock-7.pid", "other_12+x"}},
