@@ -37,6 +37,33 @@ func TestTranscriptTellsLinesAndKeepsTheEnd(t *testing.T) {
 	}
 }
 
+// What fills the log's disk is the host's.
+func TestTranscriptBoundsTheLogAndKeepsTheEnd(t *testing.T) {
+	var log bytes.Buffer
+	transcript := NewTranscript(&log, func(string) {})
+	const limit = 1000
+	if transcript.room != LogLimit {
+		t.Errorf("room for %d octets", transcript.room)
+	}
+	transcript.room = limit
+	chunk := bytes.Repeat([]byte("y\n"), 150)
+	for range 10 {
+		if n, err := transcript.Write(chunk); n != len(chunk) || err != nil {
+			t.Fatalf("%d octets, %v", n, err)
+		}
+	}
+	if _, err := transcript.Write([]byte("it failed\n")); err != nil {
+		t.Fatal(err)
+	}
+	want := "y\n" + leftOut
+	if got := log.String(); len(got) != limit+len(leftOut) || !strings.HasSuffix(got, want) || strings.Count(got, leftOut) != 1 {
+		t.Errorf("the log has %d octets and ends with %q", len(got), got[max(0, len(got)-100):])
+	}
+	if last := transcript.Last(); !strings.HasSuffix(last, "    y\n    it failed\n    ") {
+		t.Errorf("last words:\n%s", last)
+	}
+}
+
 func TestTranscriptCutsALineThatDoesNotEnd(t *testing.T) {
 	var longest int
 	transcript := NewTranscript(new(bytes.Buffer), func(line string) { longest = max(longest, len(line)) })
