@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"time"
+	"unicode"
 
 	"github.com/docker/go-units"
 )
@@ -37,7 +38,7 @@ func (a *age) Set(text string) error {
 	return nil
 }
 
-// octets is the value of a flag: a size such as 500MB or 5GB, in powers of ten.
+// octets is the value of a flag: a size with its unit, such as 500MB or 5GB, in powers of ten.
 type octets int64
 
 func (o *octets) Type() string { return "size" }
@@ -52,8 +53,8 @@ func (o *octets) String() string {
 // Set reads the value.
 func (o *octets) Set(text string) error {
 	n, err := units.FromHumanSize(text)
-	if err != nil || n <= 0 {
-		return errors.New("want a size such as 500MB or 5GB; --cache alone removes everything")
+	if err != nil || n <= 0 || !unicode.IsLetter(rune(text[len(text)-1])) {
+		return errors.New("want a size with its unit, such as 500MB or 5GB; --cache alone removes everything")
 	}
 	*o = octets(n)
 	return nil

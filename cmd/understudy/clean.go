@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
@@ -42,7 +43,7 @@ always stays.`,
 				fmt.Fprintln(cmd.OutOrStdout(), "no container engine answers: nothing to remove there")
 				err = nil
 			} else if err == nil {
-				fmt.Fprintf(cmd.OutOrStdout(), "containers removed: %d\n", len(removed))
+				tellRemoved(cmd.OutOrStdout(), removed)
 			}
 			return errors.Join(err, f.cleanCache(cmd))
 		},
@@ -53,6 +54,14 @@ always stays.`,
 	flags.Var(&f.keep, "keep", "remove from the cache what was not used for the longest time, until no more than so much is left, such as 5GB")
 	flags.BoolVar(&f.all, "all", false, "remove containers of runs that may still be alive as well")
 	return cmd
+}
+
+// tellRemoved names the containers and the runs that they were of, which people know by their reports.
+func tellRemoved(out io.Writer, removed []docker.Removed) {
+	fmt.Fprintf(out, "containers removed: %d\n", len(removed))
+	for _, r := range removed {
+		fmt.Fprintf(out, "  %.12s of run %s\n", r.Container, r.Run)
+	}
 }
 
 // cleanCache removes unfinished entries of the cache, and what the flags say.

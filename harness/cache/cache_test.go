@@ -293,7 +293,6 @@ func TestRefreshBelievesOnlyWhatItLeft(t *testing.T) {
 	for i, damage := range []func() error{
 		func() error { return flip(program) },
 		func() error { return os.Truncate(program, 10) },
-		func() error { return os.Remove(e.Path + recordSuffix) },
 		func() error { return errors.Join(os.RemoveAll(program), os.Mkdir(program, 0o755)) },
 		func() error { return errors.Join(os.RemoveAll(e.Path), os.WriteFile(e.Path, nil, 0o644)) },
 	} {
@@ -305,6 +304,30 @@ func TestRefreshBelievesOnlyWhatItLeft(t *testing.T) {
 		if text, err := os.ReadFile(program); err != nil || string(text) != content {
 			t.Errorf("damage %d: %d octets, %v", i, len(text), err)
 		}
+	}
+}
+
+// Somebody who interrupts the first build has damaged nothing.
+func TestRefreshThatWasInterruptedIsUnfinishedAndNotDamaged(t *testing.T) {
+	f, s := opened(t, t.TempDir())
+	e := f.Entry("bin/x")
+	half := filepath.Join(e.Path, "half")
+	interrupted := errors.New("interrupted")
+	err := e.Refresh(t.Context(), "helper commands", func(string) error {
+		must(t, os.WriteFile(half, nil, 0o755))
+		return interrupted
+	})
+	if !errors.Is(err, interrupted) {
+		t.Fatal(err)
+	}
+	must(t, e.Refresh(t.Context(), "helper commands", func(string) error {
+		if _, err := os.Stat(half); err == nil {
+			t.Error("what nobody knows is used")
+		}
+		return nil
+	}))
+	if diff := cmp.Diff([]string{"the cached helper commands are unfinished: made again"}, s.lines); diff != "" {
+		t.Errorf("said (-want +got):\n%s", diff)
 	}
 }
 

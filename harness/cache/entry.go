@@ -268,7 +268,11 @@ func (e Entry) Refresh(ctx context.Context, what string, build func(dir string) 
 	defer lock.Close()
 	if _, err := os.Lstat(e.Path); err == nil {
 		if err := e.compare(); errors.Is(err, ErrDamaged) {
-			e.folder.tell(fmt.Sprintf("the cached %s are damaged: made again (%s)", what, firstReason(err)))
+			fault := fmt.Sprintf("damaged: made again (%s)", firstReason(err))
+			if errors.Is(err, errNoRecord) { // it is written last
+				fault = "unfinished: made again"
+			}
+			e.folder.tell(fmt.Sprintf("the cached %s are %s", what, fault))
 			if err := os.RemoveAll(e.Path); err != nil {
 				return Unwritable("remove what is of no use", err)
 			}

@@ -22,6 +22,9 @@ const (
 	kindList = "list"
 )
 
+// errNoRecord is that of an entry which was never finished, or whose record somebody removed.
+var errNoRecord = fmt.Errorf("there is no record of it: %w", ErrDamaged)
+
 // record is what was put into the cache.
 type record struct {
 	kind   string
@@ -35,7 +38,7 @@ func (r record) String() string { return fmt.Sprintf("%s %s %d\n", r.kind, r.has
 func readRecord(path string) (r record, err error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return r, fmt.Errorf("there is no record of it: %w", ErrDamaged)
+		return r, errNoRecord
 	}
 	if err != nil {
 		return r, fmt.Errorf("read its record: %w: %w", err, ErrDamaged)

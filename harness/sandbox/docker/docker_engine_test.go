@@ -385,7 +385,10 @@ func TestSweepRemovesOnlyWhatDeadRunsLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if slices.Contains(removed, living) || !slices.Contains(removed, dead) {
+	of := func(id string) bool {
+		return slices.ContainsFunc(removed, func(r Removed) bool { return r.Container == id })
+	}
+	if of(living) || !of(dead) {
 		t.Errorf("removed %v, want %s and not %s", removed, dead, living)
 	}
 	mustBeGone(t, b, dead)

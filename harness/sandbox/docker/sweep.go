@@ -13,11 +13,14 @@ import (
 // removeLimit is how long the engine may take to end and remove a container.
 const removeLimit = 30 * time.Second
 
+// Removed is a container that was removed, and the run that it was of, by their ids.
+type Removed struct{ Container, Run string }
+
 // Sweep removes the containers, started or not, whose outer command has ended
 // without them; with all, those of living runs as well, also of other machines
-// and other pid namespaces that use the engine. It returns their ids. Without an engine the
+// and other pid namespaces that use the engine. It says which those were. Without an engine the
 // error wraps sandbox.ErrUnavailable.
-func Sweep(ctx context.Context, all bool) (removed []string, err error) {
+func Sweep(ctx context.Context, all bool) (removed []Removed, err error) {
 	engine, err := connect(ctx)
 	if err != nil {
 		return nil, err
@@ -26,7 +29,7 @@ func Sweep(ctx context.Context, all bool) (removed []string, err error) {
 	return sweep(ctx, engine, all)
 }
 
-func sweep(ctx context.Context, engine client.APIClient, all bool) (removed []string, err error) {
+func sweep(ctx context.Context, engine client.APIClient, all bool) (removed []Removed, err error) {
 	found, err := engine.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: make(client.Filters).Add("label", runLabel)})
 	if err != nil {
 		return nil, fmt.Errorf("docker: list containers of earlier runs: %w", err)
@@ -41,7 +44,7 @@ func sweep(ctx context.Context, engine client.APIClient, all bool) (removed []st
 			failed = append(failed, err)
 			continue
 		}
-		removed = append(removed, c.ID)
+		removed = append(removed, Removed{Container: c.ID, Run: c.Labels[runLabel]})
 	}
 	return removed, errors.Join(failed...)
 }
