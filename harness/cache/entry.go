@@ -169,8 +169,11 @@ func (e Entry) remember(r record) error {
 		return fmt.Errorf("write the record of %s: %w", e.Path, err)
 	}
 	_, err = out.WriteString(r.String())
-	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
+	if err := errors.Join(err, out.Close()); err != nil {
 		return Unwritable("write the record of "+e.Path, err)
+	}
+	if err := e.folder.flush(next); err != nil {
+		return err
 	}
 	if err := os.Rename(next, e.Path+recordSuffix); err != nil {
 		return Unwritable("write the record of "+e.Path, err)

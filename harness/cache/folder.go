@@ -42,8 +42,9 @@ var (
 // Folder is the cache as one process uses it. What was used is held until
 // Close, so that no other process removes it meanwhile.
 type Folder struct {
-	dir  string
-	tell func(text string)
+	dir   string
+	tell  func(text string)
+	flush func(path string) error // puts a file on the disk
 
 	mu   sync.Mutex
 	held []*flock.Flock
@@ -56,7 +57,7 @@ func Open(dir string, tell func(text string)) (*Folder, error) {
 	if err := claim(dir); err != nil {
 		return nil, err
 	}
-	return &Folder{dir: dir, tell: tell}, nil
+	return &Folder{dir: dir, tell: tell, flush: flush}, nil
 }
 
 // Dir returns the path of the cache.
