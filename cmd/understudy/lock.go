@@ -90,7 +90,7 @@ func (f *folder) refuseStrangeLock(flag string) error {
 func readFolder(dir string) (*os.File, error) {
 	d, err := safefile.OpenFolder(dir)
 	if err != nil {
-		return nil, usage("read the journal of a run: %w", err)
+		return nil, usage("read the journal of a run: %w: name the --out folder of a run", err)
 	}
 	defer d.Close()
 	file, err := d.Open(lockFile, safefile.Terms{})
