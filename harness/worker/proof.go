@@ -37,6 +37,10 @@ func looksInside(ctx context.Context) (err error) {
 		return fmt.Errorf("make pipe: %w", err)
 	}
 	defer input.Close()
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		return fmt.Errorf("make pipe: %w", err)
+	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start a process of alice: %w", err)
 	}
@@ -44,6 +48,13 @@ func looksInside(ctx context.Context) (err error) {
 		_ = input.Close() // ends cat where no signal does
 		_ = cmd.Wait()    // it was killed
 	}()
+	// When cat answers its exec is over: until then the kernel shows no environment.
+	if _, err := input.Write([]byte{'\n'}); err != nil {
+		return fmt.Errorf("write to a process of alice: %w", err)
+	}
+	if _, err := output.Read(make([]byte, 1)); err != nil {
+		return fmt.Errorf("read from a process of alice: %w", err)
+	}
 	proc := fmt.Sprintf("/proc/%d", cmd.Process.Pid)
 	if to, err := os.Readlink(proc + "/fd/0"); err != nil {
 		return fmt.Errorf("root cannot see the descriptors of a process of alice: %w", err)
