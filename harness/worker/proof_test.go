@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,6 +38,7 @@ func bereft(act, bit string) error {
 		if err != nil {
 			return err
 		}
+		runtime.LockOSThread() // a bounding set is a thread's own, and the program that is started has that of the thread that starts it
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(n), 0, 0, 0); err != nil {
 			return fmt.Errorf("drop capability %d: %w", n, err)
 		}
