@@ -192,7 +192,7 @@ func TestInABrowser(t *testing.T) {
 		p.equal(`document.querySelector(".verdict").textContent`, "Harness error")
 		p.equal(`document.querySelector("#failed + table tbody").rows.length`, "7")
 		p.equal(`document.querySelector(".verdict").getBoundingClientRect().bottom < innerHeight`, "true")
-		p.equal(`document.querySelectorAll(".matrix [data-row]").length`, "175")
+		p.equal(`document.querySelectorAll(".matrix [data-row]").length`, "176")
 		p.picture("first-screen-light")
 		p.quiet()
 	})
