@@ -90,6 +90,10 @@ func endWithGo() error {
 	return nil
 }
 
+// life is held open until this process ends. A first process that was killed for the death of its parent by the signal alone would
+// live on where the parent died before the signal was asked for.
+var life *os.File
+
 // startIsolated starts the first process of a namespace, and returns nil where that
 // is refused. Only the attempt tells: root in a container may lack the capability,
 // or have it behind a filter, a security module or a masked /proc.
@@ -99,8 +103,14 @@ func startIsolated() (*exec.Cmd, error) {
 		return nil, err
 	}
 	defer refusal.Close()
+	lifeLine, held, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, theirs.Close())
+	}
+	defer lifeLine.Close()
+	life = held
 	how := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	cmd, err := again("first", how, theirs)
+	cmd, err := again("first", how, theirs, lifeLine)
 	theirs.Close()
 	if refused(err) {
 		return nil, nil
@@ -133,7 +143,13 @@ func refused(err error) bool {
 // descriptor 3 if it is refused a mount, or closes it.
 func first() (int, error) {
 	refusal := os.NewFile(3, "refusal")
+	lifeLine := os.NewFile(4, "life line")
 	unix.CloseOnExec(3)
+	unix.CloseOnExec(4)
+	go func() {
+		_, _ = io.Copy(io.Discard, lifeLine)
+		os.Exit(128 + int(syscall.SIGKILL)) // and the namespace with it
+	}()
 	if err := mountProc(); refused(err) {
 		_, err = fmt.Fprintln(refusal, err)
 		return 1, err
