@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,9 +21,8 @@ import (
 	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
-// TestWhatIsInFlightAtTheEndIsNotLost: a task log that takes nothing keeps the
-// supervisor from reading, so that the last lines of the task lie in its sockets
-// when it is gone.
+// TestWhatIsInFlightAtTheEndIsNotLost stops the supervisor before the last lines of the task, so that they lie in
+// its sockets when the task is gone.
 func TestWhatIsInFlightAtTheEndIsNotLost(t *testing.T) {
 	const lines = 150 // what a socket takes, each in a write of its own
 	for name, end := range map[string]verb{
@@ -34,31 +32,31 @@ func TestWhatIsInFlightAtTheEndIsNotLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			gate := openFIFO(t, filepath.Join(s.dir, "go"))
-			log := openFIFO(t, filepath.Join(s.dir, "logs", "task.log"))
 			r := s.start("probe_alice", verb{"do": "log", "message": "the channel is there"}, verb{"do": "wait_for", "name": "go"},
 				verb{"do": "log", "message": "line", "count": lines},
 				verb{"do": "log", "message": "line", "count": lines, "channel": "stdout"},
 				verb{"do": "log", "message": "line", "count": lines, "channel": "stderr"}, end)
 			s.waitFor(http.MethodPost, "/at_go", 1)
 			pid := int(s.api.all(http.MethodPatch, "/run")[0].Body["pid"].(float64))
-			fill(t, log)
+			if err := r.cmd.Process.Signal(unix.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
 			if _, err := gate.WriteString("x"); err != nil {
 				t.Fatal(err)
 			}
-			for deadline := time.Now().Add(patience.Limit); !errors.Is(unix.Kill(pid, 0), unix.ESRCH); time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(patience.Limit); !over(pid); time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatal("the task does not end")
 				}
 			}
-			next, wrong := map[string]int{}, make(chan error, 1)
-			go func() { wrong <- count(log, next) }()
+			if err := r.cmd.Process.Signal(unix.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
 			if code := s.finish(r); code != 0 {
 				t.Errorf("exit code %d", code)
 			}
-			if _, err := log.WriteString(endOfLog + "\n"); err != nil {
-				t.Fatal(err)
-			}
-			if err := <-wrong; err != nil {
+			next := map[string]int{}
+			if err := count(strings.NewReader(s.log()), next); err != nil {
 				t.Error(err)
 			}
 			if len(next) != 3 {
@@ -76,15 +74,22 @@ func TestWhatIsInFlightAtTheEndIsNotLost(t *testing.T) {
 	}
 }
 
-// endOfLog is what the test itself writes behind everything.
-const endOfLog = "end of log"
+// over says that a process has ended, waited for or not.
+func over(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, after, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(after, "Z")
+}
 
 // count counts the numbered lines of each logger.
 func count(log io.Reader, next map[string]int) error {
 	lines := bufio.NewScanner(log)
-	for lines.Scan() && lines.Text() != endOfLog {
+	for lines.Scan() {
 		var record struct{ Event, Logger string }
-		_ = json.Unmarshal(lines.Bytes(), &record) // the filling is no record
+		_ = json.Unmarshal(lines.Bytes(), &record) // what is no record has no event
 		if number, ours := strings.CutPrefix(record.Event, "line "); ours {
 			if number != strconv.Itoa(next[record.Logger]) {
 				return fmt.Errorf("%q: line %s, want %d", record.Logger, number, next[record.Logger])
@@ -108,23 +113,4 @@ func openFIFO(t *testing.T, path string) *os.File {
 	}
 	t.Cleanup(func() { fifo.Close() })
 	return fifo
-}
-
-// fill writes until the FIFO takes no byte more.
-func fill(t *testing.T, fifo *os.File) {
-	t.Helper()
-	raw, err := fifo.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = raw.Control(func(fd uintptr) {
-		for _, size := range []int{4096, 1} {
-			for err := error(nil); err == nil; {
-				_, err = unix.Write(int(fd), bytes.Repeat([]byte("\n"), size))
-			}
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
