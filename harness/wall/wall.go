@@ -54,6 +54,9 @@ func (i Inside) capabilities() []cap.Value {
 	return slices.Concat(Kept, []cap.Value{watcher})
 }
 
+// Environment is all that the first process of a sandbox, and what it starts, get of one: nothing that the host exported.
+var Environment = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
+
 // Exec raises the wall and replaces the calling process by argv: no descriptor but 0, 1 and 2, and no capability but those of
 // what is inside. Where the process has SYS_ADMIN, system calls are refused from here on; elsewhere an engine has seen to that.
 // It returns only an error; the process is then of no further use.

@@ -15,16 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/wall"
 )
 
 // maxPlan bounds the plan in octets.
 const maxPlan = 64 << 20
-
-// runEnvironment is all that run inherits: what the host exported must not reach
-// an implementation.
-var runEnvironment = []string{
-	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",
-}
 
 // Init is the first process of a sandbox. It starts run, or exec where the plan
 // asks for that, which then gets the rest of stdin. It returns its exit code, or
@@ -121,7 +116,7 @@ func startRun(mode string, plan, input *os.File) (pid int, err error) {
 	}
 	defer input.Close()
 	pid, err = syscall.ForkExec("/proc/self/exe", []string{"understudy-worker", mode}, &syscall.ProcAttr{
-		Dir: "/", Env: runEnvironment,
+		Dir: "/", Env: wall.Environment,
 		Files: []uintptr{input.Fd(), os.Stderr.Fd(), os.Stderr.Fd(), plan.Fd(), os.Stdout.Fd()},
 	})
 	if err != nil {

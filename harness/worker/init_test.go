@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/harness/wall"
 	"github.com/understudy-conformance/understudy/internal/apart"
 	"github.com/understudy-conformance/understudy/internal/patience"
 )
@@ -119,7 +120,7 @@ func TestInitGivesRunItsPlanAndItsExitCodeBack(t *testing.T) {
 		if code := s.end(t); code != want {
 			t.Errorf("%s: exit code %d, want %d; stderr %s", plan, code, want, s.stderr.String())
 		}
-		if got, want := string(journal), "journal of "+plan+" "+strconv.Itoa(len(runEnvironment))+"\n"; got != want {
+		if got, want := string(journal), "journal of "+plan+" "+strconv.Itoa(len(wall.Environment))+"\n"; got != want {
 			t.Errorf("stdout is %q, want %q", got, want)
 		}
 		if !strings.Contains(s.stderr.String(), "a diagnostic") {

@@ -142,7 +142,7 @@ func (b *Backend) Start(ctx context.Context, planLine []byte) (sandbox.Process, 
 		Hostname: hostname,
 		Cover:    b.config.Manifest.Sandbox.Root == "host",
 		Argv:     []string{sandbox.Bin + "/understudy-worker", "init"},
-		Env:      environment,
+		Env:      wall.Environment,
 		Inside:   wall.Init,
 		Tmpfs: []Tmpfs{
 			{"/tmp", 0o1777}, {"/run", 0o755}, {"/home", 0o755}, {"/srv", 0o755}, {"/root", 0o700},

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/harness/sandbox"
+	"github.com/understudy-conformance/understudy/harness/wall"
 )
 
 // groupPrefix begins the names of all control groups of runs. The outer command holds a lock on each of its own while it
@@ -318,7 +319,7 @@ func (b *bounds) startSweeper(worker string) error {
 	}
 	defer read.Close()
 	b.sweeper = exec.Command(worker, append([]string{"sweep"}, b.dirs...)...)
-	b.sweeper.Env, b.sweeper.Dir, b.sweeper.Stdin = environment, "/", read
+	b.sweeper.Env, b.sweeper.Dir, b.sweeper.Stdin = wall.Environment, "/", read
 	b.sweeper.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // not for the Ctrl-C of a terminal
 	if err := b.sweeper.Start(); err != nil {
 		b.sweeper = nil

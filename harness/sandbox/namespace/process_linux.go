@@ -15,13 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/harness/sandbox"
+	"github.com/understudy-conformance/understudy/harness/wall"
 )
 
 // planDeadline bounds how long a sandbox may take to read its plan.
 const planDeadline = 20 * time.Second
-
-// environment is all that a sandbox gets of one: nothing of the caller's.
-var environment = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
 
 // process is the first process of one sandbox, seen from outside.
 type process struct {
@@ -43,7 +41,7 @@ func newProcess(worker string, spec Spec, flags uintptr, within group) (*process
 		return nil, fmt.Errorf("write sandbox spec: %w", err)
 	}
 	p := &process{cmd: exec.Command(worker, "sandbox"), spec: text, group: within}
-	p.cmd.Env = environment
+	p.cmd.Env = wall.Environment
 	p.cmd.Dir = "/"
 	p.cmd.Stderr = &p.tail
 	p.cmd.WaitDelay = 5 * time.Second

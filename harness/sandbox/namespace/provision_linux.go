@@ -186,7 +186,7 @@ func (b *Backend) workshop(script string, args ...string) Spec {
 		Tmpfs:    []Tmpfs{{"/tmp", 0o1777}, {"/run", 0o755}, {"/root", 0o700}},
 		Binds:    []Bind{{b.inScratch("implementation"), sandbox.Implementation, true}},
 		Argv:     append([]string{"/bin/sh", "-c", script, "provision"}, args...),
-		Env:      append(slices.Clone(environment), "DEBIAN_FRONTEND=noninteractive"),
+		Env:      append(slices.Clone(wall.Environment), "DEBIAN_FRONTEND=noninteractive"),
 	}
 	if _, err := os.Stat(certificates); err == nil {
 		spec.Binds = append(spec.Binds, Bind{certificates, "/run/secrets/ca.crt", true})
