@@ -42,6 +42,8 @@ func TestMain(m *testing.M) {
 		fail(Exec([]string{"/proc/self/exe"}, []string{act + "=child"}, Init))
 	case "provision":
 		fail(Exec([]string{"/proc/self/exe"}, []string{act + "=look"}, Provision))
+	default:
+		panic("no such act")
 	}
 }
 

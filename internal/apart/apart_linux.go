@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// act tells a process which part it plays.
-const act = "UNDERSTUDY_TEST_ACT"
+// act tells a process which part it plays. Tests have variables of the kind, too, so the name is this package's alone.
+const act = "UNDERSTUDY_APART"
 
 // fuzzWorker is the argument with which package testing starts a test binary once
 // more, below the tests and with descriptors of its own.
@@ -53,7 +53,12 @@ func start() (int, error) {
 	if err := endWithGo(); err != nil {
 		return 0, err
 	}
-	cmd, err := startIsolated()
+	lifeLine, life, err := os.Pipe()
+	if err != nil {
+		return 0, err
+	}
+	defer life.Close()
+	cmd, err := startIsolated(lifeLine)
 	if err != nil {
 		return 0, err
 	}
@@ -90,25 +95,18 @@ func endWithGo() error {
 	return nil
 }
 
-// life is held open until this process ends. A first process that was killed for the death of its parent by the signal alone would
-// live on where the parent died before the signal was asked for.
-var life *os.File
-
 // startIsolated starts the first process of a namespace, and returns nil where that
 // is refused. Only the attempt tells: root in a container may lack the capability,
-// or have it behind a filter, a security module or a masked /proc.
-func startIsolated() (*exec.Cmd, error) {
+// or have it behind a filter, a security module or a masked /proc. That process ends
+// with the other end of lifeLine: by the signal for its parent's death alone it would
+// live on where the parent died before the signal was asked for.
+func startIsolated(lifeLine *os.File) (*exec.Cmd, error) {
+	defer lifeLine.Close()
 	refusal, theirs, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer refusal.Close()
-	lifeLine, held, err := os.Pipe()
-	if err != nil {
-		return nil, errors.Join(err, theirs.Close())
-	}
-	defer lifeLine.Close()
-	life = held
 	how := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	cmd, err := again("first", how, theirs, lifeLine)
 	theirs.Close()

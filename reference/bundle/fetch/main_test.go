@@ -26,8 +26,8 @@ import (
 // Variables that make the test binary a fetching program, good or bad, and name a folder
 // that it makes.
 const (
-	act  = "UNDERSTUDY_TEST_ACT"
-	mark = "UNDERSTUDY_TEST_MARK"
+	act  = "UNDERSTUDY_FETCH_ACT"
+	mark = "UNDERSTUDY_FETCH_MARK"
 )
 
 func TestMain(m *testing.M) {
@@ -71,6 +71,8 @@ func TestMain(m *testing.M) {
 		}
 	case "wait":
 		_, _ = io.Copy(io.Discard, os.Stdin)
+	default:
+		panic("no such act")
 	}
 	os.Exit(0)
 }
