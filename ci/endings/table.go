@@ -1,7 +1,7 @@
 // Package endings says what is left of a run in which something ended before its
 // time: who, when, and what exit code and files say then. The table stands here
 // once; docs/design.md shows it, and a test plays it row by row with a real
-// understudy, in namespace sandboxes and as root:
+// understudy, in namespace sandboxes and as root, that of the engine in containers:
 //
 //	go test -tags endings ./ci/endings
 //
@@ -78,7 +78,7 @@ var Table = []Row{
 	{Who: Worker, When: []string{In}, Exit: []int{4}, Files: []Files{Own}, Later: []int{4}, Says: "a harness error names the case, the rest is played"},
 	{Who: Worker, When: []string{Left}, Exit: []int{3}, Files: []Files{Own}, Later: []int{3}, Shown: "TestAnErrorAfterTheExitRecordIsNoCleanEnd in harness/run"},
 	{Who: Task, When: []string{In}, Exit: []int{0, 1}, Files: []Files{Own}, Later: []int{0, 1}, Says: "a violation, unless the case was done with it"},
-	{Who: Engine, When: []string{In}, Exit: []int{3}, Files: []Files{Own}, Later: []int{3}, Says: "the open case and those after it could not run", Shown: "TestWithoutTheEngineACaseCouldNotRun in harness/run, with a simulated engine"},
+	{Who: Engine, When: []string{In}, Exit: []int{3}, Files: []Files{Own}, Later: []int{3}, Says: "the open case and those after it could not run", Shown: "TestTheEngineEnds"},
 }
 
 // Markdown is the table for people.
