@@ -128,3 +128,11 @@ func TestALargeTranscriptIsLeftOutAloud(t *testing.T) {
 		t.Error("nothing says that transcripts are missing")
 	}
 }
+
+func TestWhatIsOnlyPlannedIsNotSaidToHaveFailed(t *testing.T) {
+	m := demo.Model()
+	m.Unfinished = true
+	if findings := between(t, write(t, m), `<h2 id="failed">`, `</section>`); strings.Contains(findings, "failed</h2>") || !strings.Contains(findings, "What is planned") {
+		t.Errorf("of an unfinished run the page says %.300s", findings)
+	}
+}

@@ -22,6 +22,7 @@ type view struct {
 	Name, Headline string
 	Tone           string
 	Sub            string
+	Unfinished     bool // what stands there is planned, and has not failed
 	Partial        []string
 	Problems       []problem
 	Profiles       []profile
@@ -90,6 +91,7 @@ func viewOf(m verdict.Model) view {
 		Script:   template.HTML("<script>" + js + "</script>"),  //nolint:gosec // our own file
 		Name:     visible.Short(strings.TrimSpace(m.Identity.Implementation+" "+m.Identity.Version), 120),
 		Headline: headline, Tone: tone, Sub: subtitle(m),
+		Unfinished:   m.Unfinished,
 		Command:      command(m.Identity.Command),
 		Roles:        []plan.Role{plan.Runner, plan.Supervisor, plan.Worker},
 		Requirements: len(m.Requirements),
