@@ -19,6 +19,8 @@ import (
 	"github.com/onsi/gomega"
 	"pgregory.net/rapid"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
@@ -180,10 +182,11 @@ var sentences = map[string][]func(Check, facts){
 	`At: "no process stands at the barrier"`: {func(c Check, f facts) {
 		r := f.run(c, "")
 		c.stage.World.SetXCom(r.XCom("at_here"), true)
-		null, err := os.Open(os.DevNull)
+		null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		c.stage.must(err)
-		defer null.Close()
-		r.barriers["here"] = &barrier{file: os.NewFile(null.Fd(), fmt.Sprintf("/srv/understudy/%d/barrier/alice/here", f.folder))}
+		file := os.NewFile(uintptr(null), fmt.Sprintf("/srv/understudy/%d/barrier/alice/here", f.folder))
+		defer file.Close()
+		r.barriers["here"] = &barrier{file: file}
 		r.At("here")
 	}},
 	`Result: "a result is missing"`: {func(c Check, f facts) { f.over(c, "success").Result("k") }},
