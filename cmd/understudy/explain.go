@@ -11,6 +11,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/internal/nearest"
 )
 
 func explainCommand() *cobra.Command {
@@ -64,7 +65,7 @@ func (s suite) explain(out io.Writer, id string) error {
 			return nil
 		}
 	}
-	if near := plan.Nearest(id, s.ids()); len(near) > 0 {
+	if near := nearest.Words(id, s.ids()); len(near) > 0 {
 		return usage("no requirement and no case is %q: did you mean %s?", id, strings.Join(near, " or "))
 	}
 	return usage("no requirement and no case is %q: \"understudy list\" and \"understudy list --requirements\" show all", id)

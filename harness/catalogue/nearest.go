@@ -1,6 +1,6 @@
 package catalogue
 
-import "github.com/understudy-conformance/understudy/harness/plan"
+import "github.com/understudy-conformance/understudy/internal/nearest"
 
 // Nearest lists up to three ids that resemble what was written, best first.
 // Nothing is suggested for what resembles no id.
@@ -9,5 +9,5 @@ func (c *Catalogue) Nearest(written string) []string {
 	for _, r := range c.All() {
 		ids = append(ids, r.ID)
 	}
-	return plan.Nearest(written, ids)
+	return nearest.Words(written, ids)
 }

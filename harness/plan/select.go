@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/understudy-conformance/understudy/internal/nearest"
 )
 
 // ErrSelection is wrapped by the error of a selection that names something
@@ -57,7 +59,7 @@ func (s Selection) explain(term string, index []Case) string {
 		return fmt.Sprintf("no requirement that begins with %q has a scenario: \"understudy list --requirements\" shows which do", term)
 	}
 	text := fmt.Sprintf("no case and no requirement matches %q", term)
-	if near := Nearest(term, append(ids(index), s.Requirements...)); len(near) > 0 {
+	if near := nearest.Words(term, append(ids(index), s.Requirements...)); len(near) > 0 {
 		return text + ": did you mean " + strings.Join(near, " or ") + "?"
 	}
 	return text + ": \"understudy list\" shows all cases"

@@ -1,4 +1,5 @@
-package plan
+// Package nearest guesses which word was meant by one that nobody knows.
+package nearest
 
 import (
 	"cmp"
@@ -9,8 +10,8 @@ import (
 // maxWritten bounds what is compared, in octets: an id is far shorter.
 const maxWritten = 100
 
-// Nearest lists up to three of the known words that resemble what was written, best first.
-func Nearest(written string, known []string) []string {
+// Words lists up to three of the known words that resemble what was written, best first.
+func Words(written string, known []string) []string {
 	type candidate struct {
 		word     string
 		distance int
