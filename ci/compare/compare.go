@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/result"
 )
@@ -33,8 +33,8 @@ func differences(a, b result.Result) []string {
 		m := map[string]string{}
 		for _, q := range r.Requirements {
 			m["requirement "+q.ID] = string(q.Verdict)
-			for _, role := range []plan.Role{plan.Runner, plan.Supervisor, plan.Worker} {
-				m["requirement "+q.ID+", "+string(role)] = string(q.Roles[role])
+			for _, in := range role.All() {
+				m["requirement "+q.ID+", "+string(in)] = string(q.Roles[in])
 			}
 		}
 		return m

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/result"
 )
@@ -23,7 +23,7 @@ func sample() result.Result {
 			{ID: "IMP-001/runner/a", Verdict: verdict.Pass, Requirement: "IMP-001"},
 			{ID: "IMP-002/runner/b", Verdict: verdict.Fail, Requirement: "IMP-002", Observation: journal.Observation{Outcome: journal.Violated, Actual: "pid 7"}},
 		},
-		Requirements: []result.Requirement{{ID: "IMP-001", Verdict: verdict.Pass, Roles: map[plan.Role]verdict.Verdict{plan.Runner: verdict.Pass}}},
+		Requirements: []result.Requirement{{ID: "IMP-001", Verdict: verdict.Pass, Roles: map[role.Role]verdict.Verdict{role.Runner: verdict.Pass}}},
 	}
 }
 

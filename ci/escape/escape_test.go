@@ -19,6 +19,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/docker"
 	"github.com/understudy-conformance/understudy/harness/sandbox/namespace"
@@ -325,7 +326,7 @@ func TestNothingIsJudgedWithoutAWall(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer read.Close()
-	line, err := json.Marshal(plan.Plan{Schema: journal.Schema, Attempt: 1, Bin: sandbox.Bin, Cases: []plan.Case{{ID: "IMP-004/runner/ids-and-groups", Role: plan.Runner}}})
+	line, err := json.Marshal(plan.Plan{Schema: journal.Schema, Attempt: 1, Bin: sandbox.Bin, Cases: []plan.Case{{ID: "IMP-004/runner/ids-and-groups", Role: role.Runner}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/internal/nearest"
 )
 
@@ -72,7 +73,7 @@ func (s suite) explain(out io.Writer, id string) error {
 }
 
 func (s suite) explainRequirement(out io.Writer, r *catalogue.Requirement) {
-	fmt.Fprintf(out, "%s  %s, %s, seen in role %s\n\n", r.ID, r.Level, r.Profile, strings.Join(words(r.Roles), ", "))
+	fmt.Fprintf(out, "%s  %s, %s, seen in role %s\n\n", r.ID, r.Level, r.Profile, role.Join(r.Roles, ", "))
 	paragraph(out, "", r.Sentence)
 	paragraph(out, "Why", r.Why)
 	for _, e := range r.Evidence {

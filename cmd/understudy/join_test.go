@@ -15,6 +15,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/result"
 )
@@ -34,7 +35,7 @@ func played(t *testing.T, dir, id string, flags []string, change func(*journal.I
 	if err := cmd.ParseFlags(flags); err != nil {
 		t.Fatal(err)
 	}
-	roles, err := f.chosenRoles([]plan.Role{plan.Runner, plan.Worker}, "mine")
+	roles, err := f.chosenRoles([]role.Role{role.Runner, role.Worker}, "mine")
 	if err != nil {
 		t.Fatal(err)
 	}

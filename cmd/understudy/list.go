@@ -10,6 +10,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 )
 
@@ -58,7 +59,7 @@ func listCases(out io.Writer, cases []plan.Case) error {
 }
 
 // listRequirements applies the same flags to requirements: the filter to their ids, the roles to where they can be seen.
-func (s selection) listRequirements(out io.Writer, all suite, roles []plan.Role) error {
+func (s selection) listRequirements(out io.Writer, all suite, roles []role.Role) error {
 	filter, err := plan.ParseFilter(s.filter)
 	if err != nil {
 		return err
@@ -91,8 +92,8 @@ func (s selection) listRequirements(out io.Writer, all suite, roles []plan.Role)
 	return table.Flush()
 }
 
-func seenIn(r *catalogue.Requirement, roles []plan.Role) bool {
-	return len(roles) == 0 || slices.ContainsFunc(roles, func(role plan.Role) bool { return slices.Contains(r.Roles, role) })
+func seenIn(r *catalogue.Requirement, roles []role.Role) bool {
+	return len(roles) == 0 || slices.ContainsFunc(roles, func(in role.Role) bool { return slices.Contains(r.Roles, in) })
 }
 
 // coverage says how many cases verify the requirement.

@@ -20,6 +20,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/run"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/commands"
@@ -102,7 +103,7 @@ func procs(wanted int, slowness float64) int {
 type planned struct {
 	suite
 	manifest implementation.Manifest
-	roles    []plan.Role
+	roles    []role.Role
 	profile  catalogue.Profile
 	cases    []plan.Case // of the shard
 	digest   string      // of the cases of all shards

@@ -10,6 +10,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 )
 
@@ -31,6 +32,13 @@ func loadSuite() (suite, error) {
 	return suite{c, index}, nil
 }
 
+// played lists the roles that cases play.
+func (s suite) played() []role.Role {
+	return slices.DeleteFunc(role.All(), func(r role.Role) bool {
+		return !slices.ContainsFunc(s.index, func(c plan.Case) bool { return c.Role == r })
+	})
+}
+
 // selection holds the flags that choose cases.
 type selection struct {
 	roles   []string
@@ -38,13 +46,11 @@ type selection struct {
 	filter  string
 }
 
-var roleNames = []plan.Role{plan.Runner, plan.Supervisor, plan.Worker}
-
 func (s *selection) flags(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&s.roles, "role", nil, "role under test: runner or worker; no case plays supervisor yet (repeat, or separate by commas; default all)")
 	cmd.Flags().StringVar(&s.profile, "profile", "all", "upstream, hardened, or all")
 	cmd.Flags().StringVar(&s.filter, "filter", "", "comma list of prefixes or globs of case or requirement ids; ! excludes")
-	complete(cmd, "role", words([]plan.Role{plan.Runner, plan.Worker})) // what cases play
+	completeBy(cmd, "role", completeRole)
 	complete(cmd, "profile", append(words(catalogue.Profiles()), "all"))
 }
 
@@ -68,16 +74,27 @@ func words[T ~string](values []T) []string {
 
 // complete offers fixed words to shell completion.
 func complete(cmd *cobra.Command, flag string, values []string) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // only when the flag does not exist
-	}
+	completeBy(cmd, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // completePath offers fixed words beside the files of the shell's own completion.
 func completePath(cmd *cobra.Command, flag string, values []string) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveDefault)); err != nil {
+	completeBy(cmd, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveDefault))
+}
+
+func completeBy(cmd *cobra.Command, flag string, offer cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, offer); err != nil {
 		panic(err) // only when the flag does not exist
 	}
+}
+
+// completeRole offers the roles that cases play.
+func completeRole(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	all, err := loadSuite()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return words(all.played()), cobra.ShellCompDirectiveNoFileComp
 }
 
 // part says whether a flag chooses some of the cases.
@@ -97,18 +114,18 @@ func (s selection) chosen() (catalogue.Profile, error) {
 }
 
 // chosenRoles checks the roles; offered, if any, are those that the implementation plays.
-func (s selection) chosenRoles(offered []plan.Role, name string) ([]plan.Role, error) {
-	var roles []plan.Role
+func (s selection) chosenRoles(offered []role.Role, name string) ([]role.Role, error) {
+	var roles []role.Role
 	for _, word := range s.roles {
-		role := plan.Role(strings.TrimSpace(word))
-		if !slices.Contains(roleNames, role) {
-			return nil, usage("--role %s: use %s", word, strings.Join(words(roleNames), ", "))
+		r := role.Role(strings.TrimSpace(word))
+		if !r.Known() {
+			return nil, usage("--role %s: use %s", word, role.Join(role.All(), ", "))
 		}
-		if len(offered) > 0 && !slices.Contains(offered, role) {
-			return nil, usage("--role %s: %s plays %s only: see roles in its manifest", role, name, strings.Join(words(offered), ", "))
+		if len(offered) > 0 && !slices.Contains(offered, r) {
+			return nil, usage("--role %s: %s plays %s only: see roles in its manifest", r, name, role.Join(offered, ", "))
 		}
-		if !slices.Contains(roles, role) {
-			roles = append(roles, role)
+		if !slices.Contains(roles, r) {
+			roles = append(roles, r)
 		}
 	}
 	if len(roles) == 0 {
@@ -118,7 +135,7 @@ func (s selection) chosenRoles(offered []plan.Role, name string) ([]plan.Role, e
 }
 
 // cases returns what the flags select of the index.
-func (s selection) cases(all suite, roles []plan.Role) ([]plan.Case, error) {
+func (s selection) cases(all suite, roles []role.Role) ([]plan.Case, error) {
 	filter, err := plan.ParseFilter(s.filter)
 	if err != nil {
 		return nil, err
@@ -141,7 +158,7 @@ func (s selection) cases(all suite, roles []plan.Role) ([]plan.Case, error) {
 }
 
 // rolesOf lists the roles that a manifest offers, in our order.
-func rolesOf[T any](roles map[string]T) []plan.Role {
+func rolesOf[T any](roles map[string]T) []role.Role {
 	names := slices.Collect(maps.Keys(roles))
-	return slices.DeleteFunc(slices.Clone(roleNames), func(r plan.Role) bool { return !slices.Contains(names, string(r)) })
+	return slices.DeleteFunc(role.All(), func(r role.Role) bool { return !slices.Contains(names, string(r)) })
 }

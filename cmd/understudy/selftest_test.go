@@ -9,6 +9,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/mutant"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 )
 
@@ -45,7 +46,7 @@ func TestASuggestedEntryThatDoesNotFitIsNamed(t *testing.T) {
 	observation := func(says string) journal.Observation {
 		return journal.Observation{Outcome: journal.Violated, Says: says}
 	}
-	kase := plan.Case{ID: "IMP-001/runner/x", Role: plan.Runner}
+	kase := plan.Case{ID: "IMP-001/runner/x", Role: role.Runner}
 	first := verdict.Model{Cases: []verdict.Case{
 		{Case: kase, Verdict: verdict.Fail, Suggestion: expect.Suggest(kase, observation("pid 7 ran"))},
 		{Case: plan.Case{ID: "IMP-002/runner/x"}, Verdict: verdict.Pass},

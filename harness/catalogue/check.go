@@ -7,10 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
-
-var allRoles = []plan.Role{plan.Runner, plan.Supervisor, plan.Worker}
 
 var (
 	wellFormed = regexp.MustCompile(`^([A-Z]+)-(\d{3})$`)
@@ -37,12 +35,12 @@ func check(r *Requirement, prefix string) error {
 	if len(r.Roles) == 0 {
 		problem("roles are missing")
 	}
-	for i, role := range r.Roles {
-		if !slices.Contains(allRoles, role) {
-			problem("role %q is not runner, supervisor or worker", role)
+	for i, in := range r.Roles {
+		if !in.Known() {
+			problem("role %q is none of %s", in, role.Join(role.All(), ", "))
 		}
-		if slices.Contains(r.Roles[:i], role) {
-			problem("role %s stands there twice", role)
+		if slices.Contains(r.Roles[:i], in) {
+			problem("role %s stands there twice", in)
 		}
 	}
 	for name, text := range map[string]string{"sentence": r.Sentence, "why": r.Why} {

@@ -1,6 +1,6 @@
 package catalogue
 
-import "github.com/understudy-conformance/understudy/harness/plan"
+import "github.com/understudy-conformance/understudy/harness/role"
 
 // Level is how much a requirement asks for, as in RFC 2119.
 type Level string
@@ -30,7 +30,7 @@ type Requirement struct {
 	Area       string      `yaml:"-" json:"area"`
 	Level      Level       `yaml:"level" json:"level"`
 	Profile    Profile     `yaml:"profile" json:"profile"`
-	Roles      []plan.Role `yaml:"roles" json:"roles"`       // where it can be seen
+	Roles      []role.Role `yaml:"roles" json:"roles"`       // where it can be seen
 	Sentence   string      `yaml:"sentence" json:"sentence"` // what must hold
 	Why        string      `yaml:"why" json:"why"`           // what goes wrong otherwise
 	Evidence   []Evidence  `yaml:"evidence" json:"evidence,omitempty"`

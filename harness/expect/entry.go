@@ -7,6 +7,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // Cause says on whose side the matter lies.
@@ -24,7 +25,7 @@ const (
 type Entry struct {
 	Case        string          `yaml:"case,omitempty" json:"case,omitempty"`               // a case id, a prefix of one up to a '/', or a pattern where * stands for anything
 	Requirement string          `yaml:"requirement,omitempty" json:"requirement,omitempty"` // instead of Case: all cases that verify this requirement
-	Role        plan.Role       `yaml:"role,omitempty" json:"role,omitempty"`               // only cases of this role
+	Role        role.Role       `yaml:"role,omitempty" json:"role,omitempty"`               // only cases of this role
 	Outcome     journal.Outcome `yaml:"outcome,omitempty" json:"outcome,omitempty"`         // violated (default), could-not-run or not-applicable
 	Actual      string          `yaml:"actual" json:"actual"`                               // regular expression (RE2), see Explains
 	Reason      string          `yaml:"reason" json:"reason"`

@@ -11,6 +11,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 const good = `# known deviations
@@ -104,7 +105,7 @@ func TestAMistakeIsNamedWithItsLine(t *testing.T) {
 }
 
 func TestWhatAnEntryCovers(t *testing.T) {
-	c := plan.Case{ID: "IMP-002/runner/logname", Role: plan.Runner, Verifies: []string{"IMP-002", "IMP-004"}}
+	c := plan.Case{ID: "IMP-002/runner/logname", Role: role.Runner, Verifies: []string{"IMP-002", "IMP-004"}}
 	for _, tc := range []struct {
 		name  string
 		entry expect.Entry
@@ -122,9 +123,9 @@ func TestWhatAnEntryCovers(t *testing.T) {
 		{"any other case", expect.Entry{Case: "IMP-002/runner/logname-2"}, false},
 		{"a requirement", expect.Entry{Requirement: "IMP-004"}, true},
 		{"another requirement", expect.Entry{Requirement: "IMP-005"}, false},
-		{"the role", expect.Entry{Case: "IMP-002", Role: plan.Runner}, true},
-		{"another role", expect.Entry{Case: "IMP-002", Role: plan.Worker}, false},
-		{"a requirement in another role", expect.Entry{Requirement: "IMP-004", Role: plan.Worker}, false},
+		{"the role", expect.Entry{Case: "IMP-002", Role: role.Runner}, true},
+		{"another role", expect.Entry{Case: "IMP-002", Role: role.Worker}, false},
+		{"a requirement in another role", expect.Entry{Requirement: "IMP-004", Role: role.Worker}, false},
 	} {
 		if got := tc.entry.Covers(c); got != tc.want {
 			t.Errorf("%s: covers is %v, want %v", tc.name, got, tc.want)
@@ -173,7 +174,7 @@ func TestASecondEntryForTheSameIsADuplicate(t *testing.T) {
 
 func TestASuggestedEntryWaitsForAReasonAndThenFits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := plan.Case{ID: "IMP-003/runner/own-user", Role: plan.Runner}
+		c := plan.Case{ID: "IMP-003/runner/own-user", Role: role.Runner}
 		o := journal.Observation{
 			Outcome: rapid.SampledFrom([]journal.Outcome{journal.Violated, journal.CouldNotRun, journal.NotApplicable}).Draw(t, "outcome"),
 			Says:    rapid.String().Draw(t, "says"),

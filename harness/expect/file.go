@@ -24,6 +24,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // ChangeMe is the reason in entries that Suggest writes. Read refuses it.
@@ -97,8 +98,8 @@ func (e *Entry) prepare() []error {
 	case e.Requirement != "" && !requirementID.MatchString(e.Requirement):
 		problem("requirement %q is no id: write one such as IMP-004", e.Requirement)
 	}
-	if e.Role != "" && !slices.Contains([]plan.Role{plan.Runner, plan.Supervisor, plan.Worker}, e.Role) {
-		problem("role %q is unknown: use one of runner, supervisor, worker, or leave it out for all", e.Role)
+	if e.Role != "" && !e.Role.Known() {
+		problem("role %q is unknown: use one of %s, or leave it out for all", e.Role, role.Join(role.All(), ", "))
 	}
 	if e.Outcome == "" {
 		e.Outcome = journal.Violated

@@ -9,11 +9,12 @@ import (
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 func TestASuggestedEntryHoldsTheSentenceAndWhatWasSeen(t *testing.T) {
 	got := expect.Suggest(
-		plan.Case{ID: "LIFE-005/worker/stop", Role: plan.Worker},
+		plan.Case{ID: "LIFE-005/worker/stop", Role: role.Worker},
 		journal.Observation{Outcome: journal.Violated, Says: "processes are left", Expected: "none", Actual: "pid 14512 (uid 61002) ran 25.0 s longer\n"})
 	want := `- case: LIFE-005/worker/stop
   role: worker

@@ -8,13 +8,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 var index = []Case{
-	{ID: "WIRE-001/runner/frames", Role: Runner, Verifies: []string{"WIRE-001", "WIRE-002"}, BudgetMS: 1000},
-	{ID: "IMP-003/runner/own-user", Role: Runner, Verifies: []string{"IMP-003"}, BudgetMS: 5000},
-	{ID: "IMP-003/worker/own-user", Role: Worker, Verifies: []string{"IMP-003", "LIFE-001"}, BudgetMS: 5000},
-	{ID: "IMP-010/worker/markers", Role: Worker, Verifies: []string{"IMP-010"}, BudgetMS: 2000},
+	{ID: "WIRE-001/runner/frames", Role: role.Runner, Verifies: []string{"WIRE-001", "WIRE-002"}, BudgetMS: 1000},
+	{ID: "IMP-003/runner/own-user", Role: role.Runner, Verifies: []string{"IMP-003"}, BudgetMS: 5000},
+	{ID: "IMP-003/worker/own-user", Role: role.Worker, Verifies: []string{"IMP-003", "LIFE-001"}, BudgetMS: 5000},
+	{ID: "IMP-010/worker/markers", Role: role.Worker, Verifies: []string{"IMP-010"}, BudgetMS: 2000},
 }
 
 func TestFilterSelects(t *testing.T) {
@@ -63,11 +65,11 @@ func TestSelectionThatNamesNothingIsAnError(t *testing.T) {
 		{"unknown requirement", "WIER-001", Selection{}, "did you mean WIRE-001"},
 		{"requirement without a scenario", "SEC-001", Selection{Requirements: []string{"SEC-001"}}, "SEC-001 has no scenario"},
 		{"area without a scenario", "sec", Selection{Requirements: []string{"SEC-001"}}, `no requirement that begins with "sec" has a scenario`},
-		{"role without a scenario", "", Selection{Roles: []Role{"supervisor"}}, "no case of role supervisor"},
+		{"role without a scenario", "", Selection{Roles: []role.Role{"supervisor"}}, "no case of role supervisor"},
 		{"unknown in an exclusion", "!nonsense", Selection{}, "understudy list"},
 		{"unknown beside a known one", "WIRE-001,nonsense", Selection{}, `"nonsense"`},
 		{"everything excluded", "!*", Selection{}, "excludes every case"},
-		{"other role", "IMP-010", Selection{Roles: []Role{Runner}}, "role worker only"},
+		{"other role", "IMP-010", Selection{Roles: []role.Role{role.Runner}}, "role worker only"},
 		{"other profile", "IMP-010", Selection{Profile: upstream}, "no case is left"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -103,10 +105,10 @@ func TestFilterSyntax(t *testing.T) {
 func drawCase(t *rapid.T) Case {
 	id := rapid.StringMatching(`(WIRE|IMP|LIFE)-0[0-9]{2}`)
 	verifies := rapid.SliceOfN(id, 1, 3).Draw(t, "verifies")
-	role := rapid.SampledFrom([]Role{Runner, Worker, Supervisor}).Draw(t, "role")
+	r := rapid.SampledFrom([]role.Role{role.Runner, role.Worker, role.Supervisor}).Draw(t, "role")
 	slug := rapid.StringMatching(`[a-z]{1,5}(-[a-z]{1,5})?`).Draw(t, "slug")
 	budget := rapid.Int64Range(0, 60000).Draw(t, "budget")
-	return Case{ID: verifies[0] + "/" + string(role) + "/" + slug, Role: role, Verifies: verifies, BudgetMS: budget}
+	return Case{ID: verifies[0] + "/" + string(r) + "/" + slug, Role: r, Verifies: verifies, BudgetMS: budget}
 }
 
 // drawTerm makes a term out of a case id, so that matches are frequent.

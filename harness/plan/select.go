@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/internal/nearest"
 )
 
@@ -16,7 +17,7 @@ var ErrSelection = errors.New("selection")
 // Selection narrows the case index. The zero Selection selects everything.
 type Selection struct {
 	Filter Filter
-	Roles  []Role // none: every role
+	Roles  []role.Role // none: every role
 	// Profile, when not nil, tells of a requirement whether it is selected. A case is selected when it
 	// verifies at least one such requirement.
 	Profile func(requirement string) bool
@@ -42,7 +43,7 @@ func (s Selection) Select(index []Case) ([]Case, error) {
 	return selected, nil
 }
 
-func (s Selection) role(r Role) bool { return len(s.Roles) == 0 || slices.Contains(s.Roles, r) }
+func (s Selection) role(r role.Role) bool { return len(s.Roles) == 0 || slices.Contains(s.Roles, r) }
 
 func (s Selection) profile(c Case) bool {
 	return s.Profile == nil || slices.ContainsFunc(c.Verifies, s.Profile)
@@ -70,7 +71,7 @@ func (s Selection) empty(index []Case) string {
 	if len(index) == 0 {
 		return "the case index is empty"
 	}
-	var matching []Role
+	var matching []role.Role
 	for _, c := range index {
 		if s.Filter.Matches(c) && !slices.Contains(matching, c.Role) {
 			matching = append(matching, c.Role)
@@ -80,19 +81,11 @@ func (s Selection) empty(index []Case) string {
 	case len(matching) == 0:
 		return fmt.Sprintf("the filter %q excludes every case", s.Filter)
 	case !slices.ContainsFunc(matching, s.role) && s.Filter.String() == "":
-		return fmt.Sprintf("no case of role %s is in this version, only of role %s", join(s.Roles), join(matching))
+		return fmt.Sprintf("no case of role %s is in this version, only of role %s", role.Join(s.Roles, ", "), role.Join(matching, ", "))
 	case !slices.ContainsFunc(matching, s.role):
-		return fmt.Sprintf("the filter %q matches cases of role %s only, and selected is role %s", s.Filter, join(matching), join(s.Roles))
+		return fmt.Sprintf("the filter %q matches cases of role %s only, and selected is role %s", s.Filter, role.Join(matching, ", "), role.Join(s.Roles, ", "))
 	}
 	return "no case is left of filter, role and profile together: widen one of them"
-}
-
-func join(roles []Role) string {
-	var words []string
-	for _, r := range roles {
-		words = append(words, string(r))
-	}
-	return strings.Join(words, ", ")
 }
 
 // ids lists the ids of the cases and all that they verify.

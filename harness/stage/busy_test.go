@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // On a busy machine a wait is longer, and what was awaited in vain says so; the time
@@ -18,7 +18,7 @@ func TestAWaitInVainSaysThatTheMachineIsBusy(t *testing.T) {
 			"until":  func(c Check, r *Run) { c.stage.spec.Patience = 2e6; r.Beats(1) },
 		} {
 			o := seen(t, func(c Check) {
-				c.stage.ctx, c.stage.role = context.Background(), plan.Worker
+				c.stage.ctx, c.stage.role = context.Background(), role.Worker
 				c.stage.session = &Session{Busy: func() int { return factor }}
 				say(c, facts{pid: 7}.run(c, ""))
 			})
@@ -33,7 +33,7 @@ func TestABudgetThatGrewIsInTheJournal(t *testing.T) {
 	for factor, want := range map[int]int64{1: 0, 3: 300_000} { // slowness 0.5
 		th := newTheatre(t)
 		th.Busy = func() int { return factor }
-		th.require(t, th.play(t, plan.Runner, Spec{Run: func(s *Stage) { s.checks("IMP-004") }}), journal.Held)
+		th.require(t, th.play(t, role.Runner, Spec{Run: func(s *Stage) { s.checks("IMP-004") }}), journal.Held)
 		var more int64
 		for _, e := range th.events {
 			if e.BudgetMS != 0 && e.Kind == journal.Step && e.Case == "case" && e.Text == "the case has a budget of 7m30s (a busy machine: 3 times 2m30s)" {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // plainRoot makes a root with some of what cases share.
@@ -201,7 +202,7 @@ func TestCaseThatChangesPolicyForLaterOnesEndsItsSandbox(t *testing.T) {
 	}
 	played := func(alters bool, run func(s *Stage)) Ended {
 		spec := Spec{Slug: "x", Says: "x", Verifies: []string{"IMP-004"}, Alters: alters, Run: func(s *Stage) { run(s); s.Require("IMP-004").True("held", true, "", "") }}
-		return th.Play(context.Background(), spec, plan.Case{ID: "IMP-004/runner/x", Role: plan.Runner, BudgetMS: 300_000})
+		return th.Play(context.Background(), spec, plan.Case{ID: "IMP-004/runner/x", Role: role.Runner, BudgetMS: 300_000})
 	}
 	if ended := played(false, func(s *Stage) { s.File(sudoers, "root", 0o440, "for the time of the case") }); len(ended.Dirty) > 0 {
 		t.Errorf("what the stage puts back: %q", ended.Dirty)

@@ -14,7 +14,7 @@
 //
 //	var _ = stage.Scenario(stage.Spec{
 //		Slug: "xcom-across-users", Says: "alice pushes an XCom, bob pulls it unchanged",
-//		Verifies: []string{"MSG-011"}, Roles: []plan.Role{plan.Runner, plan.Worker},
+//		Verifies: []string{"MSG-011"}, Roles: []role.Role{role.Runner, role.Worker},
 //		Run: func(s *stage.Stage) {
 //			value := s.Nonce()
 //			s.Start(stage.Task{As: "alice", Verbs: stage.Verbs(stage.PushXCom("k", value))}).Succeeds()

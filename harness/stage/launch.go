@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
@@ -107,8 +107,8 @@ func (s *Stage) allRuns() []*Run {
 
 // launch writes what the process needs and starts it.
 func (s *Stage) launch(r *Run) error {
-	role, ok := s.session.Plan.Manifest.Roles[string(s.role)]
-	if !ok || len(role.Argv) == 0 {
+	how, ok := s.session.Plan.Manifest.Roles[string(s.role)]
+	if !ok || len(how.Argv) == 0 {
 		return fmt.Errorf("the manifest has no role %s", s.role)
 	}
 	worker, err := account(workerOf(r.task))
@@ -124,7 +124,7 @@ func (s *Stage) launch(r *Run) error {
 			return err
 		}
 	}
-	if s.role == plan.Worker {
+	if s.role == role.Worker {
 		if err := s.openAPI(); err != nil {
 			return err
 		}
@@ -134,16 +134,16 @@ func (s *Stage) launch(r *Run) error {
 		return err
 	}
 	replace := s.templates(r, worker)
-	cmd := &exec.Cmd{Path: replace.Replace(role.Argv[0]), Dir: "/"}
-	for _, arg := range role.Argv {
+	cmd := &exec.Cmd{Path: replace.Replace(how.Argv[0]), Dir: "/"}
+	for _, arg := range how.Argv {
 		cmd.Args = append(cmd.Args, replace.Replace(arg))
 	}
-	cmd.Env = s.environment(r.task, worker, settings, replaced(role.Env, replace))
+	cmd.Env = s.environment(r.task, worker, settings, replaced(how.Env, replace))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: credential(worker)}
-	if s.role == plan.Worker {
+	if s.role == role.Worker {
 		return s.startWorker(r, cmd, worker)
 	}
-	return s.startRunner(r, cmd, role)
+	return s.startRunner(r, cmd, how)
 }
 
 func (s *Stage) exchangedFolder(name string, err error) {
@@ -196,7 +196,7 @@ func (s *Stage) templates(r *Run, worker Account) *strings.Replacer {
 		"{workload}", s.workloadPath(r), "{user}", worker.Name, "{home}", worker.Home,
 		"{log_dir}", s.Path("logs"), "{bundle_root}", s.Path("dags"), "{config}", s.ConfigPath(),
 	}
-	if s.role == plan.Worker {
+	if s.role == role.Worker {
 		pairs = append(pairs, "{api_url}", s.api.url())
 	}
 	return strings.NewReplacer(pairs...)

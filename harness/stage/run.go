@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
@@ -260,7 +260,7 @@ func (r *Run) Succeeds() End {
 	e := r.End()
 	expected := r.label + " succeeds: success and nothing else is told to the server"
 	good := len(e.Terminals) > 0 && !slices.ContainsFunc(e.Terminals, func(t Terminal) bool { return t.State != "success" })
-	if r.stage.role == plan.Runner {
+	if r.stage.role == role.Runner {
 		expected = r.label + " succeeds: one terminal message, success, and exit code 0"
 		good = good && len(e.Terminals) == 1 && e.ExitCode == 0 && e.Signal == "" && len(r.Faults()) == 0
 	}
@@ -279,7 +279,7 @@ func (r *Run) Fails() End {
 	has := func(states ...string) bool {
 		return slices.ContainsFunc(e.Terminals, func(t Terminal) bool { return slices.Contains(states, t.State) })
 	}
-	failed := has("failed", "up_for_retry") || r.stage.role == plan.Runner && e.ExitCode != 0
+	failed := has("failed", "up_for_retry") || r.stage.role == role.Runner && e.ExitCode != 0
 	if !failed || has("success") {
 		r.stage.violated(r.stage.first(), "the task of "+r.label+" should have failed",
 			r.label+" fails and never reports success", r.saw())

@@ -45,9 +45,9 @@ type commsChannel struct {
 func (c *commsChannel) close() { c.once.Do(func() { c.conn.Close() }) }
 
 // startRunner starts cmd as a runner and plays its supervisor.
-func (s *Stage) startRunner(r *Run, cmd *exec.Cmd, role implementation.Role) error {
-	if role.Channel != "fd0" {
-		return fmt.Errorf("role runner by channel %q: only fd0 is played", role.Channel)
+func (s *Stage) startRunner(r *Run, cmd *exec.Cmd, how implementation.Role) error {
+	if how.Channel != "fd0" {
+		return fmt.Errorf("role runner by channel %q: only fd0 is played", how.Channel)
 	}
 	startup, err := message.EncodeResponse(message.Response{ID: 0, Body: s.startupDetails(r)})
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
 )
 
@@ -333,7 +334,7 @@ func utterances() []utterance {
 // heard is the observation that a sentence makes.
 func (u utterance) heard(t *testing.T, f facts) journal.Observation {
 	o := seen(t, func(c Check) {
-		c.stage.ctx, c.stage.role = context.Background(), plan.Worker
+		c.stage.ctx, c.stage.role = context.Background(), role.Worker
 		c.stage.session = &Session{Busy: func() int { return f.busy }}
 		u.say(c, f)
 	})
@@ -345,7 +346,7 @@ func (u utterance) heard(t *testing.T, f facts) journal.Observation {
 
 // entryFor is what would be suggested for the observation, with a reason.
 func entryFor(t *testing.T, o journal.Observation) *expect.Entry {
-	text := strings.Replace(expect.Suggest(plan.Case{ID: "IMP-004/worker/x", Role: plan.Worker}, o), "reason: "+expect.ChangeMe, "reason: known", 1)
+	text := strings.Replace(expect.Suggest(plan.Case{ID: "IMP-004/worker/x", Role: role.Worker}, o), "reason: "+expect.ChangeMe, "reason: known", 1)
 	f, err := expect.Read("suggested", []byte(text))
 	if err != nil {
 		t.Fatalf("the entry for %+v cannot be read: %v\n%s", o, err, text)

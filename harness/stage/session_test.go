@@ -18,6 +18,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
@@ -89,14 +90,14 @@ func copySelf(t *testing.T, to string) {
 }
 
 // play runs one scenario and requires that nothing is left of it.
-func (th *theatre) play(t *testing.T, role plan.Role, spec Spec) journal.Observation {
+func (th *theatre) play(t *testing.T, as role.Role, spec Spec) journal.Observation {
 	t.Helper()
 	if spec.Verifies == nil {
 		spec.Verifies = []string{"IMP-004"}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience.Limit)
 	defer cancel()
-	ended := th.Play(ctx, spec, plan.Case{ID: "case", Role: role, BudgetMS: 300_000})
+	ended := th.Play(ctx, spec, plan.Case{ID: "case", Role: as, BudgetMS: 300_000})
 	if len(ended.Dirty) > 0 {
 		t.Errorf("the case left: %s", strings.Join(ended.Dirty, "; "))
 	}
@@ -154,7 +155,7 @@ func TestARunnerSucceeds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			th := newTheatre(t)
-			o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+			o := th.play(t, role.Runner, Spec{Run: func(s *Stage) {
 				run := s.Start(Task{Wire: wire, Verbs: Verbs(PushXCom("k", []int{1, 2}), Log("a line"))})
 				end := run.Succeeds()
 				check := s.Require("IMP-004")
@@ -181,7 +182,7 @@ func TestARunnerSucceeds(t *testing.T) {
 
 func TestAtABarrierTheProcessIsThatOfTheWorkerAccount(t *testing.T) {
 	th := newTheatre(t)
-	o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+	o := th.play(t, role.Runner, Spec{Run: func(s *Stage) {
 		run := s.Start(Task{Verbs: Verbs(WaitFor("here"), WaitFor("there"))})
 		p := run.At("here")
 		check := s.Require("IMP-004")
@@ -228,7 +229,7 @@ func TestWaysToEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			th := newTheatre(t)
-			o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+			o := th.play(t, role.Runner, Spec{Run: func(s *Stage) {
 				end := s.Start(Task{Verbs: test.verbs}).Fails()
 				states := []string{}
 				for _, t := range end.Terminals {
@@ -277,7 +278,7 @@ func TestViolationsSayWhatWasExpectedAndSeen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			th := newTheatre(t)
-			o := th.play(t, plan.Runner, Spec{Run: test.run})
+			o := th.play(t, role.Runner, Spec{Run: test.run})
 			th.require(t, o, journal.Violated)
 			if o.Requirement != "IMP-004" || !strings.Contains(o.Expected, test.expected) || !strings.Contains(o.Actual, test.actual) {
 				t.Errorf("the violation is %+v", o)
@@ -323,7 +324,7 @@ func TestOtherWaysToLeaveAScenario(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := newTheatre(t).play(t, plan.Runner, test.spec)
+			o := newTheatre(t).play(t, role.Runner, test.spec)
 			o.Where, o.Actual = "", ""
 			if diff := cmp.Diff(test.want, o); diff != "" {
 				t.Error(diff)
@@ -342,7 +343,7 @@ func TestAClosedChannelAndADeadParentReachTheRunner(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			th := newTheatre(t)
-			o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+			o := th.play(t, role.Runner, Spec{Run: func(s *Stage) {
 				run := s.Start(Task{Parent: test.parent, Verbs: Verbs(WaitFor("here"), Sleep(1))})
 				run.At("here")
 				run.Release("here")
@@ -360,7 +361,7 @@ func TestAClosedChannelAndADeadParentReachTheRunner(t *testing.T) {
 
 func TestARunnerOfAStandInParentEndsLikeAnyOther(t *testing.T) {
 	th := newTheatre(t)
-	o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+	o := th.play(t, role.Runner, Spec{Run: func(s *Stage) {
 		s.Start(Task{Parent: true}).Succeeds()
 		end := s.Start(Task{Parent: true, Verbs: Verbs(SignalSelf("SIGKILL"))}).Fails()
 		s.Require("IMP-004").Equal("signal", end.Signal, "SIGKILL")
@@ -370,7 +371,7 @@ func TestARunnerOfAStandInParentEndsLikeAnyOther(t *testing.T) {
 
 func TestSurvivorsAreSeenJournalledAndKilled(t *testing.T) {
 	th := newTheatre(t)
-	o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+	o := th.play(t, role.Runner, Spec{Run: func(s *Stage) {
 		run := s.Start(Task{Verbs: Verbs(Spawn("sleep"), WaitFor("here"))})
 		run.At("here")
 		run.Release("here")
@@ -398,7 +399,7 @@ func TestSurvivorsAreSeenJournalledAndKilled(t *testing.T) {
 
 func TestTheWorkerRoleIsPlayedOverHTTP(t *testing.T) {
 	th := newTheatre(t)
-	o := th.play(t, plan.Worker, Spec{Run: func(s *Stage) {
+	o := th.play(t, role.Worker, Spec{Run: func(s *Stage) {
 		run := s.Start(Task{As: "alice"})
 		end := run.Succeeds()
 		check := s.Require("IMP-004")
@@ -425,7 +426,7 @@ func TestTheWorkerRoleIsPlayedOverHTTP(t *testing.T) {
 func TestTheJournalIsRedactedAndBounded(t *testing.T) {
 	th := newTheatre(t)
 	var secret string
-	o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+	o := th.play(t, role.Runner, Spec{Run: func(s *Stage) {
 		secret = s.Secret()
 		verbs := Verbs(Log("this is "+secret), Log(strings.Repeat("x", 3*maxText)))
 		for i := range maxEvents {
@@ -455,7 +456,7 @@ func TestTheJournalIsRedactedAndBounded(t *testing.T) {
 
 func TestARequirementThatIsNeverCheckedIsOurFault(t *testing.T) {
 	th := newTheatre(t)
-	o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) { s.Start(Task{}).End() }})
+	o := th.play(t, role.Runner, Spec{Run: func(s *Stage) { s.Start(Task{}).End() }})
 	th.require(t, o, journal.HarnessError)
 	if !strings.Contains(o.Says, "IMP-004") {
 		t.Errorf("the requirement is not named: %+v", o)
@@ -472,7 +473,7 @@ func TestFilesOfAScenarioAreTakenBack(t *testing.T) {
 	if err := os.Chmod(kept, 0o640|os.ModeSetuid); err != nil {
 		t.Fatal(err)
 	}
-	o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+	o := th.play(t, role.Runner, Spec{Run: func(s *Stage) {
 		s.File(kept, "alice", 0o600, "during")
 		s.File(kept, "bob", 0o644, "during, again")
 		s.File(fresh, "root", 0o600, "new")
@@ -500,7 +501,7 @@ func TestWhatACaseLeavesIsNamedWithoutItsSecrets(t *testing.T) {
 	th := newTheatre(t)
 	var secret string
 	th.Tidy = func() error { return fmt.Errorf("left: sleep %s", secret) }
-	ended := th.Play(t.Context(), Spec{Run: func(s *Stage) { secret = s.Secret() }}, plan.Case{ID: "case", Role: plan.Runner, BudgetMS: 10_000})
+	ended := th.Play(t.Context(), Spec{Run: func(s *Stage) { secret = s.Secret() }}, plan.Case{ID: "case", Role: role.Runner, BudgetMS: 10_000})
 	if diff := cmp.Diff([]string{"left: sleep ***"}, ended.Dirty); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
@@ -512,7 +513,7 @@ func TestWhatACaseLeavesIsNamedWithoutItsSecrets(t *testing.T) {
 // A text of which the end is missing could hold what a check says is not there.
 func TestOutputThatIsNotKeptCannotBeJudged(t *testing.T) {
 	th := newTheatre(t)
-	o := th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+	o := th.play(t, role.Runner, Spec{Run: func(s *Stage) {
 		run := s.Start(Task{})
 		run.stderr.add(make([]byte, maxKept+1))
 		run.Succeeds()
@@ -529,7 +530,7 @@ func TestATaskLogThatIsNotReadToItsEndCannotBeJudged(t *testing.T) {
 	} {
 		t.Run(use, func(t *testing.T) {
 			th := newTheatre(t)
-			o := th.play(t, plan.Worker, Spec{Run: func(s *Stage) {
+			o := th.play(t, role.Worker, Spec{Run: func(s *Stage) {
 				run := s.Start(Task{})
 				run.Succeeds()
 				s.must(os.Truncate(run.LogPath(), maxKept))

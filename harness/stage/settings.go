@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // path of every process that the stage starts for the implementation.
@@ -31,7 +31,7 @@ func (s *Stage) settings(task Task) map[string]string {
 		"workers.min_heartbeat_interval":        "1",
 		"core.execution_api_server_url":         noAPI,
 	}
-	if s.role == plan.Worker {
+	if s.role == role.Worker {
 		all["core.execution_api_server_url"] = s.api.url()
 	}
 	maps.Copy(all, task.Settings)
@@ -74,7 +74,7 @@ func iniText(settings map[string]string) (string, error) {
 }
 
 // environment is all that a process of the implementation gets.
-func (s *Stage) environment(task Task, worker Account, settings map[string]string, role map[string]string) []string {
+func (s *Stage) environment(task Task, worker Account, settings, ofRole map[string]string) []string {
 	env := map[string]string{
 		"PATH": searchPath, "HOME": worker.Home, "LANG": "C.UTF-8",
 		"AIRFLOW_HOME": s.Path("home"),
@@ -89,7 +89,7 @@ func (s *Stage) environment(task Task, worker Account, settings map[string]strin
 		section, key, _ := strings.Cut(name, ".")
 		env["AIRFLOW__"+strings.ToUpper(section)+"__"+strings.ToUpper(key)] = value
 	}
-	maps.Copy(env, role)
+	maps.Copy(env, ofRole)
 	maps.Copy(env, task.Env)
 	for _, name := range task.Without {
 		delete(env, name)

@@ -7,10 +7,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
-func settingsStage() *Stage { return &Stage{dir: "/case", role: plan.Runner, session: &Session{}} }
+func settingsStage() *Stage { return &Stage{dir: "/case", role: role.Runner, session: &Session{}} }
 
 func TestTheEnvironmentIsWholeAndNothingElse(t *testing.T) {
 	t.Setenv("LEAK", "of the host")

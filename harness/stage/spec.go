@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // DefaultBudget is the time a scenario may take when its Spec names none.
@@ -18,7 +19,7 @@ type Spec struct {
 	Slug     string        // last part of the case id; lower case, words joined by '-'
 	Says     string        // one sentence for people: who does what, and what holds
 	Verifies []string      // requirement ids, each checked by Require; the first one names the case and takes violated deadlines
-	Roles    []plan.Role   // roles in which it makes sense
+	Roles    []role.Role   // roles in which it makes sense
 	Needs    []string      // capabilities without which it is not applicable
 	Budget   time.Duration // time of the whole case before the slowness of the implementation is applied
 	Patience time.Duration // time of one wait for the implementation, before the slowness is applied; default DefaultPatience
@@ -53,19 +54,19 @@ func Specs() []Spec { return slices.Clone(registered) }
 // Cases returns the cases that the scenario stands for, one a role.
 func (spec Spec) Cases() []plan.Case {
 	var cases []plan.Case
-	for _, role := range spec.Roles {
+	for _, r := range spec.Roles {
 		cases = append(cases, plan.Case{
-			ID: spec.caseID(role), Role: role, Area: spec.Area, Says: spec.Says,
+			ID: spec.caseID(r), Role: r, Area: spec.Area, Says: spec.Says,
 			Verifies: spec.Verifies, Needs: spec.Needs, BudgetMS: spec.Budget.Milliseconds(),
 		})
 	}
 	return cases
 }
 
-func (spec Spec) caseID(role plan.Role) string {
+func (spec Spec) caseID(r role.Role) string {
 	first := "none"
 	if len(spec.Verifies) > 0 {
 		first = spec.Verifies[0]
 	}
-	return strings.Join([]string{first, string(role), spec.Slug}, "/")
+	return strings.Join([]string{first, string(r), spec.Slug}, "/")
 }

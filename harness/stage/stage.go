@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/internal/busy"
 	"github.com/understudy-conformance/understudy/internal/safefile"
@@ -28,7 +28,7 @@ type Stage struct {
 	ctx     context.Context
 	session *Session
 	spec    Spec
-	role    plan.Role
+	role    role.Role
 	number  int // of the case within the sandbox
 	dir     string
 	folder  *safefile.Folder // the same, held from before the implementation was started
@@ -46,7 +46,7 @@ type Stage struct {
 }
 
 // Role returns the part that the implementation plays in this case.
-func (s *Stage) Role() plan.Role { return s.role }
+func (s *Stage) Role() role.Role { return s.role }
 
 // Context is done when the budget of the case has passed, which is longer on a busy machine.
 func (s *Stage) Context() context.Context { return s.ctx }

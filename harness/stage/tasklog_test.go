@@ -11,6 +11,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // TestWhatIsNoTaskLogIsAViolationThatNamesIt: a FIFO was waited for until the
@@ -24,7 +25,7 @@ func TestWhatIsNoTaskLogIsAViolationThatNamesIt(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			th := newTheatre(t)
-			o := th.play(t, plan.Worker, Spec{Run: func(s *Stage) {
+			o := th.play(t, role.Worker, Spec{Run: func(s *Stage) {
 				s.Start(Task{Env: map[string]string{"FAKE_LOG": what}}).Succeeds()
 			}})
 			th.require(t, o, journal.Violated)
@@ -40,7 +41,7 @@ func TestWhatIsNoTaskLogIsAViolationThatNamesIt(t *testing.T) {
 
 func TestAFileOfRootIsNoTaskLog(t *testing.T) {
 	th := newTheatre(t)
-	o := th.play(t, plan.Worker, Spec{Run: func(s *Stage) {
+	o := th.play(t, role.Worker, Spec{Run: func(s *Stage) {
 		s.must(os.WriteFile(s.Path("logs", "plain.log"), []byte("of-the-machine"), 0o600))
 		s.Start(Task{Env: map[string]string{"FAKE_LOG": "nothing"}}).Succeeds()
 	}})
@@ -61,7 +62,7 @@ func TestAViolationTellsOfALogAtAWrongPath(t *testing.T) {
 		} {
 			t.Run(what+"/"+use, func(t *testing.T) {
 				th := newTheatre(t)
-				o := th.play(t, plan.Worker, Spec{Run: func(s *Stage) {
+				o := th.play(t, role.Worker, Spec{Run: func(s *Stage) {
 					run := s.Start(Task{Env: map[string]string{"FAKE_LOG": what}})
 					run.Succeeds()
 					check(s, run)
@@ -79,7 +80,7 @@ func TestAViolationTellsOfALogAtAWrongPath(t *testing.T) {
 
 func TestAListOfLogsIsBounded(t *testing.T) {
 	th := newTheatre(t)
-	o := th.play(t, plan.Worker, Spec{Run: func(s *Stage) {
+	o := th.play(t, role.Worker, Spec{Run: func(s *Stage) {
 		for n := range 300 {
 			s.must(os.WriteFile(s.Path("logs", fmt.Sprintf("%03d.log", n)), nil, 0o644))
 		}
@@ -95,7 +96,7 @@ func TestAListOfLogsIsBounded(t *testing.T) {
 
 func TestAnExchangedFolderIsTheImplementationsDoing(t *testing.T) {
 	th := newTheatre(t)
-	o := th.play(t, plan.Worker, Spec{Run: func(s *Stage) {
+	o := th.play(t, role.Worker, Spec{Run: func(s *Stage) {
 		s.must(os.Chmod(s.Path(), 0o777)) // as sudo permits
 		s.Start(Task{Env: map[string]string{"FAKE_LOG": "exchanged folder"}}).End()
 	}})
@@ -109,7 +110,7 @@ func TestAnExchangedFolderIsTheImplementationsDoing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o = th.play(t, plan.Runner, Spec{Run: func(s *Stage) {
+	o = th.play(t, role.Runner, Spec{Run: func(s *Stage) {
 		s.must(os.Remove(s.Path("logs")))
 		s.must(os.Symlink("/etc", s.Path("logs")))
 		s.Start(Task{})
@@ -134,7 +135,7 @@ func TestAPlantedFileThatIsGoneIsTheImplementationsDoing(t *testing.T) {
 		} {
 			t.Run(what+"/"+use, func(t *testing.T) {
 				th := newTheatre(t)
-				o := th.play(t, plan.Worker, Spec{Run: func(s *Stage) {
+				o := th.play(t, role.Worker, Spec{Run: func(s *Stage) {
 					path := s.Path("planted")
 					s.File(path, WorkerAccount, 0o644, "before")
 					s.must(change(path))
@@ -151,7 +152,7 @@ func TestAPlantedFileThatIsGoneIsTheImplementationsDoing(t *testing.T) {
 
 func TestAFIFOTellsWhatWasWrittenIntoIt(t *testing.T) {
 	th := newTheatre(t)
-	o := th.play(t, plan.Worker, Spec{Run: func(s *Stage) {
+	o := th.play(t, role.Worker, Spec{Run: func(s *Stage) {
 		path := s.Path("fifo")
 		written := s.FIFO(path, 0o666)
 		s.Require("IMP-004").Equal("nobody wrote", written(), "")
@@ -191,7 +192,7 @@ func TestCleanUpFollowsNoLinks(t *testing.T) {
 			s.must(os.Remove(path))
 			s.must(os.Symlink(victim, path))
 		}
-	}}, plan.Case{ID: "case", Role: plan.Runner, BudgetMS: 300_000})
+	}}, plan.Case{ID: "case", Role: role.Runner, BudgetMS: 300_000})
 	if ended.Observation.Outcome != journal.Held || len(ended.Dirty) != 1 || !strings.Contains(ended.Dirty[0], "a symbolic link") {
 		t.Errorf("ended as %+v", ended)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // maxIdle is how many cases that were planned and never began a model lists; further ones are counted.
@@ -158,7 +159,7 @@ func (b *builder) add(kase plan.Case) {
 func outside(id string) plan.Case {
 	kase := plan.Case{ID: id, Says: "not in the case index"}
 	if parts := strings.SplitN(id, "/", 3); len(parts) == 3 {
-		kase.Verifies, kase.Role = parts[:1], plan.Role(parts[1])
+		kase.Verifies, kase.Role = parts[:1], role.Role(parts[1])
 	}
 	return kase
 }

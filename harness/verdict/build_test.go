@@ -12,6 +12,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 )
 
@@ -23,11 +24,11 @@ var (
 // The cases of these tests, by the requirement that their name begins with:
 // IMP-001 upstream MUST, IMP-002 hardened MUST, IMP-026 upstream SHOULD, MSG-010 upstream MAY.
 var index = []plan.Case{
-	{ID: "IMP-001/runner/table", Role: plan.Runner, Area: "impersonation", Verifies: []string{"IMP-001", "IMP-004"}, Says: "the right user"},
-	{ID: "IMP-001/worker/table", Role: plan.Worker, Area: "impersonation", Verifies: []string{"IMP-001"}, Says: "the right user"},
-	{ID: "IMP-002/runner/logname", Role: plan.Runner, Area: "impersonation", Verifies: []string{"IMP-002"}, Says: "by uid"},
-	{ID: "IMP-026/runner/root", Role: plan.Runner, Area: "impersonation", Verifies: []string{"IMP-026"}, Says: "no root"},
-	{ID: "MSG-010/supervisor/hitl", Role: plan.Supervisor, Area: "messages", Verifies: []string{"MSG-010"}, Says: "may be left out"},
+	{ID: "IMP-001/runner/table", Role: role.Runner, Area: "impersonation", Verifies: []string{"IMP-001", "IMP-004"}, Says: "the right user"},
+	{ID: "IMP-001/worker/table", Role: role.Worker, Area: "impersonation", Verifies: []string{"IMP-001"}, Says: "the right user"},
+	{ID: "IMP-002/runner/logname", Role: role.Runner, Area: "impersonation", Verifies: []string{"IMP-002"}, Says: "by uid"},
+	{ID: "IMP-026/runner/root", Role: role.Runner, Area: "impersonation", Verifies: []string{"IMP-026"}, Says: "no root"},
+	{ID: "MSG-010/supervisor/hitl", Role: role.Supervisor, Area: "messages", Verifies: []string{"MSG-010"}, Says: "may be left out"},
 }
 
 // story writes a journal.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // identity names what ran: of one run its own identity, of joined ones what they
@@ -41,9 +42,9 @@ func (b *builder) identity() {
 	m.Joined = all
 	m.Identity.RunID, m.Identity.Shard = "", nil
 	for _, other := range all[1:] {
-		for _, role := range other.Roles {
-			if !slices.Contains(m.Identity.Roles, role) {
-				m.Identity.Roles = append(m.Identity.Roles, role)
+		for _, r := range other.Roles {
+			if !slices.Contains(m.Identity.Roles, r) {
+				m.Identity.Roles = append(m.Identity.Roles, r)
 			}
 		}
 		if other.Filter != m.Identity.Filter {
@@ -121,7 +122,7 @@ func (b *builder) partial() {
 }
 
 // played says whether the implementation plays the role, as far as the journals know.
-func (b *builder) played(role plan.Role) bool {
+func (b *builder) played(r role.Role) bool {
 	roles := b.model.Identity.Roles
-	return len(roles) == 0 || slices.Contains(roles, string(role))
+	return len(roles) == 0 || slices.Contains(roles, string(r))
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // Model is all that reports show. Times are UTC. Text in it comes from the
@@ -74,7 +75,7 @@ type Requirement struct {
 	*catalogue.Requirement
 	Verdict Verdict
 	Reason  string // why it is untested, untestable or not applicable
-	Roles   map[plan.Role]Verdict
+	Roles   map[role.Role]Verdict
 	Cases   []string // ids of the cases of this run that verify it
 }
 

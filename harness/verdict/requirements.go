@@ -6,7 +6,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/journal"
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // requirements computes the verdict of every row of the catalogue.
@@ -17,8 +17,8 @@ func (b *builder) requirements() {
 }
 
 func (b *builder) requirement(r *catalogue.Requirement) Requirement {
-	out := Requirement{Requirement: r, Roles: map[plan.Role]Verdict{}}
-	byRole := map[plan.Role][]Verdict{}
+	out := Requirement{Requirement: r, Roles: map[role.Role]Verdict{}}
+	byRole := map[role.Role][]Verdict{}
 	var all []Verdict
 	for _, s := range b.shown[r.ID] {
 		if s.id != "" {
@@ -30,8 +30,8 @@ func (b *builder) requirement(r *catalogue.Requirement) Requirement {
 			out.Reason = s.says
 		}
 	}
-	for role, verdicts := range byRole {
-		out.Roles[role] = gravest(verdicts...)
+	for in, verdicts := range byRole {
+		out.Roles[in] = gravest(verdicts...)
 	}
 	if len(all) > 0 {
 		out.Verdict = gravest(all...)
@@ -47,7 +47,7 @@ func (b *builder) requirement(r *catalogue.Requirement) Requirement {
 // shown is what one case says about one of the requirements that it verifies.
 type shown struct {
 	id      string // "" of a case that is not listed
-	role    plan.Role
+	role    role.Role
 	verdict Verdict
 	says    string
 }

@@ -40,10 +40,7 @@ func Index(to io.Writer) error {
 	return err
 }
 
-var (
-	slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	playable    = []plan.Role{plan.Runner, plan.Supervisor, plan.Worker}
-)
+var slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // index returns the cases of all scenarios, sorted by id. known says whether the
 // catalogue has a requirement.
@@ -81,9 +78,9 @@ func check(spec stage.Spec, known func(id string) error) []error {
 	fault(len(spec.Roles) == 0, "it has no role")
 	fault(spec.Run == nil, "it has nothing to run")
 	fault(spec.Budget < 0, "its budget is below 0")
-	for i, role := range spec.Roles {
-		fault(!slices.Contains(playable, role), "unknown role %q", role)
-		fault(slices.Contains(spec.Roles[:i], role), "role %s stands there twice", role)
+	for i, r := range spec.Roles {
+		fault(!r.Known(), "unknown role %q", r)
+		fault(slices.Contains(spec.Roles[:i], r), "role %s stands there twice", r)
 	}
 	for i, id := range spec.Verifies {
 		if err := known(id); err != nil {

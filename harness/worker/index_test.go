@@ -9,13 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
 func good() stage.Spec {
 	return stage.Spec{
 		Slug: "a-slug", Says: "something holds", Verifies: []string{"IMP-004", "IMP-001"}, Area: "impersonation", Where: "here:1",
-		Roles: []plan.Role{plan.Worker, plan.Runner}, Needs: []string{"git-bundles"}, Budget: time.Minute, Run: func(*stage.Stage) {},
+		Roles: []role.Role{role.Worker, role.Runner}, Needs: []string{"git-bundles"}, Budget: time.Minute, Run: func(*stage.Stage) {},
 	}
 }
 
@@ -33,17 +34,17 @@ func TestTheIndexHasOneCaseARoleSortedByID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kase := func(id string, role plan.Role, verifies ...string) plan.Case {
+	kase := func(id string, as role.Role, verifies ...string) plan.Case {
 		return plan.Case{
-			ID: id, Role: role, Area: "impersonation", Says: "something holds", Verifies: verifies,
+			ID: id, Role: as, Area: "impersonation", Says: "something holds", Verifies: verifies,
 			Needs: []string{"git-bundles"}, BudgetMS: 60_000,
 		}
 	}
 	want := []plan.Case{
-		kase("IMP-002/runner/a-slug", plan.Runner, "IMP-002"),
-		kase("IMP-002/worker/a-slug", plan.Worker, "IMP-002"),
-		kase("IMP-004/runner/a-slug", plan.Runner, "IMP-004", "IMP-001"),
-		kase("IMP-004/worker/a-slug", plan.Worker, "IMP-004", "IMP-001"),
+		kase("IMP-002/runner/a-slug", role.Runner, "IMP-002"),
+		kase("IMP-002/worker/a-slug", role.Worker, "IMP-002"),
+		kase("IMP-004/runner/a-slug", role.Runner, "IMP-004", "IMP-001"),
+		kase("IMP-004/worker/a-slug", role.Worker, "IMP-004", "IMP-001"),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -61,8 +62,8 @@ func TestTheIndexRefusesFaultyScenarios(t *testing.T) {
 		"unknown requirement": {func(s *stage.Spec) { s.Verifies = []string{"XXX-001"} }, "no requirement XXX-001"},
 		"doubled requirement": {func(s *stage.Spec) { s.Verifies = []string{"IMP-001", "IMP-001"} }, "IMP-001 stands there twice"},
 		"no role":             {func(s *stage.Spec) { s.Roles = nil }, "no role"},
-		"unknown role":        {func(s *stage.Spec) { s.Roles = []plan.Role{"wroker"} }, `unknown role "wroker"`},
-		"doubled role":        {func(s *stage.Spec) { s.Roles = []plan.Role{plan.Runner, plan.Runner} }, "role runner stands there twice"},
+		"unknown role":        {func(s *stage.Spec) { s.Roles = []role.Role{"wroker"} }, `unknown role "wroker"`},
+		"doubled role":        {func(s *stage.Spec) { s.Roles = []role.Role{role.Runner, role.Runner} }, "role runner stands there twice"},
 		"nothing to run":      {func(s *stage.Spec) { s.Run = nil }, "nothing to run"},
 		"budget":              {func(s *stage.Spec) { s.Budget = -1 }, "below 0"},
 	} {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
@@ -48,9 +49,9 @@ func bereft(act, bit string) error {
 		return looksInside(context.Background())
 	}
 	pl := &player{
-		session: &stage.Session{Plan: plan.Plan{Cases: []plan.Case{{Role: plan.Runner}}}},
+		session: &stage.Session{Plan: plan.Plan{Cases: []plan.Case{{Role: role.Runner}}}},
 		write:   func(e journal.Event) { json.NewEncoder(os.Stdout).Encode(e) },
-		unable:  map[plan.Role]string{},
+		unable:  map[role.Role]string{},
 	}
 	pl.prepare(context.Background())
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/wall"
 	"github.com/understudy-conformance/understudy/internal/busy"
@@ -42,7 +43,7 @@ func Run(ctx context.Context) (int, error) {
 	write := recorder(os.NewFile(journalFD, "journal"))
 	pl := &player{
 		session: &stage.Session{Plan: p, Write: write, Root: casesRoot, Tidy: stage.RemoveFixtureFiles, Busy: busy.Factor},
-		write:   write, unable: map[plan.Role]string{}, grace: cleanUpTime,
+		write:   write, unable: map[role.Role]string{}, grace: cleanUpTime,
 	}
 	pl.prepare(ctx)
 	pl.playAll(work)
@@ -92,7 +93,7 @@ func find(cases []plan.Case) ([]task, error) {
 type player struct {
 	session *stage.Session
 	write   func(journal.Event)
-	unable  map[plan.Role]string // roles that cannot be played, and why
+	unable  map[role.Role]string // roles that cannot be played, and why
 	grace   time.Duration        // beyond the budget of a case
 	stopped string               // why no further case is played here
 }
@@ -105,23 +106,23 @@ func (pl *player) prepare(ctx context.Context) {
 		pl.session.Commons, fault = stage.NoteCommons("/")
 	}
 	pl.write(journal.Event{Kind: journal.SandboxStart, Attempt: p.Attempt, Environment: environment(ctx, p)})
-	for _, role := range roles(p.Cases) {
+	for _, r := range roles(p.Cases) {
 		seen := journal.Observation{Outcome: journal.Held}
 		if fault != nil {
 			seen = journal.Observation{Outcome: journal.CouldNotRun, Says: "the sandbox does not permit what is tested: " + fault.Error()}
 		} else {
-			seen = pl.control(ctx, role)
+			seen = pl.control(ctx, r)
 		}
 		if seen.Outcome != journal.Held {
-			pl.unable[role] = seen.Says
+			pl.unable[r] = seen.Says
 		}
-		pl.write(journal.Event{Kind: journal.Control, Attempt: p.Attempt, Role: string(role), Observation: &seen})
+		pl.write(journal.Event{Kind: journal.Control, Attempt: p.Attempt, Role: string(r), Observation: &seen})
 	}
 }
 
 // roles lists the roles of the cases in the order in which they come.
-func roles(cases []plan.Case) []plan.Role {
-	var list []plan.Role
+func roles(cases []plan.Case) []role.Role {
+	var list []role.Role
 	for _, c := range cases {
 		if !slices.Contains(list, c.Role) {
 			list = append(list, c.Role)
@@ -135,15 +136,15 @@ const controlBudgetMS = 60_000
 
 // control runs a plain task as the worker account: an implementation that cannot
 // do that shows nothing about impersonation.
-func (pl *player) control(ctx context.Context, role plan.Role) journal.Observation {
-	if role == plan.Supervisor {
+func (pl *player) control(ctx context.Context, r role.Role) journal.Observation {
+	if r == role.Supervisor {
 		return journal.Observation{Outcome: journal.CouldNotRun, Says: "the stage does not play runners yet"}
 	}
 	spec := stage.Spec{
 		Slug: "control", Says: "a plain task of the worker account succeeds",
 		Run: func(s *stage.Stage) { s.Start(stage.Task{}).Succeeds() },
 	}
-	return controlled(pl.session.Play(ctx, spec, plan.Case{Role: role, BudgetMS: controlBudgetMS}))
+	return controlled(pl.session.Play(ctx, spec, plan.Case{Role: r, BudgetMS: controlBudgetMS}))
 }
 
 // controlled is what a control says that ended like that: it held and left nothing

@@ -12,6 +12,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
@@ -31,23 +32,23 @@ func TestEveryCaseThatStartsEnds(t *testing.T) {
 	never := make(chan struct{})
 	t.Cleanup(func() { close(never) })
 	work := []task{}
-	add := func(slug string, role plan.Role, run func(*stage.Stage)) {
-		spec := stage.Spec{Slug: slug, Says: slug, Verifies: []string{"IMP-001"}, Roles: []plan.Role{role}, Budget: 5 * time.Second, Run: run}
+	add := func(slug string, as role.Role, run func(*stage.Stage)) {
+		spec := stage.Spec{Slug: slug, Says: slug, Verifies: []string{"IMP-001"}, Roles: []role.Role{as}, Budget: 5 * time.Second, Run: run}
 		work = append(work, task{spec, spec.Cases()[0]})
 	}
-	add("held", plan.Runner, func(s *stage.Stage) { s.Require("IMP-001").Equal("one", 1, 1) })
-	add("violated", plan.Runner, func(s *stage.Stage) { s.Require("IMP-001").Equal("one", 2, 1) })
-	add("panics", plan.Runner, func(*stage.Stage) { panic("oh") })
-	add("not-applicable", plan.Runner, func(s *stage.Stage) { s.NotApplicable("colour", "it has none") })
-	add("unable", plan.Worker, func(*stage.Stage) { t.Error("a case of a role that cannot be played was played") })
-	add("hangs", plan.Runner, func(*stage.Stage) { <-never })
-	add("after", plan.Runner, func(*stage.Stage) { t.Error("a case was played in a sandbox that is given up") })
+	add("held", role.Runner, func(s *stage.Stage) { s.Require("IMP-001").Equal("one", 1, 1) })
+	add("violated", role.Runner, func(s *stage.Stage) { s.Require("IMP-001").Equal("one", 2, 1) })
+	add("panics", role.Runner, func(*stage.Stage) { panic("oh") })
+	add("not-applicable", role.Runner, func(s *stage.Stage) { s.NotApplicable("colour", "it has none") })
+	add("unable", role.Worker, func(*stage.Stage) { t.Error("a case of a role that cannot be played was played") })
+	add("hangs", role.Runner, func(*stage.Stage) { <-never })
+	add("after", role.Runner, func(*stage.Stage) { t.Error("a case was played in a sandbox that is given up") })
 
 	pl := &player{
 		session: &stage.Session{
 			Plan: plan.Plan{Attempt: 3}, Write: write, Root: filepath.Join(t.TempDir(), "cases"), Tidy: func() error { return nil },
 		},
-		write: write, unable: map[plan.Role]string{plan.Worker: "no API"}, grace: time.Second,
+		write: write, unable: map[role.Role]string{role.Worker: "no API"}, grace: time.Second,
 	}
 	pl.playAll(work)
 

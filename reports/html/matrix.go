@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/visible"
 )
@@ -71,8 +71,8 @@ func summaryOf(a verdict.Area) string {
 
 func requirementOf(r verdict.Requirement, played []string, byID map[string]verdict.Case) requirement {
 	out := requirement{Requirement: r.Requirement, Verdict: r.Verdict, Reason: visible.Short(r.Reason, 240)}
-	for _, role := range []plan.Role{plan.Runner, plan.Supervisor, plan.Worker} {
-		out.Cells = append(out.Cells, cellOf(r, role, played, byID))
+	for _, in := range role.All() {
+		out.Cells = append(out.Cells, cellOf(r, in, played, byID))
 	}
 	for _, id := range r.Cases {
 		out.Cases = append(out.Cases, pair{visible.Line(id), link(id)})
@@ -80,15 +80,15 @@ func requirementOf(r verdict.Requirement, played []string, byID map[string]verdi
 	return out
 }
 
-func cellOf(r verdict.Requirement, role plan.Role, played []string, byID map[string]verdict.Case) cell {
-	v, seen := r.Roles[role]
+func cellOf(r verdict.Requirement, in role.Role, played []string, byID map[string]verdict.Case) cell {
+	v, seen := r.Roles[in]
 	switch {
 	case seen:
-	case !slices.Contains(r.Requirement.Roles, role):
+	case !slices.Contains(r.Requirement.Roles, in):
 		return cell{Outside: true}
 	case r.Untestable != "":
 		return cell{Verdict: verdict.Untestable}
-	case len(played) > 0 && !slices.Contains(played, string(role)):
+	case len(played) > 0 && !slices.Contains(played, string(in)):
 		return cell{Verdict: verdict.NotApplicable}
 	default:
 		return cell{Verdict: verdict.Untested}
@@ -96,7 +96,7 @@ func cellOf(r verdict.Requirement, role plan.Role, played []string, byID map[str
 	out := cell{Verdict: v}
 	for _, id := range r.Cases {
 		c := byID[id]
-		if c.Role == role && (out.Link == "" || c.Verdict == v) {
+		if c.Role == in && (out.Link == "" || c.Verdict == v) {
 			out.Link = link(id)
 			if c.Verdict == v {
 				break

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/human"
 	"github.com/understudy-conformance/understudy/reports/visible"
@@ -30,7 +30,8 @@ type view struct {
 	Failures       []failure
 	Known          []failure
 	Command        string
-	Roles          []plan.Role
+	Roles          []role.Role
+	Columns        int // of the requirement table
 	Requirements   int
 	Areas          []area
 	CaseAreas      []caseArea
@@ -93,9 +94,10 @@ func viewOf(m verdict.Model) view {
 		Headline: headline, Tone: tone, Sub: subtitle(m),
 		Unfinished:   m.Unfinished,
 		Command:      command(m.Identity.Command),
-		Roles:        []plan.Role{plan.Runner, plan.Supervisor, plan.Worker},
+		Roles:        role.All(),
 		Requirements: len(m.Requirements),
 	}
+	v.Columns = 3 + len(v.Roles) // id, requirement and level before them
 	if v.Name == "" {
 		v.Name = "An implementation without a name"
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/internal/demo"
 )
@@ -105,10 +106,10 @@ func mixed(t *testing.T) verdict.Model {
 		t.Fatal(err)
 	}
 	index := []plan.Case{
-		{ID: "IMP-001/runner/a", Role: plan.Runner, Area: "impersonation", Verifies: []string{"IMP-001"}},
-		{ID: "IMP-002/runner/b", Role: plan.Runner, Area: "impersonation", Verifies: []string{"IMP-002"}},
-		{ID: "IMP-003/runner/c", Role: plan.Runner, Area: "impersonation", Verifies: []string{"IMP-003"}},
-		{ID: "IMP-004/worker/d", Role: plan.Worker, Area: "impersonation", Verifies: []string{"IMP-004"}},
+		{ID: "IMP-001/runner/a", Role: role.Runner, Area: "impersonation", Verifies: []string{"IMP-001"}},
+		{ID: "IMP-002/runner/b", Role: role.Runner, Area: "impersonation", Verifies: []string{"IMP-002"}},
+		{ID: "IMP-003/runner/c", Role: role.Runner, Area: "impersonation", Verifies: []string{"IMP-003"}},
+		{ID: "IMP-004/worker/d", Role: role.Worker, Area: "impersonation", Verifies: []string{"IMP-004"}},
 	}
 	var planned []string
 	for _, kase := range index {

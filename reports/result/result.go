@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 )
 
@@ -76,14 +76,14 @@ type Requirement struct {
 	Profile string                        `json:"profile"`
 	Verdict verdict.Verdict               `json:"verdict"`
 	Reason  string                        `json:"reason,omitempty"`
-	Roles   map[plan.Role]verdict.Verdict `json:"roles"`
+	Roles   map[role.Role]verdict.Verdict `json:"roles"`
 	Cases   []string                      `json:"cases"`
 }
 
 // Case is one planned case.
 type Case struct {
 	ID          string              `json:"id"`
-	Role        plan.Role           `json:"role"`
+	Role        role.Role           `json:"role"`
 	Area        string              `json:"area"`
 	Says        string              `json:"says"`
 	Verifies    []string            `json:"verifies"`

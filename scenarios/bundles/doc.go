@@ -9,11 +9,11 @@ import (
 	"strings"
 
 	"github.com/understudy-conformance/understudy/fixtures/gitrepo"
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-var both = []plan.Role{plan.Runner, plan.Worker}
+var both = []role.Role{role.Runner, role.Worker}
 
 // setting is the list of bundles with the one bundle "dags".
 func setting(s *stage.Stage, classpath string, arguments map[string]any) map[string]string {

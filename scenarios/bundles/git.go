@@ -8,7 +8,7 @@ import (
 	"github.com/onsi/gomega"
 
 	"github.com/understudy-conformance/understudy/fixtures/gitrepo"
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
@@ -16,7 +16,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "eight-tasks-one-version",
 	Says:     "eight tasks of alice, bob and carol ask at once for one version: each runs as its user from one whole tree, and the upstream saw one connection",
 	Verifies: []string{"BND-001", "BND-026", "IMP-019"},
-	Roles:    []plan.Role{plan.Worker},
+	Roles:    []role.Role{role.Worker},
 	Needs:    []string{"git-bundles"},
 	Budget:   180 * time.Second,
 	Patience: 60 * time.Second, // all eight start at once
@@ -45,7 +45,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "version-present",
 	Says:     "a version that is present serves carol, who reads every file of it, while the upstream repository is gone",
 	Verifies: []string{"BND-023", "BND-021"},
-	Roles:    []plan.Role{plan.Worker},
+	Roles:    []role.Role{role.Worker},
 	Needs:    []string{"git-bundles"},
 	Run: func(s *stage.Stage) {
 		u := newUpstream(s)

@@ -3,11 +3,11 @@ package config
 import (
 	"regexp"
 
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-var both = []plan.Role{plan.Runner, plan.Worker}
+var both = []role.Role{role.Runner, role.Worker}
 
 var _ = stage.Scenario(stage.Spec{
 	Slug:     "unreadable-configuration-file",

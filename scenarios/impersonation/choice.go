@@ -1,11 +1,11 @@
 package impersonation
 
 import (
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-var both = []plan.Role{plan.Runner, plan.Worker}
+var both = []role.Role{role.Runner, role.Worker}
 
 var _ = stage.Scenario(stage.Spec{
 	Slug:     "task-over-default",
@@ -100,7 +100,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "worker-without-entry",
 	Says:     "a worker whose uid has no passwd entry runs a task that needs no switch",
 	Verifies: []string{"IMP-030"},
-	Roles:    []plan.Role{plan.Runner},
+	Roles:    []role.Role{role.Runner},
 	Run: func(s *stage.Stage) {
 		value := s.Nonce()
 		run := s.Start(stage.Task{Worker: "61999", Verbs: stage.Verbs(stage.PushXCom("k", value))})

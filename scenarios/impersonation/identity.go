@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
@@ -111,7 +111,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "exit-status-of-the-target",
 	Says:     "exit code and signal that ended alice's task are those of the process that the supervisor started, as without a switch",
 	Verifies: []string{"IMP-017"},
-	Roles:    []plan.Role{plan.Runner},
+	Roles:    []role.Role{role.Runner},
 	Run: func(s *stage.Stage) {
 		for _, user := range []string{"", "alice"} {
 			exit := s.Start(stage.Task{As: user, Verbs: stage.Verbs(stage.Exit(37))}).End()

@@ -5,7 +5,7 @@ import (
 
 	"github.com/onsi/gomega"
 
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
@@ -16,7 +16,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "parent-dies",
 	Says:     "the privileged parent is killed while alice's task and a child of it live: both end",
 	Verifies: []string{"IMP-029"},
-	Roles:    []plan.Role{plan.Runner},
+	Roles:    []role.Role{role.Runner},
 	Run: func(s *stage.Stage) {
 		run := withChild(s, stage.Task{Parent: true})
 		run.KillParent()
@@ -28,7 +28,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "channel-closes",
 	Says:     "the message channel alone is closed while alice's task and a child of it live: both end",
 	Verifies: []string{"IMP-029"},
-	Roles:    []plan.Role{plan.Runner},
+	Roles:    []role.Role{role.Runner},
 	Run: func(s *stage.Stage) {
 		run := withChild(s, stage.Task{})
 		run.CloseChannel()
@@ -51,7 +51,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "log-channel-after-the-switch",
 	Says:     "the first thing that alice's process asks for is its log channel, and what she logs comes through it once",
 	Verifies: []string{"IMP-020"},
-	Roles:    []plan.Role{plan.Runner},
+	Roles:    []role.Role{role.Runner},
 	Run: func(s *stage.Stage) {
 		mark, overheard := s.Nonce(), s.Overhear("alice")
 		run := s.Start(stage.Task{
@@ -69,7 +69,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "one-start-for-the-server",
 	Says:     "the switch of alice's task is invisible to the server: one start, and every heartbeat from the same host and pid",
 	Verifies: []string{"IMP-031", "IMP-018", "LIFE-008"},
-	Roles:    []plan.Role{plan.Worker},
+	Roles:    []role.Role{role.Worker},
 	Run: func(s *stage.Stage) {
 		run := s.Start(stage.Task{As: "alice", Verbs: stage.Verbs(stage.WaitFor("here"))})
 		s.Require("IMP-031").RunsAs(run, "here", "alice")

@@ -3,7 +3,7 @@ package lifecycle
 import (
 	"time"
 
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/world"
 )
@@ -12,7 +12,7 @@ import (
 // one heartbeat, SIGTERM, the kill step of 5 s, SIGKILL, and as much again.
 const stopBudget = 15 * time.Second
 
-var worker = []plan.Role{plan.Worker}
+var worker = []role.Role{role.Worker}
 
 var _ = stage.Scenario(stage.Spec{
 	Slug:     "stopped-by-the-server",

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"syscall"
 
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
@@ -14,7 +14,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "log-folder-of-others",
 	Says:     "a link to a file of the worker, a file of alice or a FIFO lies where the task log belongs: nothing is written, nothing waits, and server and caller are told",
 	Verifies: []string{"LOG-011"},
-	Roles:    []plan.Role{plan.Worker},
+	Roles:    []role.Role{role.Worker},
 	Run: func(s *stage.Stage) {
 		before, mark := s.Nonce()+"\n", s.Nonce()
 		own := s.Start(stage.Task{Name: "control", Verbs: stage.Verbs(stage.Log(mark)), PlantLog: func(log string) error {

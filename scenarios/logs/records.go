@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
@@ -12,7 +12,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "each-record-once",
 	Says:     "what alice's task says on log, stdout and stderr arrives once each, and no record twice or as text within another",
 	Verifies: []string{"LOG-006"},
-	Roles:    []plan.Role{plan.Runner, plan.Worker},
+	Roles:    []role.Role{role.Runner, role.Worker},
 	Run: func(s *stage.Stage) {
 		first, stdout, stderr, last := s.Nonce(), s.Nonce(), s.Nonce(), s.Nonce()
 		run := s.Start(stage.Task{As: "alice", Verbs: stage.Verbs(
@@ -35,7 +35,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "tail-before-exit",
 	Says:     "50,000 lines that a task logs right before it exits without a word are complete, for the worker's own user and for alice",
 	Verifies: []string{"LOG-002"},
-	Roles:    []plan.Role{plan.Runner, plan.Worker},
+	Roles:    []role.Role{role.Runner, role.Worker},
 	Budget:   120 * time.Second,
 	Run: func(s *stage.Stage) {
 		for _, user := range []string{"", "alice"} {
@@ -53,7 +53,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "failure-before-the-log-channel",
 	Says:     "the switch to ghost fails before anything can log, and the task log says why all the same",
 	Verifies: []string{"LOG-008"},
-	Roles:    []plan.Role{plan.Worker},
+	Roles:    []role.Role{role.Worker},
 	Run: func(s *stage.Stage) {
 		e := s.Start(stage.Task{As: "ghost", Verbs: stage.Verbs(stage.PushXCom("ran", true))}).Fails()
 		s.Require("LOG-008").Matches("task log", e.Channel, stage.Name("ghost"))
@@ -64,7 +64,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "owner-of-the-log-file",
 	Says:     "the task log files of the worker's own user and of alice have the same owner and mode, and neither is alice's",
 	Verifies: []string{"LOG-007"},
-	Roles:    []plan.Role{plan.Worker},
+	Roles:    []role.Role{role.Worker},
 	Run: func(s *stage.Stage) {
 		own := s.Start(stage.Task{Verbs: stage.Verbs(stage.Log(s.Nonce()))})
 		own.Succeeds()

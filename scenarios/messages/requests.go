@@ -1,7 +1,7 @@
 package messages
 
 import (
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/world"
 )
@@ -10,7 +10,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "requests-as-another-user",
 	Says:     "connections, variables and XComs behave for alice as they do for the worker's own user",
 	Verifies: []string{"MSG-012", "IMP-014"},
-	Roles:    []plan.Role{plan.Runner, plan.Worker},
+	Roles:    []role.Role{role.Runner, role.Worker},
 	Run: func(s *stage.Stage) {
 		given, written := s.Nonce(), s.Nonce()
 		s.World.SetVariable("given", given)

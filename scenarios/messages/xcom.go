@@ -3,7 +3,7 @@ package messages
 import (
 	"math"
 
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
@@ -11,7 +11,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "xcom-across-users",
 	Says:     "alice pushes a nested value, it is stored under exactly her task's key, and bob pulls it unchanged",
 	Verifies: []string{"MSG-011", "WIRE-028"},
-	Roles:    []plan.Role{plan.Runner, plan.Worker},
+	Roles:    []role.Role{role.Runner, role.Worker},
 	Run: func(s *stage.Stage) {
 		value, key := nested(s.Nonce()), "k"+s.Nonce()
 		push := s.Start(stage.Task{As: "alice", Verbs: stage.Verbs(stage.PushXCom(key, value), stage.WaitFor("pushed"))})

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
@@ -9,7 +9,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "byte-by-byte",
 	Says:     "every frame reaches the runner one octet at a time, its log descriptor included, for the worker's own user and for alice",
 	Verifies: []string{"WIRE-002"},
-	Roles:    []plan.Role{plan.Runner},
+	Roles:    []role.Role{role.Runner},
 	Run: func(s *stage.Stage) {
 		for _, user := range []string{stage.WorkerAccount, "alice"} {
 			value, mark := s.Nonce(), s.Nonce()

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
@@ -17,7 +17,7 @@ var _ = stage.Scenario(stage.Spec{
 	Slug:     "large-frame-between-logs",
 	Says:     "alice's task sends and bob's receives 20 MB between bursts of log lines on all channels: every octet and every line arrives",
 	Verifies: []string{"WIRE-017"},
-	Roles:    []plan.Role{plan.Runner, plan.Worker},
+	Roles:    []role.Role{role.Runner, role.Worker},
 	Budget:   120 * time.Second,
 	Run: func(s *stage.Stage) {
 		before, after := s.Nonce(), s.Nonce()

@@ -28,6 +28,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/commands"
 	"github.com/understudy-conformance/understudy/internal/patience"
@@ -105,10 +106,10 @@ func planLine(t testing.TB, b *Backend) []byte {
 		t.Fatal(err)
 	}
 	var cases []plan.Case
-	for _, role := range []plan.Role{plan.Runner, plan.Worker} {
-		i := slices.IndexFunc(all, func(c plan.Case) bool { return c.Role == role })
+	for _, r := range []role.Role{role.Runner, role.Worker} {
+		i := slices.IndexFunc(all, func(c plan.Case) bool { return c.Role == r })
 		if i < 0 {
-			t.Fatalf("no case with role %s in %d cases", role, len(all))
+			t.Fatalf("no case with role %s in %d cases", r, len(all))
 		}
 		cases = append(cases, all[i])
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 )
 
@@ -29,7 +30,7 @@ var Now = start.Add(5 * time.Minute)
 func Index() []plan.Case {
 	kase := func(area, id, says string, verifies ...string) plan.Case {
 		parts := strings.Split(id, "/")
-		return plan.Case{ID: id, Area: area, Role: plan.Role(parts[1]), Says: says, Verifies: append(parts[:1:1], verifies...), BudgetMS: 60000}
+		return plan.Case{ID: id, Area: area, Role: role.Role(parts[1]), Says: says, Verifies: append(parts[:1:1], verifies...), BudgetMS: 60000}
 	}
 	return []plan.Case{
 		kase("wire", "WIRE-002/runner/octet-by-octet", "StartupDetails arrives one octet at a time"),

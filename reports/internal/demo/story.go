@@ -6,6 +6,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // writer adds events at a time of its own.
@@ -47,12 +48,12 @@ func (w *writer) attempt(c plan.Case, n int, o *journal.Observation) {
 	say(20, journal.Event{Kind: journal.CaseStart, Role: string(c.Role), BudgetMS: c.BudgetMS})
 	say(3, journal.Event{Kind: journal.Step, Who: "stage", Text: "start the task of alice"})
 	say(7, journal.Event{Kind: journal.Process, Run: "alice", Proc: proc(14498, 1, 61001, "S", "python -m airflow.sdk.execution_time.execute_workload", "started")})
-	if c.Role != plan.Runner {
+	if c.Role != role.Runner {
 		say(40, journal.Event{Kind: journal.HTTP, Run: "alice", Text: "PATCH /task-instances/0192/run 200", Body: `{"state":"running","pid":14498}`})
 	}
 	say(31, journal.Event{Kind: journal.Process, Run: "alice", Proc: proc(14509, 14498, 61001, "S", "sudo -n -H -u alice -- /opt/runner resume", "")})
 	say(12, journal.Event{Kind: journal.Process, Run: "alice", Proc: proc(14512, 14509, 61002, "S", "/opt/runner resume "+Hostile, "")})
-	if c.Role != plan.Supervisor {
+	if c.Role != role.Supervisor {
 		say(9, journal.Event{Kind: journal.Frame, Run: "alice", Dir: ">", Size: 1204, Octets: "930088a474797065ae5374617274757044657461696c73", Text: "[0, StartupDetails task=probe_alice]"})
 		say(6, journal.Event{Kind: journal.Frame, Run: "alice", Dir: "<", Size: 27, Octets: "930081a474797065af526573656e644c6f6767696e674644", Text: "[0, ResendLoggingFD]"})
 		say(1, journal.Event{Kind: journal.Frame, Run: "alice", Dir: ">", Size: 21, Octets: "930082a474797065a753656e74464473", Text: "[0, SentFDs] with one descriptor"})
