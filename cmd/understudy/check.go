@@ -96,14 +96,14 @@ func describe(out io.Writer, m implementation.Manifest, known knownDeviations, a
 		where += ", docker (" + m.Sandbox.Dockerfile + ")"
 	}
 	paragraph(out, "sandboxes", where)
-	for _, role := range rolesOf(m.Roles) {
-		r := m.Roles[string(role)]
-		cases := slices.DeleteFunc(slices.Clone(all.index), func(c plan.Case) bool { return c.Role != role })
+	for _, r := range m.Plays() {
+		how := m.Roles[r]
+		cases := slices.DeleteFunc(slices.Clone(all.index), func(c plan.Case) bool { return c.Role != r })
 		applicable := slices.DeleteFunc(slices.Clone(cases), func(c plan.Case) bool {
 			return slices.ContainsFunc(c.Needs, func(need string) bool { return !m.Has(need) })
 		})
-		paragraph(out, string(role), fmt.Sprintf("%s; channel %s, switch by %s; %d of %d cases apply",
-			strings.Join(r.Argv, " "), r.Channel, r.Switch, len(applicable), len(cases)))
+		paragraph(out, string(r), fmt.Sprintf("%s; channel %s, switch by %s; %d of %d cases apply",
+			strings.Join(how.Argv, " "), how.Channel, how.Switch, len(applicable), len(cases)))
 	}
 	paragraph(out, "can", strings.Join(m.Capabilities, ", "))
 	for _, capability := range slices.Sorted(maps.Keys(m.Lacks)) {

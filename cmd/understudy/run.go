@@ -124,7 +124,7 @@ func (f runFlags) plan(ctx context.Context, progress sandbox.Progress) (p planne
 	if p.manifest, err = loadImplementation(ctx, f.implementation, p.cache); err != nil {
 		return p, err
 	}
-	if p.roles, err = f.chosenRoles(rolesOf(p.manifest.Roles), p.manifest.Name); err != nil {
+	if p.roles, err = f.chosenRoles(p.manifest.Plays(), p.manifest.Name); err != nil {
 		return p, err
 	}
 	if p.profile, err = f.chosen(); err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -155,10 +154,4 @@ func (s selection) cases(all suite, roles []role.Role) ([]plan.Case, error) {
 		}
 	}
 	return chosen.Select(all.index)
-}
-
-// rolesOf lists the roles that a manifest offers, in our order.
-func rolesOf[T any](roles map[string]T) []role.Role {
-	names := slices.Collect(maps.Keys(roles))
-	return slices.DeleteFunc(role.All(), func(r role.Role) bool { return !slices.Contains(names, string(r)) })
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
@@ -31,8 +32,8 @@ func (m Manifest) check(places *places) []Problem {
 	c.file([]string{"sandbox", "dockerfile"}, m.Sandbox.Dockerfile)
 	c.file([]string{"expectations"}, m.Expectations)
 	c.argv([]string{"version"}, m.Version)
-	for _, name := range slices.Sorted(maps.Keys(m.Roles)) {
-		c.role(name, m.Roles[name])
+	for _, r := range m.Plays() {
+		c.launch(r, m.Roles[r])
 	}
 	for _, capability := range m.Capabilities {
 		if _, both := m.Lacks[capability]; both {
@@ -89,21 +90,21 @@ func (c *checker) templates(path []string, text string) {
 }
 
 // channels are those that the stage can speak in each role.
-var channels = map[string][]string{"runner": {"fd0"}, "supervisor": {"http"}, "worker": {"http"}}
+var channels = map[role.Role][]string{role.Runner: {"fd0"}, role.Supervisor: {"http"}, role.Worker: {"http"}}
 
-func (c *checker) role(name string, r Role) {
-	at := func(steps ...string) []string { return append([]string{"roles", name}, steps...) }
-	c.argv(at("argv"), r.Argv)
-	for _, variable := range slices.Sorted(maps.Keys(r.Env)) {
-		c.templates(at("env", variable), r.Env[variable])
+func (c *checker) launch(as role.Role, how Launch) {
+	at := func(steps ...string) []string { return append([]string{"roles", string(as)}, steps...) }
+	c.argv(at("argv"), how.Argv)
+	for _, variable := range slices.Sorted(maps.Keys(how.Env)) {
+		c.templates(at("env", variable), how.Env[variable])
 	}
-	if allowed := channels[name]; !slices.Contains(allowed, r.Channel) {
-		c.found(at("channel"), fmt.Sprintf("a %s does not speak %s", name, r.Channel), "use "+strings.Join(allowed, " or "))
+	if allowed := channels[as]; !slices.Contains(allowed, how.Channel) {
+		c.found(at("channel"), fmt.Sprintf("a %s does not speak %s", as, how.Channel), "use "+strings.Join(allowed, " or "))
 	}
-	if r.StartTimeout == "" {
+	if how.StartTimeout == "" {
 		return
 	}
-	if d, err := time.ParseDuration(r.StartTimeout); err != nil || d <= 0 {
-		c.found(at("start_timeout"), fmt.Sprintf("%q is no duration above zero", r.StartTimeout), "write for example 20s or 1m30s")
+	if d, err := time.ParseDuration(how.StartTimeout); err != nil || d <= 0 {
+		c.found(at("start_timeout"), fmt.Sprintf("%q is no duration above zero", how.StartTimeout), "write for example 20s or 1m30s")
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
@@ -147,10 +148,13 @@ func recast(value any, into *Manifest) error {
 	return decoder.Decode(into)
 }
 
-// Plays reports whether the implementation can be put under test in that role.
-func (m Manifest) Plays(role string) bool {
-	_, plays := m.Roles[role]
-	return plays
+// Plays lists the roles in which the implementation can be put under test, in the
+// order of role.All.
+func (m Manifest) Plays() []role.Role {
+	return slices.DeleteFunc(role.All(), func(r role.Role) bool {
+		_, plays := m.Roles[r]
+		return !plays
+	})
 }
 
 // Has reports whether the implementation declares the capability.

@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 const good = `schema: 1
@@ -58,9 +62,9 @@ func TestGoodManifestLoads(t *testing.T) {
 	want := Manifest{
 		Schema: 1, Name: "Good", Slug: "good", Version: []string{"{bin}/good", "version"}, Probe: "probe.yaml",
 		Sandbox: Sandbox{Root: "host", Provision: "provision.sh", Files: []string{"extra.txt"}},
-		Roles: map[string]Role{
-			"runner": {Argv: []string{"{bin}/good"}, Env: map[string]string{"HOME_OF": "{home}"}, Channel: "fd0", Switch: "runner", StartTimeout: "10s"},
-			"worker": {Argv: []string{"{bin}/good", "{workload}"}, Channel: "http", Switch: "supervisor"},
+		Roles: map[role.Role]Launch{
+			role.Runner: {Argv: []string{"{bin}/good"}, Env: map[string]string{"HOME_OF": "{home}"}, Channel: "fd0", Switch: "runner", StartTimeout: "10s"},
+			role.Worker: {Argv: []string{"{bin}/good", "{workload}"}, Channel: "http", Switch: "supervisor"},
 		},
 		Capabilities: []string{"concurrent-requests"}, Lacks: map[string]string{"git-bundles": "none here"}, Slowness: 2, Dir: dir,
 	}
@@ -73,7 +77,7 @@ func TestGoodManifestLoads(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", path, diff)
 		}
 	}
-	if !want.Plays("worker") || want.Plays("supervisor") || !want.Has("concurrent-requests") || want.Has("git-bundles") {
+	if !slices.Equal(want.Plays(), []role.Role{role.Runner, role.Worker}) || !want.Has("concurrent-requests") || want.Has("git-bundles") {
 		t.Error("Plays or Has is wrong")
 	}
 }
@@ -218,7 +222,7 @@ func TestSchemaAndTypeAgree(t *testing.T) {
 	}{
 		{reflect.TypeFor[Manifest](), schema.Properties},
 		{reflect.TypeFor[Sandbox](), sandbox.Properties},
-		{reflect.TypeFor[Role](), schema.Defs["role"].Properties},
+		{reflect.TypeFor[Launch](), schema.Defs["role"].Properties},
 	} {
 		fields := map[string]bool{}
 		for i := range c.of.NumField() {
@@ -233,6 +237,27 @@ func TestSchemaAndTypeAgree(t *testing.T) {
 		}
 		if diff := cmp.Diff(fields, named); diff != "" {
 			t.Errorf("%s (-type +schema):\n%s", c.of, diff)
+		}
+	}
+}
+
+// TestEveryRoleIsInTheSchemaAndHasAChannel: the published schema and the channels are
+// written down beside package role.
+func TestEveryRoleIsInTheSchemaAndHasAChannel(t *testing.T) {
+	var schema struct {
+		Properties struct {
+			Roles struct{ Properties map[role.Role]json.RawMessage }
+		}
+	}
+	if err := json.Unmarshal(Schema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(role.All())), slices.Sorted(maps.Keys(schema.Properties.Roles.Properties))); diff != "" {
+		t.Errorf("roles (-all +schema):\n%s", diff)
+	}
+	for _, r := range role.All() {
+		if len(channels[r]) == 0 {
+			t.Errorf("no manifest can be right that has role %s: it has no channel", r)
 		}
 	}
 }

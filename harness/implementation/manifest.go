@@ -3,22 +3,24 @@
 // the manifest promises; schema.json is its published JSON Schema.
 package implementation
 
+import "github.com/understudy-conformance/understudy/harness/role"
+
 // Manifest describes one implementation. Paths are relative to the folder of the manifest.
 type Manifest struct {
-	Schema       int               `json:"schema"`
-	Name         string            `json:"name"` // for people: "Apache Airflow task SDK"
-	Slug         string            `json:"slug"` // for files and labels: "airflow"
-	Homepage     string            `json:"homepage,omitempty"`
-	Issues       string            `json:"issues,omitempty"`
-	Version      []string          `json:"version"` // argv that prints the version on one line; run in the sandbox as the worker account
-	Probe        string            `json:"probe"`   // Dag file with the probe tasks, copied into the bundle
-	Sandbox      Sandbox           `json:"sandbox"`
-	Roles        map[string]Role   `json:"roles"`                  // runner, supervisor, worker
-	Capabilities []string          `json:"capabilities,omitempty"` // see docs/contract.md
-	Lacks        map[string]string `json:"lacks,omitempty"`        // capability -> why it is not there
-	Expectations string            `json:"expectations,omitempty"` // expectations.yaml
-	Slowness     float64           `json:"slowness,omitempty"`     // factor on every time budget; 1 when absent
-	Dir          string            `json:"-"`                      // where the manifest was found
+	Schema       int                  `json:"schema"`
+	Name         string               `json:"name"` // for people: "Apache Airflow task SDK"
+	Slug         string               `json:"slug"` // for files and labels: "airflow"
+	Homepage     string               `json:"homepage,omitempty"`
+	Issues       string               `json:"issues,omitempty"`
+	Version      []string             `json:"version"` // argv that prints the version on one line; run in the sandbox as the worker account
+	Probe        string               `json:"probe"`   // Dag file with the probe tasks, copied into the bundle
+	Sandbox      Sandbox              `json:"sandbox"`
+	Roles        map[role.Role]Launch `json:"roles"`                  // those that it plays
+	Capabilities []string             `json:"capabilities,omitempty"` // see docs/contract.md
+	Lacks        map[string]string    `json:"lacks,omitempty"`        // capability -> why it is not there
+	Expectations string               `json:"expectations,omitempty"` // expectations.yaml
+	Slowness     float64              `json:"slowness,omitempty"`     // factor on every time budget; 1 when absent
+	Dir          string               `json:"-"`                      // where the manifest was found
 }
 
 // Sandbox says what the implementation needs around it.
@@ -29,11 +31,12 @@ type Sandbox struct {
 	Dockerfile string   `json:"dockerfile,omitempty"` // docker: ARG BASE, runs the same script
 }
 
-// Role is how the implementation plays one role. In argv and env these are replaced:
+// Launch is how the implementation is started in one role, and how it is spoken to. In
+// argv and env these are replaced:
 // {bin} folder of the reference commands, {implementation} folder of the manifest,
 // {workload} path of the workload JSON, {user} worker account, {home} its home,
 // {api_url} Execution API, {log_dir} task log folder, {bundle_root}, {config} path of airflow.cfg.
-type Role struct {
+type Launch struct {
 	Argv         []string          `json:"argv"`
 	Env          map[string]string `json:"env,omitempty"`
 	Channel      string            `json:"channel"` // fd0, http

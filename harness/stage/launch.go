@@ -107,7 +107,7 @@ func (s *Stage) allRuns() []*Run {
 
 // launch writes what the process needs and starts it.
 func (s *Stage) launch(r *Run) error {
-	how, ok := s.session.Plan.Manifest.Roles[string(s.role)]
+	how, ok := s.session.Plan.Manifest.Roles[s.role]
 	if !ok || len(how.Argv) == 0 {
 		return fmt.Errorf("the manifest has no role %s", s.role)
 	}

@@ -45,7 +45,7 @@ type commsChannel struct {
 func (c *commsChannel) close() { c.once.Do(func() { c.conn.Close() }) }
 
 // startRunner starts cmd as a runner and plays its supervisor.
-func (s *Stage) startRunner(r *Run, cmd *exec.Cmd, how implementation.Role) error {
+func (s *Stage) startRunner(r *Run, cmd *exec.Cmd, how implementation.Launch) error {
 	if how.Channel != "fd0" {
 		return fmt.Errorf("role runner by channel %q: only fd0 is played", how.Channel)
 	}

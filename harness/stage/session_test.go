@@ -55,9 +55,9 @@ func newTheatre(t *testing.T) *theatre {
 			Attempt: 1, Bin: dir, Implementation: dir,
 			Manifest: implementation.Manifest{
 				Probe: "probe", Slowness: 0.5, Capabilities: []string{"declared"}, Lacks: map[string]string{"other": "too new"},
-				Roles: map[string]implementation.Role{
-					"runner": {Argv: []string{"{bin}/fake", "fake-runner"}, Channel: "fd0", Env: quick},
-					"worker": {Argv: []string{"{bin}/fake", "fake-worker", "{workload}"}, Channel: "http", Env: quick},
+				Roles: map[role.Role]implementation.Launch{
+					role.Runner: {Argv: []string{"{bin}/fake", "fake-runner"}, Channel: "fd0", Env: quick},
+					role.Worker: {Argv: []string{"{bin}/fake", "fake-worker", "{workload}"}, Channel: "http", Env: quick},
 				},
 			},
 		},
@@ -317,7 +317,7 @@ func TestOtherWaysToLeaveAScenario(t *testing.T) {
 		},
 		"implementation that is not there": {
 			Spec{Run: func(s *Stage) {
-				s.session.Plan.Manifest.Roles["runner"] = implementation.Role{Argv: []string{"/nowhere"}, Channel: "fd0"}
+				s.session.Plan.Manifest.Roles[role.Runner] = implementation.Launch{Argv: []string{"/nowhere"}, Channel: "fd0"}
 				s.Start(Task{})
 			}},
 			journal.Observation{Outcome: journal.HarnessError, Says: "start /nowhere: fork/exec /nowhere: no such file or directory"},
