@@ -45,7 +45,7 @@ func played(t *testing.T, dir, id string, flags []string, change func(*journal.I
 	}
 	who := journal.Identity{
 		RunID: id, Suite: "1", Commit: "abc", Catalogue: all.catalogue.Version(), Implementation: "mine", Manifest: "my/implementation.yaml",
-		Roles: words(roles), Sandbox: "namespace", Filter: f.filter, Command: append([]string{"understudy", "run"}, flags...),
+		Roles: roles, Sandbox: "namespace", Filter: f.filter, Command: append([]string{"understudy", "run"}, flags...),
 	}
 	if f.shard.Of > 0 {
 		who.Shard = &journal.Shard{Index: f.shard.Index, Of: f.shard.Of, Plan: plan.Digest(who.Catalogue, plan.IDs(cases))}

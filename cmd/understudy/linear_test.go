@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // largeCase is a case of the index, of which large journals speak.
@@ -38,7 +39,7 @@ func (l lines) event(e journal.Event) {
 
 func (l lines) start(planned ...string) {
 	l.event(journal.Event{Kind: journal.RunStart, Identity: &journal.Identity{
-		RunID: "large", Catalogue: "c", Implementation: "mine", Roles: []string{"runner", "worker"}, Sandbox: "namespace",
+		RunID: "large", Catalogue: "c", Implementation: "mine", Roles: []role.Role{role.Runner, role.Worker}, Sandbox: "namespace",
 		Command: []string{"understudy", "run"}, Planned: planned,
 	}})
 }

@@ -181,7 +181,7 @@ func (f runFlags) identity(p planned, id string, backend sandbox.Backend) journa
 	suite, commit := suiteVersion()
 	who := journal.Identity{
 		RunID: id, Suite: suite, Commit: commit, Catalogue: p.catalogue.Version(),
-		Implementation: p.manifest.Name, Roles: words(p.roles), Sandbox: backend.Name(), Filter: f.filter,
+		Implementation: p.manifest.Name, Roles: p.roles, Sandbox: backend.Name(), Filter: f.filter,
 		Command: append([]string{"understudy"}, os.Args[1:]...),
 		Planned: plan.IDs(p.cases),
 	}

@@ -10,6 +10,8 @@ package journal
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // Schema is the version of the event shapes below.
@@ -46,7 +48,7 @@ type Event struct {
 	Sandbox     int               `json:"sandbox,omitempty"`
 	Case        string            `json:"case,omitempty"`
 	Attempt     int               `json:"attempt,omitempty"`
-	Role        string            `json:"role,omitempty"`
+	Role        role.Role         `json:"role,omitempty"`
 	Run         string            `json:"run,omitempty"`     // which task of the case: "alice", "bob-2"
 	Who         string            `json:"who,omitempty"`     // stage, implementation, task, api
 	Channel     string            `json:"channel,omitempty"` // stdout, stderr, log, tasklog
@@ -103,19 +105,19 @@ type Observation struct {
 
 // Identity names what ran: every artefact of a run carries it.
 type Identity struct {
-	RunID          string   `json:"run_id"`
-	Suite          string   `json:"suite"`  // version of Understudy
-	Commit         string   `json:"commit"` // of the checkout, "" when unknown
-	Catalogue      string   `json:"catalogue"`
-	Implementation string   `json:"implementation"`
-	Version        string   `json:"version"` // as printed by the implementation itself
-	Manifest       string   `json:"manifest"`
-	Roles          []string `json:"roles"`
-	Sandbox        string   `json:"sandbox"`
-	Filter         string   `json:"filter,omitempty"`
-	Command        []string `json:"command"`
-	Planned        []string `json:"planned"` // case ids
-	Shard          *Shard   `json:"shard,omitempty"`
+	RunID          string      `json:"run_id"`
+	Suite          string      `json:"suite"`  // version of Understudy
+	Commit         string      `json:"commit"` // of the checkout, "" when unknown
+	Catalogue      string      `json:"catalogue"`
+	Implementation string      `json:"implementation"`
+	Version        string      `json:"version"` // as printed by the implementation itself
+	Manifest       string      `json:"manifest"`
+	Roles          []role.Role `json:"roles"`
+	Sandbox        string      `json:"sandbox"`
+	Filter         string      `json:"filter,omitempty"`
+	Command        []string    `json:"command"`
+	Planned        []string    `json:"planned"` // case ids
+	Shard          *Shard      `json:"shard,omitempty"`
 }
 
 // Shard says that Planned is one of the fixed parts of a larger plan.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // again is the command that runs exactly this case again, as the run did that
@@ -56,7 +57,7 @@ func joined(runs []journal.Identity, common journal.Identity, whole bool) []stri
 	}
 	command := without(first, drop...)
 	if slices.Contains(drop, "role") {
-		command = append(command, "--role", strings.Join(common.Roles, ","))
+		command = append(command, "--role", role.Join(common.Roles, ","))
 	}
 	return command
 }

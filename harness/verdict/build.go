@@ -244,7 +244,7 @@ func (r *run) observation(rec *record) journal.Observation {
 }
 
 func (r *run) whyNotStarted(kase plan.Case) string {
-	if says, failed := r.uncontrolled[string(kase.Role)]; failed {
+	if says, failed := r.uncontrolled[kase.Role]; failed {
 		return "the control failed, so nothing can be said: " + says
 	}
 	if !r.begun {

@@ -51,7 +51,7 @@ func begin(planned ...string) *story {
 	s := &story{}
 	s.add(journal.Event{Kind: journal.RunStart, Identity: &journal.Identity{
 		Suite: "0.1.0", Catalogue: "c", Implementation: "demo", Manifest: "my images/implementation.yaml", Sandbox: "namespace",
-		Roles: []string{"runner", "worker", "supervisor"}, Planned: planned,
+		Roles: []role.Role{role.Runner, role.Worker, role.Supervisor}, Planned: planned,
 	}})
 	return s.add(journal.Event{Kind: journal.SandboxStart, Sandbox: 1, Environment: map[string]string{"kernel": "6"}})
 }
@@ -303,7 +303,7 @@ func TestARequirementIsViolatedByTheCaseThatViolatedIt(t *testing.T) {
 
 func TestARoleThatIsNotPlayedIsNoGap(t *testing.T) {
 	s := begin(index[0].ID)
-	s.events[0].Identity.Roles = []string{"runner"}
+	s.events[0].Identity.Roles = []role.Role{role.Runner}
 	m := build(t, s.saw(index[0].ID, journal.Held).end(), "")
 	for _, r := range m.Requirements {
 		if r.ID == "MSG-010" && (r.Verdict != verdict.NotApplicable || !strings.Contains(r.Reason, "supervisor")) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // maxTranscript bounds the events kept of one attempt: the first and the last half.
@@ -21,7 +22,7 @@ type run struct {
 	sandboxes    []Sandbox
 	numbered     map[int]int // sandboxes by their number
 	controls     []Control
-	uncontrolled map[string]string    // roles of which a control failed, and how
+	uncontrolled map[role.Role]string // roles of which a control failed, and how
 	cases        map[string][]*record // by case id, in the order of their first start
 	attempts     map[attemptOf]*record
 	order        []string // case ids, in the order of their first start
@@ -64,7 +65,7 @@ func Collate(events iter.Seq[journal.Event]) *Record {
 }
 
 func newRun() *run {
-	return &run{cases: map[string][]*record{}, attempts: map[attemptOf]*record{}, numbered: map[int]int{}, uncontrolled: map[string]string{}}
+	return &run{cases: map[string][]*record{}, attempts: map[attemptOf]*record{}, numbered: map[int]int{}, uncontrolled: map[role.Role]string{}}
 }
 
 func (r *run) add(e journal.Event) {

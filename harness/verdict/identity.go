@@ -124,5 +124,5 @@ func (b *builder) partial() {
 // played says whether the implementation plays the role, as far as the journals know.
 func (b *builder) played(r role.Role) bool {
 	roles := b.model.Identity.Roles
-	return len(roles) == 0 || slices.Contains(roles, string(r))
+	return len(roles) == 0 || slices.Contains(roles, r)
 }

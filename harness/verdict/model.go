@@ -44,7 +44,7 @@ type Sandbox struct {
 // Control is a plain task that must succeed before anything else means something.
 type Control struct {
 	Sandbox     int
-	Role        string
+	Role        role.Role
 	Observation journal.Observation
 }
 

@@ -2,7 +2,6 @@ package verdict
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/journal"
@@ -98,7 +97,7 @@ func (b *builder) uncovered(r *catalogue.Requirement) (Verdict, string) {
 		return Untestable, r.Untestable
 	}
 	var exists, offered bool
-	var roles []string
+	var roles []role.Role
 	for _, kase := range b.index {
 		if !contains(kase.Verifies, r.ID) {
 			continue
@@ -106,15 +105,15 @@ func (b *builder) uncovered(r *catalogue.Requirement) (Verdict, string) {
 		exists = true
 		if b.played(kase.Role) {
 			offered = true
-		} else if !contains(roles, string(kase.Role)) {
-			roles = append(roles, string(kase.Role))
+		} else if !contains(roles, kase.Role) {
+			roles = append(roles, kase.Role)
 		}
 	}
 	switch {
 	case !exists:
 		return Untested, "no scenario verifies it yet"
 	case !offered:
-		return NotApplicable, "seen in role " + strings.Join(roles, " or ") + " only, which the implementation does not play"
+		return NotApplicable, "seen in role " + role.Join(roles, " or ") + " only, which the implementation does not play"
 	}
 	return Untested, "not selected in this run"
 }

@@ -116,7 +116,7 @@ func (pl *player) prepare(ctx context.Context) {
 		if seen.Outcome != journal.Held {
 			pl.unable[r] = seen.Says
 		}
-		pl.write(journal.Event{Kind: journal.Control, Attempt: p.Attempt, Role: string(r), Observation: &seen})
+		pl.write(journal.Event{Kind: journal.Control, Attempt: p.Attempt, Role: r, Observation: &seen})
 	}
 }
 

@@ -95,7 +95,7 @@ func (o *opened) begin(c plan.Case, budget time.Duration) {
 	o.kase, o.since = c, time.Now()
 	fmt.Fprint(os.Stderr, plan.Mark(c.ID)) // nothing depends on it but the words of an error
 	o.write(journal.Event{
-		Kind: journal.CaseStart, Case: c.ID, Role: string(c.Role), Attempt: o.attempt,
+		Kind: journal.CaseStart, Case: c.ID, Role: c.Role, Attempt: o.attempt,
 		BudgetMS: (budget + o.grace).Milliseconds(), Text: c.Says,
 	})
 }
@@ -108,7 +108,7 @@ func (o *opened) end(id string, seen journal.Observation) bool {
 		return false
 	}
 	o.write(journal.Event{
-		Kind: journal.CaseEnd, Case: id, Role: string(o.kase.Role), Attempt: o.attempt,
+		Kind: journal.CaseEnd, Case: id, Role: o.kase.Role, Attempt: o.attempt,
 		Observation: &seen, DurationMS: time.Since(o.since).Milliseconds(),
 	})
 	o.kase = plan.Case{}

@@ -20,6 +20,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/human"
 	"github.com/understudy-conformance/understudy/reports/visible"
@@ -124,13 +125,13 @@ func (c *Console) header(environment map[string]string) {
 	}
 	c.print(strings.Join([]string{
 		"understudy " + c.who.Suite, visible.Short(strings.TrimSpace(c.who.Implementation+" "+cmp.Or(c.who.Version, environment["implementation"])), 100),
-		strings.Join(c.who.Roles, ", "), visible.Short(where, 100),
+		role.Join(c.who.Roles, ", "), visible.Short(where, 100),
 	}, " · "))
 }
 
 func (c *Console) control(e journal.Event) {
 	if o := e.Observation; o != nil && o.Outcome != journal.Held {
-		c.print(c.paint.tone("fail", "✕ control of role "+e.Role) + ": " + visible.Short(o.Says, maxColumns))
+		c.print(c.paint.tone("fail", "✕ control of role "+string(e.Role)) + ": " + visible.Short(o.Says, maxColumns))
 	}
 }
 

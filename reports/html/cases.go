@@ -9,6 +9,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/human"
 	"github.com/understudy-conformance/understudy/reports/visible"
@@ -24,7 +25,8 @@ type caseArea struct {
 type kase struct {
 	ID, Anchor, Says              string
 	Verdict                       verdict.Verdict
-	Role, Area                    string
+	Role                          role.Role
+	Area                          string
 	Duration                      string
 	Open                          bool
 	Requirement                   *catalogue.Requirement // that decided; nil when unknown
@@ -94,7 +96,7 @@ func caseOf(c verdict.Case, requirements map[string]*catalogue.Requirement) kase
 	o := c.Observation
 	out := kase{
 		ID: visible.Line(c.ID), Anchor: "case=" + c.ID, Says: visible.Short(c.Says, 240), Verdict: c.Verdict,
-		Role: string(c.Role), Area: c.Area, Duration: human.Duration(c.Duration), Open: c.Verdict.Unexpected(),
+		Role: c.Role, Area: c.Area, Duration: human.Duration(c.Duration), Open: c.Verdict.Unexpected(),
 		Requirement: requirements[c.Requirement], Verifies: c.Verifies, Sandbox: c.Sandbox,
 		Observed: visible.Short(o.Says, 1000), Expected: visible.Text(o.Expected), Actual: visible.Text(o.Actual), Where: visible.Short(o.Where, 200),
 		Again: visible.Line(c.Again), Suggestion: visible.Text(c.Suggestion),

@@ -69,7 +69,7 @@ func summaryOf(a verdict.Area) string {
 	return strings.Join(words, ", ")
 }
 
-func requirementOf(r verdict.Requirement, played []string, byID map[string]verdict.Case) requirement {
+func requirementOf(r verdict.Requirement, played []role.Role, byID map[string]verdict.Case) requirement {
 	out := requirement{Requirement: r.Requirement, Verdict: r.Verdict, Reason: visible.Short(r.Reason, 240)}
 	for _, in := range role.All() {
 		out.Cells = append(out.Cells, cellOf(r, in, played, byID))
@@ -80,7 +80,7 @@ func requirementOf(r verdict.Requirement, played []string, byID map[string]verdi
 	return out
 }
 
-func cellOf(r verdict.Requirement, in role.Role, played []string, byID map[string]verdict.Case) cell {
+func cellOf(r verdict.Requirement, in role.Role, played []role.Role, byID map[string]verdict.Case) cell {
 	v, seen := r.Roles[in]
 	switch {
 	case seen:
@@ -88,7 +88,7 @@ func cellOf(r verdict.Requirement, in role.Role, played []string, byID map[strin
 		return cell{Outside: true}
 	case r.Untestable != "":
 		return cell{Verdict: verdict.Untestable}
-	case len(played) > 0 && !slices.Contains(played, string(in)):
+	case len(played) > 0 && !slices.Contains(played, in):
 		return cell{Verdict: verdict.NotApplicable}
 	default:
 		return cell{Verdict: verdict.Untested}

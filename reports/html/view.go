@@ -59,12 +59,13 @@ type segment struct {
 }
 
 type failure struct {
-	Verdict                          verdict.Verdict
-	Requirement, Case, Link          string
-	Says, Role, Area, Level, Profile string
-	Claim                            string // what the case says should happen
-	Expected, Actual                 string // one short line each, both or none
-	Reason, Issue                    string
+	Verdict                    verdict.Verdict
+	Requirement, Case, Link    string
+	Says, Area, Level, Profile string
+	Role                       role.Role
+	Claim                      string // what the case says should happen
+	Expected, Actual           string // one short line each, both or none
+	Reason, Issue              string
 }
 
 type chip struct {
@@ -80,8 +81,9 @@ type sandbox struct {
 }
 
 type control struct {
-	Role, Says string
-	Held       bool
+	Role role.Role
+	Says string
+	Held bool
 }
 
 func viewOf(m verdict.Model) view {
@@ -133,7 +135,7 @@ func viewOf(m verdict.Model) view {
 func subtitle(m verdict.Model) string {
 	var parts []string
 	if len(m.Identity.Roles) > 0 {
-		parts = append(parts, "as "+strings.Join(m.Identity.Roles, ", "))
+		parts = append(parts, "as "+role.Join(m.Identity.Roles, ", "))
 	}
 	where := m.Identity.Sandbox
 	if place := human.Place(m.Environment); place != "" {
@@ -210,7 +212,7 @@ func (v *view) findings(m verdict.Model) {
 func failureOf(c verdict.Case) failure {
 	f := failure{
 		Verdict: c.Verdict, Requirement: c.Requirement, Case: visible.Line(c.ID), Link: link(c.ID),
-		Says: visible.Short(c.Observation.Says, 240), Role: string(c.Role), Area: c.Area, Level: string(c.Level), Profile: string(c.Profile),
+		Says: visible.Short(c.Observation.Says, 240), Role: c.Role, Area: c.Area, Level: string(c.Level), Profile: string(c.Profile),
 	}
 	if c.Verdict == verdict.UnexpectedPass {
 		f.Says = "Listed as a known deviation, and holds: remove the entry."
@@ -235,7 +237,7 @@ func (v *view) about(m verdict.Model) {
 		{"Manifest", id.Manifest},
 		{"Suite", strings.TrimSpace("Understudy " + id.Suite + " " + id.Commit)},
 		{"Catalogue", id.Catalogue},
-		{"Roles", strings.Join(id.Roles, ", ")},
+		{"Roles", role.Join(id.Roles, ", ")},
 		{"Sandbox", id.Sandbox},
 		{"Filter", id.Filter},
 		{"Shard", shard(id.Shard)},

@@ -118,7 +118,7 @@ func mixed(t *testing.T) verdict.Model {
 	at := demo.Now
 	failed := journal.Observation{Outcome: journal.CouldNotRun, Says: "a plain task does not succeed"}
 	events := []journal.Event{
-		{Kind: journal.RunStart, Time: at, Identity: &journal.Identity{Implementation: "Impl", Version: "3.3.2", Planned: planned, Roles: []string{"runner", "worker"}}},
+		{Kind: journal.RunStart, Time: at, Identity: &journal.Identity{Implementation: "Impl", Version: "3.3.2", Planned: planned, Roles: []role.Role{role.Runner, role.Worker}}},
 		{Kind: journal.SandboxStart, Time: at, Sandbox: 1},
 		{Kind: journal.Control, Time: at, Sandbox: 1, Role: "runner", Observation: &journal.Observation{Outcome: journal.Held}},
 		{Kind: journal.Control, Time: at, Sandbox: 1, Role: "worker", Observation: &failed},

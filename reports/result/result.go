@@ -52,7 +52,7 @@ type Result struct {
 type Joined struct {
 	RunID    string         `json:"run_id"`
 	Manifest string         `json:"manifest"`
-	Roles    []string       `json:"roles"`
+	Roles    []role.Role    `json:"roles"`
 	Filter   string         `json:"filter,omitempty"`
 	Shard    *journal.Shard `json:"shard,omitempty"`
 	Command  []string       `json:"command"`
@@ -116,7 +116,7 @@ type Attempt struct {
 // Control is the plain task that must succeed first.
 type Control struct {
 	Sandbox     int                 `json:"sandbox"`
-	Role        string              `json:"role"`
+	Role        role.Role           `json:"role"`
 	Observation journal.Observation `json:"observation"`
 }
 
@@ -214,9 +214,9 @@ func Read(in io.Reader) (Result, error) {
 	return r, nil
 }
 
-func list(s []string) []string {
+func list[T any](s []T) []T {
 	if s == nil {
-		return []string{}
+		return []T{}
 	}
 	return slices.Clone(s)
 }

@@ -165,7 +165,7 @@ func TestReferenceHoldsItsControlsAndItsFirstCases(t *testing.T) {
 	t.Logf("ended after %s; diagnostics: %q", time.Since(before), p.Diagnostics())
 	var got []string
 	for _, e := range events {
-		said := string(e.Kind) + " " + e.Role
+		said := string(e.Kind) + " " + string(e.Role)
 		if e.Observation != nil {
 			said += " " + string(e.Observation.Outcome)
 			t.Log(e.Kind, e.Role, e.Case, e.Observation.Outcome, e.Observation.Says, e.Observation.Actual)

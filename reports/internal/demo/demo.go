@@ -26,6 +26,9 @@ var start = time.Date(2026, 11, 21, 22, 41, 0, 0, time.UTC)
 // Now is when the reports of the demo are made.
 var Now = start.Add(5 * time.Minute)
 
+// played are the roles of the demo, in another order than the columns of reports.
+var played = []role.Role{role.Runner, role.Worker, role.Supervisor}
+
 // Index holds the cases of the demo: a verdict each.
 func Index() []plan.Case {
 	kase := func(area, id, says string, verifies ...string) plan.Case {
@@ -91,14 +94,14 @@ func Events() []journal.Event {
 	}
 	w.add(0, journal.Event{Kind: journal.RunStart, Identity: &journal.Identity{
 		RunID: "r-1", Suite: "0.1.0", Commit: "3f2c1ab", Catalogue: "9c1e0f3b77aa", Implementation: "Demo <runner>", Version: "1.3.2 " + Hostile,
-		Manifest: "images/demo/implementation.yaml", Roles: []string{"runner", "worker", "supervisor"}, Sandbox: "namespace",
+		Manifest: "images/demo/implementation.yaml", Roles: played, Sandbox: "namespace",
 		Command: []string{"understudy", "run", "--implementation", "images/demo/implementation.yaml"}, Planned: planned,
 	}})
 	w.add(120, journal.Event{Kind: journal.SandboxStart, Environment: map[string]string{
 		"os": "Debian GNU/Linux 13 (trixie)", "kernel": "6.18.5", "sudo": "1.9.16p2", "git": "2.47.3", "python": "3.13.5",
 	}})
-	for _, role := range []string{"runner", "worker", "supervisor"} {
-		w.add(300, journal.Event{Kind: journal.Control, Role: role, Observation: &journal.Observation{Outcome: journal.Held, Says: "a plain task succeeds"}})
+	for _, r := range played {
+		w.add(300, journal.Event{Kind: journal.Control, Role: r, Observation: &journal.Observation{Outcome: journal.Held, Says: "a plain task succeeds"}})
 	}
 	held := &journal.Observation{Outcome: journal.Held}
 	violated := func(requirement, says, expected, actual string) *journal.Observation {
@@ -159,7 +162,7 @@ func Many(n int) verdict.Model {
 		index, ids = append(index, kase), append(ids, kase.ID)
 	}
 	w := &writer{at: start}
-	w.add(0, journal.Event{Kind: journal.RunStart, Identity: &journal.Identity{RunID: "r-2", Suite: "0.1.0", Implementation: "Many", Version: "1", Roles: []string{"runner", "worker", "supervisor"}, Planned: ids}})
+	w.add(0, journal.Event{Kind: journal.RunStart, Identity: &journal.Identity{RunID: "r-2", Suite: "0.1.0", Implementation: "Many", Version: "1", Roles: played, Planned: ids}})
 	w.add(0, journal.Event{Kind: journal.SandboxStart})
 	for i, kase := range index {
 		o := &journal.Observation{Outcome: journal.Held}

@@ -45,7 +45,7 @@ func (w *writer) attempt(c plan.Case, n int, o *journal.Observation) {
 	proc := func(pid, ppid, uid int, state, command, note string) *journal.Proc {
 		return &journal.Proc{PID: pid, PPID: ppid, State: state, UIDs: [4]int{uid, uid, uid, uid}, GIDs: [4]int{uid, uid, uid, uid}, Groups: []int{uid, 61100}, Command: command, Note: note}
 	}
-	say(20, journal.Event{Kind: journal.CaseStart, Role: string(c.Role), BudgetMS: c.BudgetMS})
+	say(20, journal.Event{Kind: journal.CaseStart, Role: c.Role, BudgetMS: c.BudgetMS})
 	say(3, journal.Event{Kind: journal.Step, Who: "stage", Text: "start the task of alice"})
 	say(7, journal.Event{Kind: journal.Process, Run: "alice", Proc: proc(14498, 1, 61001, "S", "python -m airflow.sdk.execution_time.execute_workload", "started")})
 	if c.Role != role.Runner {
@@ -73,5 +73,5 @@ func (w *writer) attempt(c plan.Case, n int, o *journal.Observation) {
 	if o == nil {
 		return
 	}
-	say(40, journal.Event{Kind: journal.CaseEnd, Role: string(c.Role), Observation: o, DurationMS: w.at.Sub(begun).Milliseconds() + 40})
+	say(40, journal.Event{Kind: journal.CaseEnd, Role: c.Role, Observation: o, DurationMS: w.at.Sub(begun).Milliseconds() + 40})
 }
