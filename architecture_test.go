@@ -32,6 +32,8 @@ var forbidden = []struct {
 	{"reference/coordinator/delegate", "go.yaml.in/", "is part of each start of a runner"},
 	{"reference/...", "github.com/onsi/", "the reference is real software: no test framework in it"},
 	{"harness/...", module + "/reference", "the harness treats the reference like any other implementation"},
+	{"harness/...", module + "/scenarios", "scenarios are built on the harness; commands hand it the data that lies beside them"},
+	{"harness/role", module + "/", "whatever speaks of roles imports it: it must not bring anything along"},
 	{"harness/cache", module + "/images", "built-in implementations keep their folders in it; it knows none of them"},
 	{"harness/cache", module + "/harness", "built-in implementations, helper commands and sandboxes keep their things in it; it knows none of them"},
 	{"scenarios/...", module + "/reference", "a scenario sees an implementation from outside only"},
@@ -55,6 +57,29 @@ func TestDependenciesPointOneWay(t *testing.T) {
 		for _, pkg := range list(t, "./"+rule.from) {
 			for _, dep := range pkg.Deps {
 				if strings.HasPrefix(dep, rule.to) && !inside(dep, rule.from) {
+					t.Errorf("%s depends on %s: %s", pkg.ImportPath, dep, rule.why)
+				}
+			}
+		}
+	}
+}
+
+// few names packages that depend on nothing of this module but what it lists, and
+// what is internal.
+var few = []struct {
+	from string
+	to   []string
+	why  string
+}{
+	{"harness/catalogue", []string{"harness/role"}, "requirements stand before any plan, manifest or scenario; callers hand in the folder that holds them"},
+}
+
+func TestSomePackagesDependOnFewOthers(t *testing.T) {
+	for _, rule := range few {
+		for _, pkg := range list(t, "./"+rule.from) {
+			for _, dep := range pkg.Deps {
+				ours, is := strings.CutPrefix(dep, module+"/")
+				if is && !strings.HasPrefix(ours, "internal/") && !slices.Contains(rule.to, ours) {
 					t.Errorf("%s depends on %s: %s", pkg.ImportPath, dep, rule.why)
 				}
 			}

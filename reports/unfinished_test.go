@@ -10,7 +10,6 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/html"
@@ -21,10 +20,7 @@ import (
 
 // What stands in a folder from the beginning of a run to its end, or for good when it is killed.
 func TestAnUnfinishedRunIsRedForEveryReader(t *testing.T) {
-	c, err := catalogue.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := demo.Catalogue()
 	m := verdict.Build(c, demo.Index(), verdict.Collate(slices.Values(demo.Events()[:1])), nil, demo.Now)
 	if e := demo.Events()[0]; e.Kind != journal.RunStart {
 		t.Fatalf("the demo begins with %s", e.Kind)

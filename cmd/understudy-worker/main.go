@@ -21,6 +21,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/wall"
 	"github.com/understudy-conformance/understudy/harness/wall/escape"
 	"github.com/understudy-conformance/understudy/harness/worker"
+	"github.com/understudy-conformance/understudy/scenarios"
 )
 
 func main() {
@@ -41,7 +42,7 @@ func command(args []string) (int, error) {
 	case len(args) == 1 && args[0] == "exec":
 		return 0, worker.Exec()
 	case len(args) == 1 && args[0] == "index":
-		return 0, worker.Index(os.Stdout)
+		return 0, worker.Index(os.Stdout, scenarios.Catalogue())
 	case len(args) == 1 && args[0] == "sandbox":
 		spec, err := namespace.ReadSpec()
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/scenarios"
 )
 
 // suite is the data that every command reads: requirements and cases.
@@ -20,11 +21,11 @@ type suite struct {
 }
 
 func loadSuite() (suite, error) {
-	c, err := catalogue.Load()
+	c, err := catalogue.Read(scenarios.Catalogue())
 	if err != nil {
 		return suite{}, fmt.Errorf("read the embedded catalogue: %w", err)
 	}
-	index, err := catalogue.Index()
+	index, err := plan.ReadIndex(scenarios.Index())
 	if err != nil {
 		return suite{}, err
 	}

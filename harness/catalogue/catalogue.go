@@ -1,13 +1,13 @@
 // Package catalogue holds the requirements that the suite can verify. They are
-// data, one YAML file an area, embedded by package scenarios; what stands here
-// reads them strictly and answers questions about them.
+// data, one YAML file an area. What stands here reads them strictly, from the
+// folder that it is given (commands give scenarios.Catalogue), and answers
+// questions about them.
 package catalogue
 
 import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,9 +16,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
-
-	"github.com/understudy-conformance/understudy/harness/plan"
-	"github.com/understudy-conformance/understudy/scenarios"
 )
 
 // areas fixes the order of the areas in every report.
@@ -40,20 +37,6 @@ type Catalogue struct {
 	areas   []Area
 	byID    map[string]*Requirement
 	version string
-}
-
-// Load reads the embedded catalogue.
-func Load() (*Catalogue, error) { return Read(scenarios.Catalogue()) }
-
-// Index reads the embedded case index.
-func Index() ([]plan.Case, error) {
-	decoder := json.NewDecoder(bytes.NewReader(scenarios.Index()))
-	decoder.DisallowUnknownFields()
-	var cases []plan.Case
-	if err := decoder.Decode(&cases); err != nil {
-		return nil, fmt.Errorf("read case index: %w", err)
-	}
-	return cases, nil
 }
 
 // Read reads a catalogue from a folder with one file for each known area.

@@ -11,12 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
+	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/scenarios"
 )
 
 func load(t *testing.T) *catalogue.Catalogue {
 	t.Helper()
-	c, err := catalogue.Load()
+	c, err := catalogue.Read(scenarios.Catalogue())
 	if err != nil {
 		t.Fatalf("load catalogue: %v", err)
 	}
@@ -73,7 +74,7 @@ func TestOnlyWhatNoScenarioCanShowIsUntestable(t *testing.T) {
 
 func TestEveryCaseOfTheIndexVerifiesKnownRequirements(t *testing.T) {
 	c := load(t)
-	index, err := catalogue.Index()
+	index, err := plan.ReadIndex(scenarios.Index())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/scenarios"
 )
 
 var (
@@ -91,7 +92,7 @@ func build(t *testing.T, events []journal.Event, known string) verdict.Model {
 }
 
 func load(t interface{ Fatal(...any) }) *catalogue.Catalogue {
-	c, err := catalogue.Load()
+	c, err := catalogue.Read(scenarios.Catalogue())
 	if err != nil {
 		t.Fatal(err)
 	}

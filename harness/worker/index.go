@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"regexp"
 	"slices"
 
@@ -15,10 +16,10 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-// Index writes the case index as JSON, sorted by id. Faults in scenarios are
-// errors, all of them at once.
-func Index(to io.Writer) error {
-	requirements, err := catalogue.Load()
+// Index writes the case index as JSON, sorted by id. The folder holds the catalogue
+// of requirements. Faults in scenarios are errors, all of them at once.
+func Index(to io.Writer, folder fs.FS) error {
+	requirements, err := catalogue.Read(folder)
 	if err != nil {
 		return err
 	}

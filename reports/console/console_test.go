@@ -20,10 +20,7 @@ import (
 
 func play(t *testing.T, screen console.Screen, profile catalogue.Profile) (string, int) {
 	t.Helper()
-	c, err := catalogue.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := demo.Catalogue()
 	var out bytes.Buffer
 	at := demo.Now
 	con := console.New(&out, console.Options{
@@ -123,10 +120,7 @@ func TestTheLastLineIsTheAnswer(t *testing.T) {
 }
 
 func TestEventsOutOfOrderDoNotHarm(t *testing.T) {
-	c, err := catalogue.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := demo.Catalogue()
 	events := demo.Events()
 	for _, screen := range []console.Screen{{Width: 80}, {Width: 10, Terminal: true, Color: true}} {
 		var out bytes.Buffer
@@ -155,10 +149,7 @@ func TestAFileIsNoTerminal(t *testing.T) {
 }
 
 func TestCasesThatCouldNotRunForOneReasonAreToldOnce(t *testing.T) {
-	c, err := catalogue.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := demo.Catalogue()
 	var m verdict.Model
 	for i := range 60 {
 		m.Cases = append(m.Cases, verdict.Case{
@@ -179,10 +170,7 @@ func TestCasesThatCouldNotRunForOneReasonAreToldOnce(t *testing.T) {
 }
 
 func TestAStaleEntryStandsAboveWhatWasSeen(t *testing.T) {
-	c, err := catalogue.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := demo.Catalogue()
 	var out bytes.Buffer
 	console.New(&out, console.Options{Catalogue: c}).Finish(verdict.Model{Problems: []verdict.Problem{
 		{Kind: verdict.Stale, Text: "does not fit", Pattern: `^pid \d+$`, Seen: "a/b/c (violated)\nprocess 7"},

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/html"
@@ -94,10 +93,7 @@ func TestThePageForbidsTheNetwork(t *testing.T) {
 }
 
 func TestEveryRequirementIsInTheTable(t *testing.T) {
-	c, err := catalogue.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := demo.Catalogue()
 	for name, page := range map[string]string{
 		"demo":          write(t, demo.Model()),
 		"empty journal": write(t, verdict.Build(c, demo.Index(), verdict.Collate(slices.Values[[]journal.Event](nil)), nil, demo.Now)),

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/internal/demo"
@@ -43,10 +42,7 @@ func write(t *testing.T, m verdict.Model) []byte {
 }
 
 func models(t *testing.T) map[string]verdict.Model {
-	c, err := catalogue.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := demo.Catalogue()
 	return map[string]verdict.Model{
 		"demo":             demo.Model(),
 		"nothing":          verdict.Build(c, nil, verdict.Collate(slices.Values[[]journal.Event](nil)), nil, demo.Now),

@@ -28,7 +28,6 @@ import (
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
-	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/commands"
 	"github.com/understudy-conformance/understudy/internal/patience"
@@ -106,7 +105,7 @@ func planLine(t testing.TB, b *Backend) []byte {
 		t.Fatal(err)
 	}
 	var cases []plan.Case
-	for _, r := range []role.Role{role.Runner, role.Worker} {
+	for _, r := range b.options.Manifest.Plays() {
 		i := slices.IndexFunc(all, func(c plan.Case) bool { return c.Role == r })
 		if i < 0 {
 			t.Fatalf("no case with role %s in %d cases", r, len(all))

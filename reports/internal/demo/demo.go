@@ -16,6 +16,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/scenarios"
 )
 
 // Hostile is text that an implementation might print to break a report.
@@ -135,21 +136,23 @@ func Events() []journal.Event {
 	return w.events
 }
 
+// Catalogue is that of the suite.
+func Catalogue() *catalogue.Catalogue {
+	c, err := catalogue.Read(scenarios.Catalogue())
+	if err != nil {
+		panic(err) // embedded: its own tests say what is wrong
+	}
+	return c
+}
+
 // Model is the model of the demo.
 func Model() verdict.Model {
-	c, err := catalogue.Load()
-	if err != nil {
-		panic(err)
-	}
-	return verdict.Build(c, Index(), verdict.Collate(slices.Values(Events())), Known(), Now)
+	return verdict.Build(Catalogue(), Index(), verdict.Collate(slices.Values(Events())), Known(), Now)
 }
 
 // Many is the model of a run of n cases with full transcripts, a tenth of them violated.
 func Many(n int) verdict.Model {
-	c, err := catalogue.Load()
-	if err != nil {
-		panic(err)
-	}
+	c := Catalogue()
 	var index []plan.Case
 	var ids []string
 	all := c.All()
