@@ -182,7 +182,7 @@ var readSources = sync.OnceValues(func() (map[string]string, error) {
 		}
 		name := entry.Name()
 		if entry.IsDir() {
-			if path != "." && (strings.HasPrefix(name, ".") || slices.Contains([]string{"testdata", "results", "report"}, name)) {
+			if passedOver(path) {
 				return fs.SkipDir
 			}
 			return nil
@@ -195,6 +195,12 @@ var readSources = sync.OnceValues(func() (map[string]string, error) {
 		return err
 	})
 })
+
+// passedOver says of a folder that what is in it is no source of the checkout.
+func passedOver(folder string) bool {
+	name := filepath.Base(folder)
+	return folder != "." && (strings.HasPrefix(name, ".") || slices.Contains([]string{"testdata", "results", "report"}, name))
+}
 
 // inside reports whether dep belongs to the tree that a rule speaks about.
 func inside(dep, pattern string) bool {
