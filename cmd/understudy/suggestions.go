@@ -10,8 +10,8 @@ import (
 	"github.com/understudy-conformance/understudy/harness/verdict"
 )
 
-// suggested is the list of known deviations that somebody gets who pastes every entry
-// that a report suggests and writes a reason, and the cases it is about.
+// suggested is the list of known deviations that one has after pasting every entry that
+// a report suggests, each with a reason, and the cases that the list is about.
 func suggested(model verdict.Model) (knownDeviations, []plan.Case, error) {
 	var text strings.Builder
 	var cases []plan.Case

@@ -9,7 +9,7 @@ import (
 
 // Visible returns JSON in which every character that has no shape of its own, a
 // bidirectional control for instance, is written as an escape, \u202e. It means the
-// same, and does nothing to who looks at it on a terminal.
+// same, and has no effect on the terminal of somebody who looks at it.
 func Visible(encoded []byte) []byte {
 	hidden := func(r rune) bool { return r >= 0x7f && !unicode.IsGraphic(r) }
 	if !bytes.ContainsFunc(encoded, hidden) {

@@ -59,7 +59,7 @@ var systemGroups = map[string]int{
 	"www-data": 33, "shadow": 42, "utmp": 43, "staff": 50, "games": 60, "users": 100, "nogroup": 65534,
 }
 
-// Accounts returns the accounts by uid, root not among them.
+// fixtureUIDs returns the names of the fixture accounts by uid, root not among them.
 func fixtureUIDs() map[int]string {
 	uids := map[int]string{}
 	for name, a := range fixtures {

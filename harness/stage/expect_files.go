@@ -38,9 +38,9 @@ func (s *Stage) changedFile(path string, err error) {
 	s.violated(s.first(), "a file of the scenario is gone or something else", "a regular file of no more than 64 MiB at "+path, err.Error())
 }
 
-// FIFO makes a FIFO of root for the time of the case, with exactly this mode, and is
-// the one who reads from it: written returns what lies in it, or the first 64 KiB,
-// and waits for nothing.
+// FIFO makes a FIFO of root for the time of the case, with exactly this mode, and
+// opens it for reading: written returns what lies in it, or the first 64 KiB, and waits
+// for nothing.
 func (s *Stage) FIFO(path string, mode fs.FileMode) (written func() string) {
 	s.restore(path)
 	s.must(errors.Join(unix.Mkfifo(path, 0o600), os.Chmod(path, mode)))

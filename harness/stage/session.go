@@ -58,7 +58,7 @@ func (session *Session) Budget(c plan.Case) time.Duration {
 }
 
 // Play runs one scenario as one case and cleans up after it. It writes all
-// events between, but not, the start and the end of the case.
+// events of the case but its start and its end, which the caller writes.
 func (session *Session) Play(ctx context.Context, spec Spec, c plan.Case) Ended {
 	if missing := slices.IndexFunc(spec.Needs, func(need string) bool { return !session.has(need) }); missing >= 0 {
 		return Ended{Observation: session.lacking(spec.Needs[missing])}

@@ -23,7 +23,7 @@ const maxPlan = 64 << 20
 
 // Init is the first process of a sandbox. It starts run, or exec where the plan
 // asks for that, which then gets the rest of stdin. It returns its exit code, or
-// 128 and the signal that ended it. Where it is not process 1 (sandbox "here"),
+// 128 and the signal that ended it. Where it is not process 1, in tests,
 // it adopts orphans as if it were, and kills them at the end.
 func Init(stdin *os.File) (int, error) {
 	if os.Getpid() != 1 {

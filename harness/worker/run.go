@@ -131,7 +131,7 @@ func roles(cases []plan.Case) []role.Role {
 	return list
 }
 
-// controlBudget is the time for a plain task, before slowness is applied.
+// controlBudgetMS is the time for a plain task, in milliseconds and before slowness is applied.
 const controlBudgetMS = 60_000
 
 // control runs a plain task as the worker account: an implementation that cannot

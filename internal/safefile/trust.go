@@ -11,8 +11,8 @@ import (
 )
 
 // Exclusive refuses a folder that others than root and this process's user own or
-// may write to. What lies above it does not count: who may rename the folder can
-// take it away, but a Folder goes on to mean what was opened, and nobody else can
+// may write to. What lies above it does not count: somebody who may rename the folder
+// can take it away, but a Folder goes on to mean what was opened, and nobody else can
 // put anything into it.
 func (d *Folder) Exclusive() error {
 	info, err := d.Stat()

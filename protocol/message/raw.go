@@ -18,7 +18,7 @@ import (
 // It is passed on byte for byte, so nothing a decoder might change is changed.
 // A nil Raw is null.
 //
-// A decoded Raw shares the memory of the payload; who changes the payload
+// A decoded Raw shares the memory of the payload: a change of the payload
 // changes it too.
 type Raw []byte
 

@@ -37,9 +37,10 @@ func (e *AccessError) Error() string {
 		e.User, e.Path, e.Missing, e.Element, e.Owner, e.Group, e.Mode.Perm())
 }
 
-// Check reports whether who may read the file, or read and enter the directory,
-// at path: the first missing permission on the way from the root directory as
-// *AccessError. Symbolic links are resolved. A path that is absent is an error.
+// Check reports whether the user that who describes may read the file, or read and
+// enter the directory, at path: the first missing permission on the way from the
+// root directory as *AccessError. Symbolic links are resolved. A path that is absent
+// is an error.
 //
 // Where an access control list is in force Check believes that it permits; the
 // kernel decides when the task opens the file.

@@ -33,8 +33,8 @@ const (
 // signal are left out. Whether anything is left is for the parent of them all to say.
 //
 // It exists for programs that fork in a loop, each process living for a fraction
-// of the time that a look at /proc takes: whoever lists them and then kills what he
-// listed comes too late. Below a subreaper each of them is, for most of its life, a
+// of the time that a look at /proc takes: when a list of them is complete, most of what
+// it names is gone. Below a subreaper each of them is, for most of its life, a
 // child of that, and those the kernel lists at once. And a signal to a process group
 // has no gap: of a process that forks meanwhile it hits the child, too, or there is
 // none. See hunter.signal for the groups that may be signalled.

@@ -19,7 +19,7 @@ type Supervisor interface {
 
 // Task is one attempt of a task, and its way to the server. All its methods may
 // be called by many goroutines at once: requests are in flight together, and
-// who gives up on one, by its ctx, disturbs no other.
+// one that is given up, by its ctx, disturbs no other.
 //
 // A runner fills every field. To test a body, make a Task by hand and give it a
 // Supervisor that answers what the body asks.

@@ -39,7 +39,7 @@ var routes = []struct {
 	{"GET", []string{"dag-runs", "*", "*", "state"}, dagRunState},
 }
 
-// find returns who answers a request, and joins the segments of its key.
+// find returns the function that answers a request, and joins the segments of its key.
 func find(q *request) (func(*request) answer, bool) {
 	for _, r := range routes {
 		if parts, ok := fits(r.parts, q.parts); ok && r.method == q.method {

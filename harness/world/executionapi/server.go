@@ -123,7 +123,7 @@ func wait(r *http.Request, delay time.Duration) {
 }
 
 // shown is the head of a body. One of the secrets that the cut would halve is left
-// out altogether: who takes secrets out of texts would not know it any more.
+// out altogether: a redactor would not find the half that is left.
 func shown(body []byte, secrets []string) string {
 	if len(body) == 0 {
 		return "nothing"
@@ -153,7 +153,7 @@ func write(w http.ResponseWriter, a answer, fault *world.Fault) {
 	_, _ = io.Copy(w, bytes.NewReader(a.body)) // a client that went away is its own fault
 }
 
-// answer checks who asks and finds who answers.
+// answer checks that the client may ask, and has the request answered by its route.
 func (d *door) answer(r *http.Request, path string, body []byte, fault *world.Fault) answer {
 	q := &request{world: d.world, method: r.Method, query: r.URL.Query(), body: body}
 	if fault != nil {
