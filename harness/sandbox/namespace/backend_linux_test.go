@@ -286,7 +286,7 @@ func TestNamespacesAreTheSandboxesOwn(t *testing.T) {
 	}
 }
 
-// TestShownFolders holds the list, which docs/design.md has, too.
+// TestShownFolders holds the list, which docs/sandboxes.md has, too.
 func TestShownFolders(t *testing.T) {
 	want := []string{"bin", "etc", "lib", "lib32", "lib64", "libx32", "opt", "sbin", "usr", "var"}
 	if diff := cmp.Diff(want, shown); diff != "" {
