@@ -11,7 +11,6 @@ import (
 
 const (
 	nameServe = "serve"
-	nameSpare = "serve-spare"
 	nameCrowd = "crowd"
 )
 
@@ -19,47 +18,28 @@ const (
 const crowd = 100
 
 // measureServe compares a task that is handed to a warm supervisor with sudo.
-func (b *bench) measureServe(ctx context.Context) (Line, error) {
-	return b.serveLine(ctx, Line{
-		Name:    nameServe,
-		Subject: "the same task through a running understudy-supervisor serve, from the connection to its socket to the word that the task ended",
-	}, func(*server) error { return nil })
-}
-
-// measureSpare does the same where the supervisor keeps a process ready for the
-// next task of a user. What that process costs comes after a task, so it has to
-// stand before anything else is measured.
-func (b *bench) measureSpare(ctx context.Context) (Line, error) {
-	return b.serveLine(ctx, Line{
-		Name:    nameSpare,
-		Subject: "the same with [understudy] serve_spare = 60, which is off by default: sudo and the runner of the next task of a user are started before it comes",
-	}, func(v *server) error { return v.spareStands(ctx, b.site.crowd[0]) }, "AIRFLOW__UNDERSTUDY__SERVE_SPARE=60")
-}
-
-// serveLine measures tasks through a server with further settings. settle is called
-// after each, outside of the time that counts.
-func (b *bench) serveLine(ctx context.Context, l Line, settle func(*server) error, settings ...string) (line Line, err error) {
+func (b *bench) measureServe(ctx context.Context) (line Line, err error) {
 	s := b.site
-	v, err := s.startServer(ctx, settings...)
+	v, err := s.startServer(ctx)
 	if err != nil {
 		return Line{}, err
 	}
 	defer func() { err = errors.Join(err, v.stop()) }()
 	alice := s.crowd[0]
 	pairs, err := interleaved(ctx, b.pairs, 2*warmUps, func(ctx context.Context) (sample, error) {
-		took, err := v.runTask(ctx, alice)
-		if err != nil {
-			return sample{}, err
-		}
-		return took, settle(v)
+		return v.runTask(ctx, alice)
 	}, func(ctx context.Context) (sample, error) {
 		return s.runSudo(ctx, alice)
 	})
 	if err != nil {
 		return Line{}, err
 	}
-	l.Floor, l.Goal = "sudo -n -u alice true", Goal{AtMost: 1.3}
-	return judged(l, pairs), nil
+	return judged(Line{
+		Name:    nameServe,
+		Subject: "the same task through a running understudy-supervisor serve, from the connection to its socket to the word that the task ended",
+		Floor:   "sudo -n -u alice true",
+		Goal:    Goal{AtMost: 1.3},
+	}, pairs), nil
 }
 
 // measureCrowd compares many tasks of several users at once with as many sudo.

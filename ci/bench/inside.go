@@ -30,7 +30,7 @@ type place struct {
 
 // places lists all lines, by sandbox, in the order of the report.
 var places = []place{
-	{"reference", []string{nameRun, nameServe, nameSpare, nameCrowd, nameMemory, nameRoundTrip, nameLarge}},
+	{"reference", []string{nameRun, nameServe, nameCrowd, nameMemory, nameRoundTrip, nameLarge}},
 	{"airflow", []string{nameAirflow}},
 }
 
@@ -38,7 +38,6 @@ var places = []place{
 var measures = map[string]func(*bench, context.Context) (Line, error){
 	nameRun:       (*bench).measureRun,
 	nameServe:     (*bench).measureServe,
-	nameSpare:     (*bench).measureSpare,
 	nameCrowd:     (*bench).measureCrowd,
 	nameMemory:    (*bench).measureMemory,
 	nameRoundTrip: (*bench).measureRoundTrip,

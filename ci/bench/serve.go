@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -25,7 +23,7 @@ type server struct {
 const (
 	// startBudget is how long the socket of a server may take to appear.
 	startBudget = 10 * time.Second
-	// lookEvery is the pause between two looks for the socket, or a spare process.
+	// lookEvery is the pause between two looks for the socket.
 	lookEvery = 5 * time.Millisecond
 )
 
@@ -53,39 +51,6 @@ func (s *site) startServer(ctx context.Context, more ...string) (*server, error)
 			return nil, fmt.Errorf("understudy-supervisor serve does not listen after %v: %w%s", startBudget, err, s.said())
 		}
 	}
-}
-
-// spareStands waits until a process of a user waits below the server for a task.
-func (v *server) spareStands(ctx context.Context, u account) error {
-	ctx, cancel := context.WithTimeout(ctx, startBudget)
-	defer cancel()
-	for {
-		for queue := allChildrenOf(v.pid); len(queue) > 0; queue = queue[1:] {
-			if v.waits(queue[0], u) {
-				return nil
-			}
-			queue = append(queue, allChildrenOf(queue[0])...)
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("no process of %s waits for a next task: %w", u.name, ctx.Err())
-		case <-time.After(lookEvery):
-		}
-	}
-}
-
-// waits reports whether a process is a runner of the user and sleeps.
-func (v *server) waits(pid int, u account) bool {
-	program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-	if err != nil || program != filepath.Join(v.site.bin, "understudy-runner") {
-		return false
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	return strings.HasPrefix(rest, "S") && idsOf(pid) == u.allIDs()
 }
 
 // stop asks the server to end, which it has to do with exit code 0.

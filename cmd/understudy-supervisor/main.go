@@ -88,8 +88,6 @@ These settings decide what a task may do:
   [understudy] kill_step = 5                seconds from SIGTERM to SIGKILL
   [understudy] max_frame_bytes = 67108864   longest request that is accepted
   [understudy] serve_max_tasks = 128        that serve runs at once
-  [understudy] serve_spare = 0              seconds that a process waits for the next task
-                                            of a user, started and switched beforehand
   [understudy] allow_root = False           permit root as user of a task
   [understudy] pass_environment             further variables that may cross, by commas
 

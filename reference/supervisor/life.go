@@ -32,7 +32,7 @@ type life struct {
 
 func (t *task) newLife(c *child) *life {
 	l := &life{task: t, child: c, state: newTerminal(), drains: &drains{log: t.log}}
-	l.killer = t.killerOf(c, t.log)
+	l.killer = &killer{family: c, step: t.settings.KillStep, runners: t.killers, log: t.log, users: map[int]bool{}}
 	l.session = &session{
 		calls: caller{server: t.server, mask: t.mask}, conn: c.comms, max: t.settings.MaxFrame,
 		log: t.log, state: l.state, logs: l.drains,

@@ -278,7 +278,6 @@ func TestThousandTasksLeaveNothing(t *testing.T) {
 		stderr: os.Stderr, allowed: map[int]bool{os.Geteuid(): true},
 		slots: make(chan struct{}, 8), hellos: make(chan struct{}, 16), ending: make(chan struct{}),
 	}
-	v.spares = newSpares(v.worker, v.say)
 	path := filepath.Join(s.dir, "socket")
 	listener, err := listenOn(path, false)
 	if err != nil {

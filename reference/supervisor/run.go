@@ -94,11 +94,6 @@ func newWorker(ctx context.Context, programs Programs, environ []string, s Setti
 	return w
 }
 
-// killerOf ends the processes of a family.
-func (w *worker) killerOf(f family, log *TaskLog) *killer {
-	return &killer{family: f, step: w.settings.KillStep, runners: w.killers, log: log, users: map[int]bool{}}
-}
-
 // task prepares a run, whose log the caller closes. Nothing in it but the worker is
 // shared with another task: what one task masks or logs, and its token, is its own.
 // stderr gets the task log of a workload without log_path, and of one whose log
@@ -135,8 +130,7 @@ type task struct {
 	process  Process // who the server is told runs the task
 	start    time.Time
 	plan     plan
-	spares   *spares // nil for none
-	known    string  // the state that the server knows at the end; "" if it wanted to hear none, or does not know
+	known    string // the state that the server knows at the end; "" if it wanted to hear none, or does not know
 }
 
 // run runs the task. signals are those that ask this process to end.
@@ -149,7 +143,7 @@ func (t *task) run(ctx context.Context, signals <-chan os.Signal) error {
 		return t.fail(ctx, err)
 	}
 	t.plan = plan
-	child, err := t.spawn(plan)
+	child, err := start(t.parent, plan.argv, plan.environ, plan.credential)
 	if err != nil {
 		plan.close()
 		return t.fail(ctx, fmt.Errorf("run the task as %s: %w", plan.who, err))
@@ -157,16 +151,6 @@ func (t *task) run(ctx context.Context, signals <-chan os.Signal) error {
 	t.process.PID = child.main()
 	l := t.newLife(child)
 	return l.run(ctx, signals)
-}
-
-// spawn starts the process of a plan, or takes one that was started before.
-func (t *task) spawn(p plan) (*child, error) {
-	if t.spares != nil {
-		if child := t.spares.take(p); child != nil {
-			return child, nil
-		}
-	}
-	return start(t.parent, p.argv, p.environ, p.credential)
 }
 
 // fail reports a task that could not be started. The server has to hear first

@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
@@ -87,7 +86,6 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		hellos:  make(chan struct{}, settings.MaxTasks+spareHellos),
 		ending:  make(chan struct{}),
 	}
-	s.spares = newSpares(s.worker, s.say)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
@@ -105,7 +103,6 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	close(s.ending)
 	listener.Close()
 	s.wait(signals)
-	s.spares.close()
 	pool.close()
 	s.worker.transport.CloseIdleConnections()
 	return nil
@@ -122,7 +119,6 @@ func uids(set map[int]bool) string {
 // service is a server that runs.
 type service struct {
 	*worker
-	spares  *spares
 	stderr  io.Writer
 	allowed map[int]bool
 	slots   chan struct{} // one for each task
@@ -204,9 +200,6 @@ func (s *service) converse(conn *net.UnixConn) {
 	}
 	<-s.slots // before the client can know
 	tell(conn, ended)
-	if t.known == message.StateSuccess { // whom sudo refuses, it would refuse again
-		s.spares.renew(t.plan)
-	}
 	s.running.Done()
 }
 
@@ -237,7 +230,6 @@ func (s *service) admit(conn *net.UnixConn) (*task, error) {
 		s.running.Done()
 		return nil, err
 	}
-	t.spares = s.spares
 	return t, nil
 }
 

@@ -31,7 +31,6 @@ type Settings struct {
 	KillStep            time.Duration // [understudy] kill_step
 	MaxFrame            uint32        // [understudy] max_frame_bytes
 	MaxTasks            int           // [understudy] serve_max_tasks: that a server runs at once
-	Spare               time.Duration // [understudy] serve_spare: for how long a process for a next task is kept
 
 	DefaultUser     string   // [core] default_impersonation
 	AllowRoot       bool     // [understudy] allow_root
@@ -58,7 +57,6 @@ var fallbacks = map[string]string{
 	"workers.execution_api_retry_wait_max": "90",
 	"logging.min_length_masked_secret":     "5",
 	"understudy.serve_max_tasks":           "128",
-	"understudy.serve_spare":               "0",
 }
 
 // maxRetryWait bounds the pause between two attempts whatever is configured: the
@@ -87,7 +85,6 @@ func LoadSettings(environ []string) (Settings, error) {
 		KillStep:            l.seconds("understudy", "kill_step", 0),
 		MaxFrame:            uint32(l.int("understudy", "max_frame_bytes", frame.HeaderSize, 1<<32-1)),
 		MaxTasks:            l.int("understudy", "serve_max_tasks", 1, 10_000),
-		Spare:               l.seconds("understudy", "serve_spare", 0),
 		DefaultUser:         l.text("core", "default_impersonation"),
 		AllowRoot:           l.bool("understudy", "allow_root"),
 		PassEnvironment:     words(l.text("understudy", "pass_environment")),
