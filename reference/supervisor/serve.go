@@ -2,280 +2,262 @@ package supervisor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
+	"os"
+	"os/signal"
+	"runtime/debug"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"syscall"
+	"time"
 
-	"github.com/understudy-conformance/understudy/protocol/frame"
-	"github.com/understudy-conformance/understudy/protocol/message"
-	"github.com/understudy-conformance/understudy/reference/coordinator"
+	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
-
-// maxLogChannels is how many log channels one task may ask for. Each costs a
-// descriptor and a goroutine.
-const maxLogChannels = 16
-
-// gate says which requests of the task are still served.
-type gate int32
 
 const (
-	gateOpen   gate = iota
-	gateRead        // the task is being stopped: it may look, so that it can clean up, and change nothing
-	gateClosed      // the task was killed: nothing it asks for reaches the server
+	// helloBound is how long a client may take to say what it wants.
+	helloBound = 10 * time.Second
+
+	// eventBound is how long a client may take to take an event.
+	eventBound = 2 * time.Second
+
+	// garbage is how much of its memory, in percent of what is in use, a server may
+	// waste. It holds little: looking for what is free costs more than it gains.
+	garbage = 300
+
+	// spareHellos is how many clients may be about to say what they want, beside as
+	// many as can have a task.
+	spareHellos = 64
 )
 
-var errStopped = errors.New("the task was stopped, its requests are not served any more")
+// ServeOptions are what the command line says.
+type ServeOptions struct {
+	Programs
+	Socket  string   // path of the socket to listen on
+	Allow   []string // users who may submit tasks, beside our own and root
+	Environ []string // of the worker: settings, and what may come along to a task
+	Stderr  *os.File // diagnostics, and the task log of workloads without log_path
 
-// session answers the requests of one task, one after the other in the order in
-// which they arrive.
-type session struct {
-	calls caller
-	conn  net.Conn
-	max   uint32 // largest frame
-	log   *TaskLog
-	state *terminal
-	beat  *heartbeat
-	logs  *drains
-
-	schema coordinator.Schema // that the task speaks
-
-	gate     atomic.Int32
-	channels int // log channels that were asked for
-	served   atomic.Int64
+	// Listening is called once tasks can be submitted; it may be nil.
+	Listening func()
 }
 
-// close narrows what is served; it never widens it again.
-func (s *session) close(g gate) {
-	for old := s.gate.Load(); old < int32(g) && !s.gate.CompareAndSwap(old, int32(g)); old = s.gate.Load() {
+// Serve runs the tasks that clients submit, each as Run would, until ctx is done or
+// SIGTERM or SIGINT comes. Then it takes no more tasks, and returns when those that
+// run have ended. It changes this process for good (see secure).
+//
+// The error is *UsageError if nothing was begun.
+func Serve(ctx context.Context, o ServeOptions) error {
+	if err := secure(); err != nil {
+		return err
 	}
+	settings, err := LoadSettings(o.Environ)
+	if err != nil {
+		return &UsageError{err}
+	}
+	allowed := map[int]bool{0: true, os.Geteuid(): true}
+	for _, name := range o.Allow {
+		account, err := impersonate.Lookup(ctx, name)
+		if err != nil {
+			return &UsageError{fmt.Errorf("permit user %q to submit tasks: %w", name, err)}
+		}
+		allowed[account.UID] = true
+	}
+	listener, err := listenOn(o.Socket, len(o.Allow) > 0)
+	if err != nil {
+		return &UsageError{err}
+	}
+	made, err := os.Lstat(listener.Addr().String())
+	if err != nil {
+		listener.Close()
+		return fmt.Errorf("look at our socket: %w", err)
+	}
+	debug.SetGCPercent(garbage)
+	pool := newPool(o.Keeper, o.Stderr)
+	s := &service{
+		worker:  newWorker(ctx, o.Programs, o.Environ, settings, pool),
+		stderr:  o.Stderr,
+		allowed: allowed,
+		slots:   make(chan struct{}, settings.MaxTasks),
+		hellos:  make(chan struct{}, settings.MaxTasks+spareHellos),
+		ending:  make(chan struct{}),
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+	go s.accept(listener)
+	s.say("listening on %s for users with uid %s, at most %d tasks at once", listener.Addr(), uids(allowed), settings.MaxTasks)
+	if o.Listening != nil {
+		o.Listening()
+	}
+	select {
+	case <-ctx.Done():
+	case received := <-signals:
+		s.say("received %s", signalName(received.(syscall.Signal)))
+	}
+	removeOwn(listener, made)
+	close(s.ending)
+	listener.Close()
+	s.wait(signals)
+	pool.close()
+	s.worker.transport.CloseIdleConnections()
+	return nil
 }
 
-func (s *session) current() gate { return gate(s.gate.Load()) }
+func uids(set map[int]bool) string {
+	var list []string
+	for uid := range set {
+		list = append(list, fmt.Sprint(uid))
+	}
+	return strings.Join(list, ", ")
+}
 
-// serve sends the startup frame and answers requests until the task closes its
-// end. An error means that the stream makes no sense any more.
-func (s *session) serve(ctx context.Context, startup []byte) error {
-	w := frame.NewWriter(s.conn)
-	s.wrote(w.Write(startup))
-	r := frame.NewReader(s.conn, s.max)
+// service is a server that runs.
+type service struct {
+	*worker
+	stderr  io.Writer
+	allowed map[int]bool
+	slots   chan struct{} // one for each task
+	hellos  chan struct{} // one for each client that has not said what it wants
+	ending  chan struct{} // closed: no further task is taken
+
+	mu      sync.Mutex // held to begin a task: none begins once it is waited for all
+	running sync.WaitGroup
+}
+
+func (s *service) say(format string, values ...any) {
+	fmt.Fprintf(s.stderr, "understudy-supervisor: "+format+"\n", values...)
+}
+
+// wait waits for all tasks. A further signal changes nothing, but is answered.
+func (s *service) wait(signals <-chan os.Signal) {
+	done := make(chan struct{})
+	go func() {
+		s.mu.Lock() // who is in begin has seen that we are ending, or counts
+		//lint:ignore SA2001 to have held the lock is all that is wanted
+		s.mu.Unlock()
+		s.running.Wait()
+		close(done)
+	}()
 	for {
-		payload, err := r.Next()
-		if err != nil {
-			return protocolError(err)
+		s.say("no more tasks are taken; waiting for %d to end", len(s.slots))
+		select {
+		case <-done:
+			return
+		case <-signals:
 		}
-		s.served.Add(1)
-		request, err := message.DecodeRequest(payload)
-		if err != nil {
-			var bad *message.DecodeError
-			var malformed *message.MalformedError
-			if errors.As(err, &malformed) || !errors.As(err, &bad) || !bad.HasID {
-				return fmt.Errorf("request cannot be answered: %w", err)
+	}
+}
+
+func (s *service) accept(listener *net.UnixListener) {
+	for {
+		conn, err := listener.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // no descriptors are left, as a rule; tasks that end free some
+			s.say("accept a client: %v", err)
+			select {
+			case <-s.ending:
+				return
+			case <-time.After(100 * time.Millisecond):
 			}
-			s.log.Record("warning", "Request of the task is not understood", "error", err)
-			s.wrote(s.reply(w, message.Response{ID: bad.ID, Err: invalid(err)}))
 			continue
 		}
-		if _, ok := request.Body.(*message.ResendLoggingFD); ok {
-			s.wrote(s.sendLogChannel(w, request.ID))
-			continue
+		select {
+		case s.hellos <- struct{}{}:
+			go s.converse(conn)
+		default:
+			tell(conn, event{Event: eventRefused, Reason: RefusedFull, Error: fmt.Sprintf("%d clients are connected and say nothing", cap(s.hellos))})
+			conn.Close()
 		}
-		s.wrote(s.reply(w, s.answer(ctx, request)))
 	}
 }
 
-// protocolError tells an end between two frames from an end or a failure within
-// one. A task that exits with an answer unread resets the connection.
-func protocolError(err error) error {
-	var cut *frame.TruncatedError
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
-		return nil
-	case errors.As(err, &cut) && cut.Part == "header" && cut.Got == 0 &&
-		(errors.Is(err, syscall.ECONNRESET) || errors.Is(err, net.ErrClosed)):
-		return nil
-	}
-	return err
-}
-
-// wrote notes an answer that could not be written. The task is gone, or about
-// to be; reading goes on until its end.
-func (s *session) wrote(err error) {
-	if err == nil || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, net.ErrClosed) {
+// converse serves one client.
+func (s *service) converse(conn *net.UnixConn) {
+	defer conn.Close()
+	t, err := s.admit(conn)
+	<-s.hellos
+	if err != nil {
+		var refused *RefusedError
+		if !errors.As(err, &refused) {
+			refused = &RefusedError{RefusedWorkload, err.Error()}
+		}
+		tell(conn, event{Event: eventRefused, Reason: refused.Reason, Error: refused.Text})
 		return
 	}
-	s.log.Record("warning", "Answer could not be sent to the task", "error", err)
-}
-
-func (s *session) reply(w *frame.Writer, r message.Response) error {
-	body, err := s.schema.ToRuntime(r.Body)
-	var payload []byte
-	if err == nil {
-		r.Body = body
-		payload, err = message.EncodeResponse(r)
-	}
+	tell(conn, event{Event: eventAccepted})
+	err = errors.Join(t.run(context.Background(), nil), t.log.Close())
+	ended := event{Event: eventEnded, State: t.known}
 	if err != nil {
-		payload, err = message.EncodeResponse(message.Response{ID: r.ID, Err: failure(fmt.Errorf("encode answer: %w", err))})
-		if err != nil {
-			return err
-		}
+		s.say("task instance %s: %v", t.workload.TI.ID, t.mask.Text(err.Error()))
+		ended.Error = t.mask.Text(err.Error())
 	}
-	return w.Write(payload)
+	<-s.slots // before the client can know
+	tell(conn, ended)
+	s.running.Done()
 }
 
-// answer serves one request. Every request has an answer.
-func (s *session) answer(ctx context.Context, r message.Request) message.Response {
-	request, err := s.schema.FromRuntime(r.Body)
+// admit reads what a client wants and makes a task of it, which has a slot. What
+// another user than those permitted says is not read.
+func (s *service) admit(conn *net.UnixConn) (*task, error) {
+	uid, err := peerUID(conn)
 	if err != nil {
-		return message.Response{ID: r.ID, Err: failure(err)}
+		return nil, err
 	}
-	r.Body = request
-	body, err := s.handle(ctx, r)
+	if !s.allowed[uid] {
+		s.say("refused a client with uid %d", uid)
+		return nil, &RefusedError{RefusedUser, fmt.Sprintf("uid %d may not submit tasks here; understudy-supervisor serve --allow-user NAME permits it", uid)}
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(helloBound)); err != nil {
+		return nil, err
+	}
+	workload, err := readHello(conn)
 	if err != nil {
-		return message.Response{ID: r.ID, Err: failure(err)}
+		return nil, err
 	}
-	return message.Response{ID: r.ID, Body: body}
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	t, err := s.task(workload, s.stderr)
+	if err != nil {
+		<-s.slots
+		s.running.Done()
+		return nil, err
+	}
+	return t, nil
 }
 
-func (s *session) handle(ctx context.Context, r message.Request) (message.Body, error) {
-	if m, ok := r.Body.(*message.MaskSecret); ok { // harmless, and better too late than never
-		return nil, s.maskSecret(m)
+// begin takes a slot for a task.
+func (s *service) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.ending:
+		return &RefusedError{RefusedEnding, "the server is about to end"}
+	default:
 	}
-	g := s.current()
-	if g == gateClosed || g == gateRead && !readOnly(r.Body) {
-		return nil, errStopped
-	}
-	if _, ok := message.TerminalState(r.Body); ok {
-		return nil, s.end(ctx, r.Body)
-	}
-	c := s.calls
-	c.trace = r.Carrier
-	return c.answer(ctx, r.Body)
-}
-
-// end takes a terminal message. TaskState is only noted, as Airflow does, and
-// sent when the process is gone; the others are sent at once, and again then if
-// that failed.
-func (s *session) end(ctx context.Context, body message.Body) error {
-	s.beat.stop()
-	if s.current() != gateOpen { // by the last heartbeat
-		return errStopped
-	}
-	pending, err := s.state.set(body)
-	if err != nil || !pending {
-		return err
-	}
-	if _, later := body.(*message.TaskState); later {
+	select {
+	case s.slots <- struct{}{}:
+		s.running.Add(1)
 		return nil
+	default:
+		return &RefusedError{RefusedFull, fmt.Sprintf("%d tasks run already, as many as [understudy] serve_max_tasks permits", cap(s.slots))}
 	}
-	return s.state.deliver(ctx, s.calls.server)
 }
 
-func (s *session) maskSecret(m *message.MaskSecret) error {
-	value, err := m.Value.Value()
+// tell sends an event. A client that does not want it is none of our concern.
+func tell(conn *net.UnixConn, e event) {
+	e.Error = e.Error[:min(len(e.Error), maxEvent/8)] // JSON may need six bytes for one
+	line, err := json.Marshal(e)
 	if err != nil {
-		return err
+		return
 	}
-	return s.calls.mask.AddValue(value, message.Or(m.Name, ""))
-}
-
-// readOnly reports whether a request changes nothing anywhere.
-func readOnly(body message.Body) bool {
-	switch body.(type) {
-	case *message.GetConnection, *message.GetVariable, *message.GetVariableKeys, *message.GetXCom, *message.GetXComCount, *message.GetNumberXComs,
-		*message.GetXComSequenceItem, *message.GetXComSequenceSlice:
-		return true
-	}
-	return false
-}
-
-// sendLogChannel answers ResendLoggingFD: one end of a new socket pair travels
-// with the first byte of the frame, the other is drained into the task log.
-func (s *session) sendLogChannel(w *frame.Writer, id int64) error {
-	if s.channels++; s.channels > maxLogChannels {
-		err := fmt.Errorf("%d log channels were handed out already", maxLogChannels)
-		return s.reply(w, message.Response{ID: id, Err: failure(err)})
-	}
-	conn, ok := s.conn.(*net.UnixConn)
-	if !ok {
-		err := errors.New("no descriptor can be passed on this connection; log lines go to the one that --logs named")
-		return s.reply(w, message.Response{ID: id, Err: failure(err)})
-	}
-	ours, theirs, err := socketpair()
-	if err != nil {
-		return s.reply(w, message.Response{ID: id, Err: failure(fmt.Errorf("make log channel: %w", err))})
-	}
-	defer theirs.Close()
-	fd := int(theirs.Fd())
-	payload, err := message.EncodeResponse(message.Response{ID: id, Body: &message.SentFDs{FDs: []int{fd}}})
-	if err != nil {
-		ours.Close()
-		return err
-	}
-	s.logs.start(logChannel, ours, nil)
-	bytes := frame.Append(nil, payload)
-	n, _, err := conn.WriteMsgUnix(bytes, syscall.UnixRights(fd), nil)
-	if err == nil && n < len(bytes) {
-		_, err = conn.Write(bytes[n:])
-	}
-	return err
-}
-
-// failure is the error element for a request that could not be served.
-func failure(err error) *message.ErrorResponse {
-	detail := map[string]any{"status_code": nil, "message": err.Error(), "exception_type": fmt.Sprintf("%T", rootCause(err))}
-	var status *StatusError
-	var unhandled *notHandled
-	var conflict *conflictError
-	switch {
-	case errors.As(err, &status):
-		detail = map[string]any{"status_code": status.Status, "message": err.Error(), "detail": nil}
-		var raw message.Raw
-		if status.Detail != nil && raw.UnmarshalJSON(status.Detail) == nil {
-			detail["detail"] = raw
-		}
-	case errors.As(err, &unhandled):
-		detail = map[string]any{"status_code": http.StatusBadRequest, "message": err.Error(), "detail": unhandled.messageType}
-	case errors.As(err, &conflict):
-		detail = map[string]any{"status_code": http.StatusConflict, "message": err.Error(), "detail": nil}
-	}
-	return errorElement(detail)
-}
-
-// invalid is the error element for a body that is no message.
-func invalid(err error) *message.ErrorResponse {
-	detail := map[string]any{"status_code": http.StatusBadRequest, "message": err.Error(), "detail": nil}
-	var unknown *message.UnknownTypeError
-	if errors.As(err, &unknown) {
-		detail["message"], detail["detail"] = "Unhandled request", err.Error()
-	}
-	return errorElement(detail)
-}
-
-func errorElement(detail map[string]any) *message.ErrorResponse {
-	for _, key := range []string{"message", "detail"} { // texts of errors can quote what is no UTF-8
-		if text, ok := detail[key].(string); ok {
-			detail[key] = strings.ToValidUTF8(text, "\uFFFD")
-		}
-	}
-	raw, err := message.RawOf(detail)
-	if err != nil {
-		raw = nil
-	}
-	return &message.ErrorResponse{Error: message.APIServerError, Detail: raw}
-}
-
-// rootCause is the innermost error, whose type says what went wrong.
-func rootCause(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
-	}
+	_ = conn.SetWriteDeadline(time.Now().Add(eventBound))
+	_, _ = conn.Write(append(line, '\n'))
 }

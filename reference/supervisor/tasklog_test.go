@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -90,46 +89,36 @@ func TestTaskLogFolderMayBeALinkAndNothingBelowIt(t *testing.T) {
 	}
 }
 
-// TestATaskWhoseLogIsAFIFOHoldsUpNothing: three of them kept their slots once, and
-// the server from its end.
-func TestATaskWhoseLogIsAFIFOHoldsUpNothing(t *testing.T) {
-	s := newSite(t)
-	if err := os.MkdirAll(filepath.Join(s.dir, "logs"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	v := s.serve() // its end is asked for, and waited for, after the test
-	for n := range 3 {
-		fifo := filepath.Join(s.dir, "logs", ti(n)+".log")
-		if err := syscall.Mkfifo(fifo, 0o666); err != nil {
+func TestTaskLogAppends(t *testing.T) {
+	dir := t.TempDir()
+	path := "dag/run/attempt=1.log"
+	for range 2 {
+		log, err := OpenTaskLog(dir, &path, nil, NewMasker(5, nil))
+		if err != nil {
 			t.Fatal(err)
 		}
-		o, err := v.submit(n, "probe")
-		if err == nil || o.State != "failed" || !strings.Contains(err.Error(), fifo+" is a FIFO") {
-			t.Errorf("outcome %+v (%v)", o, err)
-		}
-		if !strings.Contains(v.stderr.String(), fifo) {
-			t.Errorf("the server does not name the FIFO: %s", v.stderr)
+		log.Record("info", "e", "error", errors.New("x"), "list", []string{"a"}, "odd", func() {})
+		if err := log.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if o, err := v.submit(3, "probe"); err != nil || o.State != "success" {
-		t.Errorf("a task with a log: outcome %+v (%v)", o, err)
+	got, err := os.ReadFile(filepath.Join(dir, path))
+	if err != nil || strings.Count(string(got), "\n") != 2 || !strings.Contains(string(got), `"error":"x","list":["a"],"odd":"(not shown: json: unsupported type: func())"}`) {
+		t.Errorf("%s, %v", got, err)
+	}
+	if _, err := OpenTaskLog("/proc/none", &path, nil, nil); err == nil || !strings.Contains(err.Error(), "open task log") {
+		t.Errorf("%v", err)
 	}
 }
 
-func TestRunTellsTheServerAndTheCallerOfALogThatIsRefused(t *testing.T) {
-	s := newSite(t)
-	log := filepath.Join(s.dir, "logs", "task.log")
-	if err := errors.Join(os.MkdirAll(filepath.Dir(log), 0o755), syscall.Mkfifo(log, 0o666)); err != nil {
-		t.Fatal(err)
+func TestTaskLogReportsWhatItLost(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
 	}
-	r := s.start("probe")
-	if code := s.finish(r); code != 1 {
-		t.Errorf("exit code %d", code)
-	}
-	if !strings.Contains(r.stderr.String(), log+" is a FIFO") {
-		t.Errorf("stderr: %s", r.stderr)
-	}
-	if states := s.api.states(); !slices.Equal(states, []string{"failed"}) {
-		t.Errorf("states: %v", states)
+	log := &TaskLog{w: full, file: full, mask: NewMasker(5, nil)}
+	log.Record("info", "e")
+	if err := log.Close(); err == nil || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("%v", err)
 	}
 }

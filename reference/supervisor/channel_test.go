@@ -3,12 +3,8 @@ package supervisor
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -222,93 +218,6 @@ func (c *chunks) Read(p []byte) (int, error) {
 	n := copy(p[:min(len(p), 1+c.r.IntN(9))], c.rest)
 	c.rest = c.rest[n:]
 	return n, nil
-}
-
-func TestMaskerRules(t *testing.T) {
-	m := NewMasker(5, []string{"Geheim"})
-	for name, want := range map[string]bool{"db_password": true, "API_KEY": true, "mygeheimnis": true, "region": false, "": false} {
-		if m.Sensitive(name) != want {
-			t.Errorf("%q: %v", name, !want)
-		}
-	}
-	for _, step := range []error{
-		m.AddValue("not-secret", "region"),
-		m.AddValue("secret-1", "db_password"),
-		m.AddValue(map[string]any{"region": "secret-2", "n": 5, "l": []any{"secret-3", nil, true}}, ""),
-		m.AddExtra(`{"region": "eu-west-1", "token": {"a": ["secret-4"]}, "list": [{"password": "secret-5"}]}`),
-		m.AddExtra(`no JSON at all`),
-	} {
-		if step != nil {
-			t.Fatal(step)
-		}
-	}
-	const in = `not-secret secret-1 secret-2 secret-3 eu-west-1 secret-4 secret-5 [no JSON at all] {"region": "eu-west-1", "token": {"a": ["secret-4"]}, "list": [{"password": "secret-5"}]}`
-	if got, want := m.Text(in), `not-secret *** *** *** eu-west-1 *** *** [***] ***`; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-	var err error
-	for i := range maxSecrets + 1 {
-		if err = m.Add(fmt.Sprintf("number %d", i)); err != nil {
-			break
-		}
-	}
-	if !errors.Is(err, errTooManySecrets) {
-		t.Errorf("%v", err)
-	}
-}
-
-func TestMaskLaw(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		secret := rapid.StringMatching(`[a-c"\\]{5,8}`).Draw(t, "secret")
-		around := rapid.StringMatching(`[a-c"\\ ]{0,12}`).Draw(t, "around")
-		m := NewMasker(5, nil)
-		if err := m.Add(secret); err != nil {
-			t.Fatal(err)
-		}
-		if got := m.Text(around + secret + around); strings.Contains(got, secret) {
-			t.Fatalf("%q", got)
-		}
-		for n := range len(secret) { // no part of the secret is logged before the rest is seen
-			line := strings.Repeat(" ", 2*len(secret)) + secret[:n]
-			if cut := m.Cut([]byte(line)); cut > len(line)-n {
-				t.Fatalf("%q is cut at %d", line, cut)
-			}
-		}
-	})
-}
-
-func TestTaskLogAppends(t *testing.T) {
-	dir := t.TempDir()
-	path := "dag/run/attempt=1.log"
-	for range 2 {
-		log, err := OpenTaskLog(dir, &path, nil, NewMasker(5, nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		log.Record("info", "e", "error", errors.New("x"), "list", []string{"a"}, "odd", func() {})
-		if err := log.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(filepath.Join(dir, path))
-	if err != nil || strings.Count(string(got), "\n") != 2 || !strings.Contains(string(got), `"error":"x","list":["a"],"odd":"(not shown: json: unsupported type: func())"}`) {
-		t.Errorf("%s, %v", got, err)
-	}
-	if _, err := OpenTaskLog("/proc/none", &path, nil, nil); err == nil || !strings.Contains(err.Error(), "open task log") {
-		t.Errorf("%v", err)
-	}
-}
-
-func TestTaskLogReportsWhatItLost(t *testing.T) {
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		t.Skip(err)
-	}
-	log := &TaskLog{w: full, file: full, mask: NewMasker(5, nil)}
-	log.Record("info", "e")
-	if err := log.Close(); err == nil || !strings.Contains(err.Error(), "no space left") {
-		t.Errorf("%v", err)
-	}
 }
 
 func FuzzDrain(f *testing.F) {

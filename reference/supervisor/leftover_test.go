@@ -1,0 +1,98 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/understudy-conformance/understudy/reference/descent"
+)
+
+// holdings counts what this process has.
+func holdings(t *testing.T, dir string) map[string]int {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	below, err := descent.Of(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	below = slices.DeleteFunc(below, func(p descent.Process) bool { return p.Name == "understudy-keep" })
+	files := 0
+	_ = filepath.WalkDir(dir, func(string, os.DirEntry, error) error { files++; return nil })
+	return map[string]int{"descriptors": len(fds), "goroutines": runtime.NumGoroutine(), "processes": len(below), "files": files}
+}
+
+// TestThousandTasksLeaveNothing runs tasks as a server does, one after the other
+// and some at once, within this process, so that its goroutines can be counted.
+func TestThousandTasksLeaveNothing(t *testing.T) {
+	s := newSite(t)
+	p := testPool(t)
+	settings, err := LoadSettings(s.env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &service{
+		worker: newWorker(t.Context(), Programs{Runner: filepath.Join(s.bin, "understudy-runner")}, s.env, settings, p),
+		stderr: os.Stderr, allowed: map[int]bool{os.Geteuid(): true},
+		slots: make(chan struct{}, 8), hellos: make(chan struct{}, 16), ending: make(chan struct{}),
+	}
+	path := filepath.Join(s.dir, "socket")
+	listener, err := listenOn(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go v.accept(listener)
+	defer listener.Close()
+	s.api.conf = map[string]any{"verbs": []verb{}, "barrier_dir": s.dir}
+	s.api.forget = true
+	round := func(count int) {
+		const atOnce = 4
+		failures := make(chan error, atOnce)
+		for range atOnce {
+			go func() {
+				for range count / atOnce {
+					if o, err := Submit(t.Context(), path, s.workload(tiID, "probe"), true); err != nil || o.State != "success" {
+						failures <- fmt.Errorf("%v, %w", o, err)
+						return
+					}
+				}
+				failures <- nil
+			}()
+		}
+		for range atOnce {
+			if err := <-failures; err != nil {
+				t.Fatal(err)
+			}
+		}
+		v.transport.CloseIdleConnections()
+		s.api.CloseClientConnections()
+	}
+	round(20)
+	var before map[string]int
+	settled := func() bool { // connections take a moment to close
+		now := holdings(t, s.dir)
+		same := fmt.Sprint(now) == fmt.Sprint(before)
+		before = now
+		return same
+	}
+	waitFor(t, "the first tasks have gone", settled)
+	first := before
+	round(1000)
+	waitFor(t, "the tasks have gone", func() bool {
+		now := holdings(t, s.dir)
+		for what, n := range now {
+			if n > first[what] {
+				before = now
+				return false
+			}
+		}
+		return true
+	})
+	t.Logf("before %v, after 1000 tasks %v", first, holdings(t, s.dir))
+}

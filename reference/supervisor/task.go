@@ -1,0 +1,151 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/understudy-conformance/understudy/reference/bundle"
+	"github.com/understudy-conformance/understudy/reference/coordinator"
+	"github.com/understudy-conformance/understudy/reference/impersonate"
+)
+
+// worker is what all tasks of this process share.
+type worker struct {
+	runner    string
+	fetcher   string
+	environ   []string
+	settings  Settings
+	parent    parent
+	killers   []string
+	accounts  *accounts
+	transport *http.Transport
+	library   *coordinator.Library
+	bundles   *bundle.Preparer
+	process   Process // the PID is that of this process
+}
+
+func newWorker(ctx context.Context, programs Programs, environ []string, s Settings, p parent) *worker {
+	w := &worker{
+		runner: programs.Runner, fetcher: programs.Fetcher, killers: killers(programs.Runner), environ: environ, settings: s, parent: p,
+		accounts: new(accounts), transport: newTransport(s), library: new(coordinator.Library),
+		process: Process{Hostname: hostname(), Unixname: workerName(ctx), PID: os.Getpid()},
+	}
+	w.bundles = &bundle.Preparer{Root: s.BundleStorage, Fetch: w.fetchGit}
+	return w
+}
+
+// task prepares a run, whose log the caller closes. Nothing in it but the worker is
+// shared with another task: what one task masks or logs, and its token, is its own.
+// stderr gets the task log of a workload without log_path, and of one whose log
+// cannot be opened: that task is not started, which the server is told by run.
+func (w *worker) task(workload Workload, stderr io.Writer) (*task, error) {
+	mask := NewMasker(w.settings.MinSecret, w.settings.SensitiveNames)
+	if err := mask.Add(workload.Token); err != nil {
+		return nil, err
+	}
+	log, unlogged := OpenTaskLog(w.settings.LogFolder, workload.LogPath, stderr, mask)
+	if unlogged != nil {
+		log = &TaskLog{w: stderr, mask: mask}
+	}
+	client := newClient(w.settings, w.transport, workload.Token)
+	client.fresh = func(token string) {
+		if err := mask.Add(token); err != nil {
+			log.Record("warning", "A new token could not be masked", "error", err)
+		}
+	}
+	return &task{
+		worker: w, workload: workload, mask: mask, log: log, unlogged: unlogged, process: w.process, start: time.Now(),
+		server: server{client, workload.TI.ID},
+	}, nil
+}
+
+// task is one run.
+type task struct {
+	*worker
+	workload Workload
+	mask     *Masker
+	log      *TaskLog
+	unlogged error // why the log could not be opened, so that nothing is started
+	server   server
+	process  Process // who the server is told runs the task
+	start    time.Time
+	plan     plan
+	known    string // the state that the server knows at the end; "" if it wanted to hear none, or does not know
+}
+
+// run runs the task. signals are those that ask this process to end.
+func (t *task) run(ctx context.Context, signals <-chan os.Signal) error {
+	if t.unlogged != nil {
+		return errors.Join(t.unlogged, t.fail(ctx, t.unlogged))
+	}
+	plan, err := t.prepare(ctx)
+	if err != nil {
+		return t.fail(ctx, err)
+	}
+	t.plan = plan
+	child, err := start(t.parent, plan.argv, plan.environ, plan.credential)
+	if err != nil {
+		plan.close()
+		return t.fail(ctx, fmt.Errorf("run the task as %s: %w", plan.who, err))
+	}
+	t.process.PID = child.main()
+	l := t.newLife(child)
+	return l.run(ctx, signals)
+}
+
+// fail reports a task that could not be started. The server has to hear first
+// that it runs: only then does it take another state, and only its answer tells
+// whether there is another try.
+func (t *task) fail(ctx context.Context, cause error) error {
+	t.log.Record("error", "Task could not be started: "+cause.Error())
+	answer, err := t.server.run(ctx, t.process, t.start)
+	if err != nil {
+		t.log.Record("error", "The server did not accept the run: "+err.Error())
+		return fmt.Errorf("report the run: %w (the task could not be started: %w)", err, cause)
+	}
+	context, err := runContext(answer, t.mask)
+	if err != nil {
+		t.log.Record("warning", err.Error())
+	}
+	return t.report(ctx, ending{stopped: true, shouldRetry: context.ShouldRetry})
+}
+
+// report sends the state of an ending for which the task gave none.
+func (t *task) report(ctx context.Context, e ending) error {
+	if err := t.server.state(ctx, e.body()); err != nil {
+		t.log.Record("error", "The state of the task could not be reported", "state", e.state(), "error", err)
+		return fmt.Errorf("report state %s: %w", e.state(), err)
+	}
+	t.ended(e.state())
+	return nil
+}
+
+// ended notes that the server knows how the task ended.
+func (t *task) ended(state string) {
+	t.known = state
+	t.log.Record("info", "Task ended", "state", state)
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	return name
+}
+
+// workerName is the name of this process's account, or its uid where it has none.
+// What the environment says does not matter.
+func workerName(ctx context.Context) string {
+	account, err := impersonate.LookupUID(ctx, os.Geteuid())
+	if err != nil {
+		return strconv.Itoa(os.Geteuid())
+	}
+	return account.Name
+}
