@@ -13,12 +13,13 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
 // caller turns requests of a task into calls of the API.
 type caller struct {
 	server
-	mask  *Masker
+	mask  *tasklog.Masker
 	trace map[string]string // of the request that is served
 }
 
@@ -167,7 +168,7 @@ func (c caller) variable(ctx context.Context, m *message.GetVariable) (message.B
 	return result, nil
 }
 
-func maskConnection(mask *Masker, c message.ConnectionResponse) error {
+func maskConnection(mask *tasklog.Masker, c message.ConnectionResponse) error {
 	if c.Password != nil {
 		if err := mask.Add(*c.Password); err != nil {
 			return err
@@ -179,7 +180,7 @@ func maskConnection(mask *Masker, c message.ConnectionResponse) error {
 	return nil
 }
 
-func maskVariable(mask *Masker, v message.VariableResponse) error {
+func maskVariable(mask *tasklog.Masker, v message.VariableResponse) error {
 	if v.Value == nil || !mask.Sensitive(v.Key) {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
 // recorded is what a request of a task became.
@@ -90,7 +91,7 @@ func TestCalls(t *testing.T) {
 				w.Header().Set("Content-Range", "map_indexes 7")
 				answerJSON(w, c.status, c.answer)
 			})
-			answer, err := caller{server: server{client, "TI"}, mask: NewMasker(1, nil)}.answer(t.Context(), c.body)
+			answer, err := caller{server: server{client, "TI"}, mask: tasklog.NewMasker(1, nil)}.answer(t.Context(), c.body)
 			switch {
 			case err != nil:
 				got.Answer = err.Error()
@@ -118,7 +119,7 @@ func TestEveryMessageIsServedOrKnownNotToBe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = caller{server: server{client, "TI"}, mask: NewMasker(1, nil)}.answer(t.Context(), body)
+		_, err = caller{server: server{client, "TI"}, mask: tasklog.NewMasker(1, nil)}.answer(t.Context(), body)
 		var unhandled *notHandled
 		_, terminal := message.TerminalState(body)
 		known := terminal || name == "MaskSecret" || name == "ResendLoggingFD" || name == "UpdateHITLDetail" || name == "GetHITLDetailResponse"

@@ -15,6 +15,7 @@ import (
 	"github.com/understudy-conformance/understudy/reference/coordinator"
 	"github.com/understudy-conformance/understudy/reference/dagfile"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
+	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
 // defaultQueue is the queue of task instances that name none.
@@ -157,7 +158,7 @@ func (l *life) connect(ctx context.Context) error {
 		return err
 	}
 	l.session.conn, l.session.schema = channels.Comm, f.artifact.Schema
-	l.drains.start(logChannel, channels.Logs, nil)
+	l.drains.Start(tasklog.Records, channels.Logs, nil)
 	return nil
 }
 

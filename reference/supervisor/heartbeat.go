@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
 // lastBeat is how long a heartbeat that is under way may take once the task has
@@ -20,7 +22,7 @@ type heartbeat struct {
 	process  Process
 	interval time.Duration
 	most     int // consecutive failures that end the task
-	log      *TaskLog
+	log      *tasklog.Log
 
 	// refuse is called before the verdict that the server wants to hear no more.
 	refuse func()
@@ -39,7 +41,7 @@ type verdict struct {
 	reason   string
 }
 
-func startHeartbeat(ctx context.Context, s server, p Process, set Settings, log *TaskLog, refuse func()) *heartbeat {
+func startHeartbeat(ctx context.Context, s server, p Process, set Settings, log *tasklog.Log, refuse func()) *heartbeat {
 	ctx, cancel := context.WithCancel(ctx)
 	h := &heartbeat{
 		server: s, process: p, interval: set.HeartbeatInterval, most: set.MaxFailedHeartbeats, log: log,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/reference/descent"
+	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
 const (
@@ -47,7 +48,7 @@ type killer struct {
 	family  family
 	step    time.Duration // from SIGTERM to SIGKILL
 	runners []string      // understudy-runner, as the policy names it; the first that works is used
-	log     *TaskLog
+	log     *tasklog.Log
 
 	// hunting is set once there are processes that were not there when SIGKILL was
 	// sent, or some that outlived it patientRounds times: they fork faster than that.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/protocol/frame"
+	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
 // reapEvery is the least time between two looks for ended orphans of the task.
@@ -21,7 +22,7 @@ type life struct {
 	*task
 	child   *child
 	killer  *killer
-	drains  *drains
+	drains  *tasklog.Drains
 	session *session
 	state   *terminal
 	last    lastLine // of standard error
@@ -31,14 +32,14 @@ type life struct {
 }
 
 func (t *task) newLife(c *child) *life {
-	l := &life{task: t, child: c, state: newTerminal(), drains: &drains{log: t.log}}
+	l := &life{task: t, child: c, state: newTerminal(), drains: tasklog.NewDrains(t.log)}
 	l.killer = &killer{family: c, step: t.settings.KillStep, runners: t.killers, log: t.log, users: map[int]bool{}}
 	l.session = &session{
 		calls: caller{server: t.server, mask: t.mask}, conn: c.comms, max: t.settings.MaxFrame,
 		log: t.log, state: l.state, logs: l.drains,
 	}
-	l.drains.start(stdoutChannel, c.stdout, nil)
-	l.drains.start(stderrChannel, c.stderr, l.last.set)
+	l.drains.Start(tasklog.Stdout, c.stdout, nil)
+	l.drains.Start(tasklog.Stderr, c.stderr, l.last.set)
 	return l
 }
 
@@ -160,7 +161,7 @@ func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signa
 func (l *life) drain(served <-chan error) {
 	timeout := time.NewTimer(l.settings.SocketCleanup)
 	defer timeout.Stop()
-	logs := l.drains.done()
+	logs := l.drains.Done()
 	for logs != nil || served != nil {
 		select {
 		case err := <-served:
@@ -173,7 +174,7 @@ func (l *life) drain(served <-chan error) {
 		case <-timeout.C:
 			l.log.Record("warning", "Somebody keeps a channel of the task open; what it still sends is lost", "seconds", l.settings.SocketCleanup.Seconds())
 			l.session.close(gateClosed)
-			l.drains.cut()
+			l.drains.Cut()
 			l.session.conn.Close()
 		}
 	}

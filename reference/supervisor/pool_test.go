@@ -17,6 +17,7 @@ import (
 	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/reference/descent"
 	"github.com/understudy-conformance/understudy/reference/keeper"
+	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
 // testPool is a pool in this process, which is a subreaper as long as the test runs.
@@ -148,7 +149,7 @@ func TestOrphansAreFound(t *testing.T) {
 					t.Errorf("%+v", got)
 				}
 			}
-			k := &killer{family: f, log: &TaskLog{w: os.Stderr, mask: NewMasker(5, nil)}}
+			k := &killer{family: f, log: tasklog.To(os.Stderr, tasklog.NewMasker(5, nil))}
 			if err := k.kill(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/coordinator"
+	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
 // maxLogChannels is how many log channels one task may ask for. Each costs a
@@ -37,10 +38,10 @@ type session struct {
 	calls caller
 	conn  net.Conn
 	max   uint32 // largest frame
-	log   *TaskLog
+	log   *tasklog.Log
 	state *terminal
 	beat  *heartbeat
-	logs  *drains
+	logs  *tasklog.Drains
 
 	schema coordinator.Schema // that the task speaks
 
@@ -216,7 +217,7 @@ func (s *session) sendLogChannel(w *frame.Writer, id int64) error {
 		ours.Close()
 		return err
 	}
-	s.logs.start(logChannel, ours, nil)
+	s.logs.Start(tasklog.Records, ours, nil)
 	bytes := frame.Append(nil, payload)
 	n, _, err := conn.WriteMsgUnix(bytes, syscall.UnixRights(fd), nil)
 	if err == nil && n < len(bytes) {

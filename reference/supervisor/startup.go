@@ -9,10 +9,11 @@ import (
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/coordinator"
 	"github.com/understudy-conformance/understudy/reference/runner"
+	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
 // runContext reads the server's answer to run, and masks the secrets in it.
-func runContext(answer []byte, mask *Masker) (message.TIRunContext, error) {
+func runContext(answer []byte, mask *tasklog.Masker) (message.TIRunContext, error) {
 	var c message.TIRunContext
 	if err := json.Unmarshal(answer, &c); err != nil {
 		return c, fmt.Errorf("read the server's answer to run: %w", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/understudy-conformance/understudy/reference/bundle"
 	"github.com/understudy-conformance/understudy/reference/coordinator"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
+	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
 // worker is what all tasks of this process share.
@@ -45,13 +46,13 @@ func newWorker(ctx context.Context, programs Programs, environ []string, s Setti
 // stderr gets the task log of a workload without log_path, and of one whose log
 // cannot be opened: that task is not started, which the server is told by run.
 func (w *worker) task(workload Workload, stderr io.Writer) (*task, error) {
-	mask := NewMasker(w.settings.MinSecret, w.settings.SensitiveNames)
+	mask := tasklog.NewMasker(w.settings.MinSecret, w.settings.SensitiveNames)
 	if err := mask.Add(workload.Token); err != nil {
 		return nil, err
 	}
-	log, unlogged := OpenTaskLog(w.settings.LogFolder, workload.LogPath, stderr, mask)
+	log, unlogged := tasklog.Open(w.settings.LogFolder, workload.LogPath, stderr, mask)
 	if unlogged != nil {
-		log = &TaskLog{w: stderr, mask: mask}
+		log = tasklog.To(stderr, mask)
 	}
 	client := newClient(w.settings, w.transport, workload.Token)
 	client.fresh = func(token string) {
@@ -69,8 +70,8 @@ func (w *worker) task(workload Workload, stderr io.Writer) (*task, error) {
 type task struct {
 	*worker
 	workload Workload
-	mask     *Masker
-	log      *TaskLog
+	mask     *tasklog.Masker
+	log      *tasklog.Log
 	unlogged error // why the log could not be opened, so that nothing is started
 	server   server
 	process  Process // who the server is told runs the task

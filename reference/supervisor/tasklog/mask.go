@@ -1,4 +1,4 @@
-package supervisor
+package tasklog
 
 import (
 	"bytes"
@@ -182,16 +182,16 @@ func (m *Masker) build() *strings.Replacer {
 	return m.replacer
 }
 
-// Empty reports whether there is nothing to mask.
-func (m *Masker) Empty() bool {
+// empty reports whether there is nothing to mask.
+func (m *Masker) empty() bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	return len(m.secrets) == 0
 }
 
-// Cut returns how much of line can be logged before the rest of it is known: less
+// cut returns how much of line can be logged before the rest of it is known: less
 // than all of it if it ends like the beginning of a secret.
-func (m *Masker) Cut(line []byte) int {
+func (m *Masker) cut(line []byte) int {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	keep := 0

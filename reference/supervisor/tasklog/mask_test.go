@@ -1,4 +1,4 @@
-package supervisor
+package tasklog
 
 import (
 	"errors"
@@ -55,7 +55,7 @@ func TestMaskLaw(t *testing.T) {
 		}
 		for n := range len(secret) { // no part of the secret is logged before the rest is seen
 			line := strings.Repeat(" ", 2*len(secret)) + secret[:n]
-			if cut := m.Cut([]byte(line)); cut > len(line)-n {
+			if cut := m.cut([]byte(line)); cut > len(line)-n {
 				t.Fatalf("%q is cut at %d", line, cut)
 			}
 		}

@@ -1,4 +1,4 @@
-package supervisor
+package tasklog
 
 import (
 	"bytes"
@@ -24,17 +24,18 @@ const (
 	firstStep = 2 << 10
 )
 
-// channel is one of the streams on which a task logs.
-type channel struct {
+// Channel is one of the streams on which a task logs.
+type Channel struct {
 	logger string // of text lines
 	level  string // of text lines
 	json   bool   // lines are JSON objects; those that are not become text
 }
 
+// The streams of a task.
 var (
-	stdoutChannel = channel{logger: "task.stdout", level: "info"}
-	stderrChannel = channel{logger: "task.stderr", level: "error"}
-	logChannel    = channel{logger: "task", level: "info", json: true}
+	Stdout  = Channel{logger: "task.stdout", level: "info"}
+	Stderr  = Channel{logger: "task.stderr", level: "error"}
+	Records = Channel{logger: "task", level: "info", json: true} // one JSON object a line
 )
 
 // splitMark ends every piece of a line that was too long, save the last.
@@ -44,7 +45,7 @@ var splitMark = fmt.Sprintf(" [line of more than %d bytes, continued on the next
 // What was read at once is written at once. The last line needs no newline. Each
 // line that was read is handed to seen, if that is not nil. turn is held all the
 // time but while it waits for r.
-func (c channel) drain(r io.Reader, log *TaskLog, turn sync.Locker, seen func(line []byte)) {
+func (c Channel) drain(r io.Reader, log *Log, turn sync.Locker, seen func(line []byte)) {
 	var pending, out []byte
 	turn.Lock()
 	defer turn.Unlock()
@@ -60,7 +61,7 @@ func (c channel) drain(r io.Reader, log *TaskLog, turn sync.Locker, seen func(li
 	}
 	pieces := func(line []byte) (last []byte) {
 		for len(line) > maxLine {
-			cut := log.mask.Cut(line[:maxLine])
+			cut := log.mask.cut(line[:maxLine])
 			emit(line[:cut], true)
 			line = line[cut:]
 		}
@@ -89,10 +90,10 @@ func (c channel) drain(r io.Reader, log *TaskLog, turn sync.Locker, seen func(li
 			if len(rest) > 0 {
 				emit(rest, false)
 			}
-			log.Write(out)
+			log.write(out)
 			return
 		}
-		log.Write(out)
+		log.write(out)
 		pending = append(pending[:0], rest...)
 		searched = len(pending)
 		if cap(out) > 4*maxLine {
@@ -103,7 +104,7 @@ func (c channel) drain(r io.Reader, log *TaskLog, turn sync.Locker, seen func(li
 }
 
 // render appends the log line for one line of the channel.
-func (c channel) render(dst, line []byte, log *TaskLog, piece, continued bool) []byte {
+func (c Channel) render(dst, line []byte, log *Log, piece, continued bool) []byte {
 	line = bytes.TrimSuffix(line, []byte{'\r'})
 	if c.json && !piece {
 		if len(bytes.TrimSpace(line)) == 0 {
@@ -149,7 +150,7 @@ func renderJSON(dst, line []byte, mask *Masker) (out []byte, ok bool) {
 		return dst, false
 	}
 	// Without a backslash the text of the line is the text of its strings.
-	plain := mask.Empty() || bytes.IndexByte(line, '\\') < 0 && mask.Text(string(line)) == string(line)
+	plain := mask.empty() || bytes.IndexByte(line, '\\') < 0 && mask.Text(string(line)) == string(line)
 	if plain && head.Timestamp != nil {
 		return append(append(dst, bytes.TrimSpace(line)...), '\n'), true
 	}

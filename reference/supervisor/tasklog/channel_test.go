@@ -1,4 +1,4 @@
-package supervisor
+package tasklog
 
 import (
 	"bytes"
@@ -15,10 +15,10 @@ import (
 )
 
 // drained returns what a channel makes of text, timestamps that it made removed.
-func drained(t *testing.T, c channel, mask *Masker, r io.Reader) []map[string]any {
+func drained(t *testing.T, c Channel, mask *Masker, r io.Reader) []map[string]any {
 	t.Helper()
 	var out bytes.Buffer
-	c.drain(r, &TaskLog{w: &out, mask: mask}, new(sync.Mutex), nil)
+	c.drain(r, To(&out, mask), new(sync.Mutex), nil)
 	var records []map[string]any
 	for line := range strings.Lines(out.String()) {
 		var record map[string]any
@@ -59,7 +59,7 @@ func TestTextChannels(t *testing.T) {
 			for _, line := range c.want {
 				want = append(want, text("error", line, "task.stderr"))
 			}
-			if diff := cmp.Diff(want, drained(t, stderrChannel, NewMasker(5, nil), r)); diff != "" {
+			if diff := cmp.Diff(want, drained(t, Stderr, NewMasker(5, nil), r)); diff != "" {
 				t.Errorf("%s, %s (-want +got):\n%s", name, read, diff)
 			}
 		}
@@ -92,7 +92,7 @@ func TestLogChannel(t *testing.T) {
 		{"{\"level\":\"info\",\"event\":\"\xff\"}", asText("{\"level\":\"info\",\"event\":\"\uFFFD\"}")},
 		{strings.Repeat("[", 20000), asText(strings.Repeat("[", 20000))},
 	} {
-		got := drained(t, logChannel, NewMasker(5, nil), strings.NewReader(c.line+"\n\n  \n"))
+		got := drained(t, Records, NewMasker(5, nil), strings.NewReader(c.line+"\n\n  \n"))
 		if diff := cmp.Diff([]map[string]any{c.want}, got); diff != "" {
 			t.Errorf("%.80s (-want +got):\n%s", c.line, diff)
 		}
@@ -135,7 +135,7 @@ func TestSecretsAreMaskedInEveryForm(t *testing.T) {
 		`{"level":"info","event":"x","exception":[{"exc_value":"98765432"}]}`: `"exc_value":"***"`,
 	} {
 		var out bytes.Buffer
-		logChannel.drain(strings.NewReader(in), &TaskLog{w: &out, mask: mask}, new(sync.Mutex), nil)
+		Records.drain(strings.NewReader(in), To(&out, mask), new(sync.Mutex), nil)
 		if !strings.Contains(out.String(), want) || strings.Contains(out.String(), "word") || strings.Contains(out.String(), "98765432") {
 			t.Errorf("%s\ngives %swant %s", in, &out, want)
 		}
@@ -150,7 +150,7 @@ func TestLongLinesAreSplitAndStayMasked(t *testing.T) {
 	}
 	for shift := 0; shift < 2*len(secret); shift += 5 {
 		line := strings.Repeat("x", maxLine-len(secret)-3+shift) + secret + strings.Repeat("y", maxLine+7)
-		records := drained(t, logChannel, mask, io.MultiReader(strings.NewReader(line+"\nnext\n")))
+		records := drained(t, Records, mask, io.MultiReader(strings.NewReader(line+"\nnext\n")))
 		if len(records) < 3 {
 			t.Fatalf("%d records", len(records))
 		}
@@ -186,7 +186,7 @@ func TestDrainLaws(t *testing.T) {
 			in = ""
 		}
 		var out bytes.Buffer
-		stdoutChannel.drain(&chunks{in, rand.New(rand.NewPCG(1, uint64(len(in))))}, &TaskLog{w: &out, mask: NewMasker(5, nil)}, new(sync.Mutex), nil)
+		Stdout.drain(&chunks{in, rand.New(rand.NewPCG(1, uint64(len(in))))}, To(&out, NewMasker(5, nil)), new(sync.Mutex), nil)
 		var got []string
 		for line := range strings.Lines(out.String()) {
 			var record struct{ Event string }
@@ -230,7 +230,7 @@ func FuzzDrain(f *testing.F) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		logChannel.drain(bytes.NewReader(in), &TaskLog{w: &out, mask: mask}, new(sync.Mutex), nil)
+		Records.drain(bytes.NewReader(in), To(&out, mask), new(sync.Mutex), nil)
 		if strings.Contains(out.String(), "secret") {
 			t.Errorf("secret in %s", &out)
 		}

@@ -1,4 +1,4 @@
-package supervisor
+package tasklog
 
 import (
 	"bytes"
@@ -17,10 +17,10 @@ import (
 // logTime is the form of the timestamps that this package writes.
 const logTime = "2006-01-02T15:04:05.000000Z"
 
-// TaskLog is the task log: JSON lines, one object each, with at least timestamp,
+// Log is the task log: JSON lines, one object each, with at least timestamp,
 // level, event and logger. Only the supervisor writes it. It is safe for
 // concurrent use: lines of several writers follow one another.
-type TaskLog struct {
+type Log struct {
 	mask *Masker
 
 	mu   sync.Mutex
@@ -29,7 +29,11 @@ type TaskLog struct {
 	err  error    // the first failure to write
 }
 
-// OpenTaskLog opens folder/path for appending. Directories that are missing are
+// To returns a task log that is no file of its own: lines go to w, which
+// Close leaves open.
+func To(w io.Writer, mask *Masker) *Log { return &Log{w: w, mask: mask} }
+
+// Open opens folder/path for appending. Directories that are missing are
 // made. Without path (nil) lines go to w.
 //
 // The folder may be a symbolic link, its administrator's. Below it others may be
@@ -37,9 +41,9 @@ type TaskLog struct {
 // file has to be a regular one of this process's user, under one name: what a task
 // prints would else be appended to a file of somebody's choice, and a FIFO would be
 // waited for.
-func OpenTaskLog(folder string, path *string, w io.Writer, mask *Masker) (*TaskLog, error) {
+func Open(folder string, path *string, w io.Writer, mask *Masker) (*Log, error) {
 	if path == nil {
-		return &TaskLog{w: w, mask: mask}, nil
+		return To(w, mask), nil
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, fmt.Errorf("open task log: %w", err)
@@ -58,12 +62,12 @@ func OpenTaskLog(folder string, path *string, w io.Writer, mask *Masker) (*TaskL
 	if err != nil {
 		return nil, fmt.Errorf("open task log: %w", err)
 	}
-	return &TaskLog{w: file, file: file, mask: mask}, nil
+	return &Log{w: file, file: file, mask: mask}, nil
 }
 
-// Write appends complete lines in one call of the file. What cannot be written
+// write appends complete lines in one call of the file. What cannot be written
 // is lost, and Close reports it: the task goes on without a log.
-func (l *TaskLog) Write(lines []byte) {
+func (l *Log) write(lines []byte) {
 	if len(lines) == 0 {
 		return
 	}
@@ -76,11 +80,11 @@ func (l *TaskLog) Write(lines []byte) {
 
 // Record appends a line of the supervisor itself. Fields are names and values in
 // turn. Secrets in strings are masked.
-func (l *TaskLog) Record(level, event string, fields ...any) {
-	l.Write(l.line(nil, level, event, "supervisor", fields...))
+func (l *Log) Record(level, event string, fields ...any) {
+	l.write(l.line(nil, level, event, "supervisor", fields...))
 }
 
-func (l *TaskLog) line(dst []byte, level, event, logger string, fields ...any) []byte {
+func (l *Log) line(dst []byte, level, event, logger string, fields ...any) []byte {
 	dst = append(dst, `{"timestamp":"`...)
 	dst = time.Now().UTC().AppendFormat(dst, logTime)
 	dst = append(dst, `","level":`...)
@@ -99,7 +103,7 @@ func (l *TaskLog) line(dst []byte, level, event, logger string, fields ...any) [
 }
 
 // Close closes the file and reports the first line that could not be written.
-func (l *TaskLog) Close() error {
+func (l *Log) Close() error {
 	if l.file == nil {
 		return l.err
 	}

@@ -1,4 +1,4 @@
-package supervisor
+package tasklog
 
 import (
 	"errors"
@@ -12,6 +12,9 @@ import (
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
+// stranger is the uid of somebody else.
+const stranger = 62903
+
 // planted puts something else in the place of a task log. The victim is a file of
 // somebody else's choice.
 var planted = map[string]struct {
@@ -24,7 +27,7 @@ var planted = map[string]struct {
 	"FIFO":          {func(log, _ string) error { return syscall.Mkfifo(log, 0o666) }, safefile.ErrNotRegular},
 	"folder":        {func(log, _ string) error { return os.Mkdir(log, 0o777) }, safefile.ErrNotRegular},
 	"somebody else's file": {func(log, _ string) error {
-		return errors.Join(os.WriteFile(log, nil, 0o666), os.Chown(log, bobUID, -1))
+		return errors.Join(os.WriteFile(log, nil, 0o666), os.Chown(log, stranger, -1))
 	}, safefile.ErrOwner},
 }
 
@@ -40,7 +43,7 @@ func TestTaskLogIsNothingButAFileOfOurOwn(t *testing.T) {
 				t.Fatal(err)
 			}
 			path := "dag/next.log"
-			opened, err := OpenTaskLog(filepath.Join(dir, "logs"), &path, io.Discard, NewMasker(5, nil))
+			opened, err := Open(filepath.Join(dir, "logs"), &path, io.Discard, NewMasker(5, nil))
 			if err == nil {
 				opened.Close()
 			}
@@ -71,7 +74,7 @@ func TestTaskLogFolderMayBeALinkAndNothingBelowIt(t *testing.T) {
 		"a.log": nil, "new/deep/a.log": nil, "real/a.log": nil, "linked/a.log": safefile.ErrNotFolder, "../a.log": safefile.ErrName,
 	} {
 		for range 2 { // a resumed task appends
-			log, err := OpenTaskLog(filepath.Join(dir, "logs"), &path, io.Discard, NewMasker(5, nil))
+			log, err := Open(filepath.Join(dir, "logs"), &path, io.Discard, NewMasker(5, nil))
 			if !errors.Is(err, want) {
 				t.Errorf("%s: got %v, want %v", path, err, want)
 			}
@@ -93,7 +96,7 @@ func TestTaskLogAppends(t *testing.T) {
 	dir := t.TempDir()
 	path := "dag/run/attempt=1.log"
 	for range 2 {
-		log, err := OpenTaskLog(dir, &path, nil, NewMasker(5, nil))
+		log, err := Open(dir, &path, nil, NewMasker(5, nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +109,7 @@ func TestTaskLogAppends(t *testing.T) {
 	if err != nil || strings.Count(string(got), "\n") != 2 || !strings.Contains(string(got), `"error":"x","list":["a"],"odd":"(not shown: json: unsupported type: func())"}`) {
 		t.Errorf("%s, %v", got, err)
 	}
-	if _, err := OpenTaskLog("/proc/none", &path, nil, nil); err == nil || !strings.Contains(err.Error(), "open task log") {
+	if _, err := Open("/proc/none", &path, nil, nil); err == nil || !strings.Contains(err.Error(), "open task log") {
 		t.Errorf("%v", err)
 	}
 }
@@ -116,7 +119,7 @@ func TestTaskLogReportsWhatItLost(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	log := &TaskLog{w: full, file: full, mask: NewMasker(5, nil)}
+	log := &Log{w: full, file: full, mask: NewMasker(5, nil)}
 	log.Record("info", "e")
 	if err := log.Close(); err == nil || !strings.Contains(err.Error(), "no space left") {
 		t.Errorf("%v", err)
