@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/supervisor/api"
 )
 
 // ending is all that decides which state is reported once the process is gone.
@@ -31,4 +32,4 @@ func (e ending) state() string {
 }
 
 // body is what is sent for a state that the task did not report itself.
-func (e ending) body() []byte { return failureBody(e.state(), time.Now()) }
+func (e ending) body() []byte { return api.FailureBody(e.state(), time.Now()) }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/understudy-conformance/understudy/reference/supervisor/api"
 	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
@@ -18,8 +19,8 @@ const lastBeat = time.Second
 // interval until stop. It is a goroutine of its own and waits for nothing that
 // the task does.
 type heartbeat struct {
-	server   server
-	process  Process
+	server   api.Instance
+	process  api.Process
 	interval time.Duration
 	most     int // consecutive failures that end the task
 	log      *tasklog.Log
@@ -41,7 +42,7 @@ type verdict struct {
 	reason   string
 }
 
-func startHeartbeat(ctx context.Context, s server, p Process, set Settings, log *tasklog.Log, refuse func()) *heartbeat {
+func startHeartbeat(ctx context.Context, s api.Instance, p api.Process, set Settings, log *tasklog.Log, refuse func()) *heartbeat {
 	ctx, cancel := context.WithCancel(ctx)
 	h := &heartbeat{
 		server: s, process: p, interval: set.HeartbeatInterval, most: set.MaxFailedHeartbeats, log: log,
@@ -65,7 +66,7 @@ func (h *heartbeat) loop(ctx context.Context) {
 			<-h.turn
 			return
 		}
-		err := h.server.beat(ctx, h.process)
+		err := h.server.Beat(ctx, h.process)
 		<-h.turn
 		if h.over() {
 			return // what the server says about a task that just ended is no reason to kill it
@@ -73,7 +74,7 @@ func (h *heartbeat) loop(ctx context.Context) {
 		switch {
 		case err == nil:
 			failures = 0
-		case structured(err, http.StatusNotFound, http.StatusConflict, http.StatusGone):
+		case api.Answered(err, http.StatusNotFound, http.StatusConflict, http.StatusGone):
 			h.refuse()
 			h.verdict <- verdict{byServer: true, reason: fmt.Sprintf("the server says that the task is not to run any more: %v", err)}
 			return

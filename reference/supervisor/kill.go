@@ -126,8 +126,12 @@ func (k *killer) kill(ctx context.Context) error {
 		failure = k.round(ctx, alive)
 		if k.over() {
 			k.family.settle(lookAgain)
-		} else if err := wait(ctx, lookAgain); err != nil {
-			return err
+			continue
+		}
+		select {
+		case <-time.After(lookAgain):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	return nil

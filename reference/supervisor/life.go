@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/protocol/frame"
+	"github.com/understudy-conformance/understudy/reference/supervisor/api"
 	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
@@ -35,7 +36,7 @@ func (t *task) newLife(c *child) *life {
 	l := &life{task: t, child: c, state: newTerminal(), drains: tasklog.NewDrains(t.log)}
 	l.killer = &killer{family: c, step: t.settings.KillStep, runners: t.killers, log: t.log, users: map[int]bool{}}
 	l.session = &session{
-		calls: caller{server: t.server, mask: t.mask}, conn: c.comms, max: t.settings.MaxFrame,
+		server: t.server, mask: t.mask, conn: c.comms, max: t.settings.MaxFrame,
 		log: t.log, state: l.state, logs: l.drains,
 	}
 	l.drains.Start(tasklog.Stdout, c.stdout, nil)
@@ -74,11 +75,11 @@ func (l *life) run(ctx context.Context, signals <-chan os.Signal) error {
 // begin tells the server that the task runs and returns the startup frame. Until
 // it is sent the runner has nothing to execute (LIFE-002).
 func (l *life) begin(ctx context.Context) ([]byte, error) {
-	answer, err := l.server.run(ctx, l.process, l.start)
+	answer, err := l.server.Run(ctx, l.process, l.start)
 	if err != nil {
 		return nil, fmt.Errorf("the server did not accept the run: %w", err)
 	}
-	context, err := runContext(answer, l.mask)
+	context, err := api.RunContext(answer, l.mask)
 	if err != nil {
 		return nil, err
 	}

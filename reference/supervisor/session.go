@@ -14,6 +14,7 @@ import (
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/coordinator"
+	"github.com/understudy-conformance/understudy/reference/supervisor/api"
 	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
@@ -35,13 +36,14 @@ var errStopped = errors.New("the task was stopped, its requests are not served a
 // session answers the requests of one task, one after the other in the order in
 // which they arrive.
 type session struct {
-	calls caller
-	conn  net.Conn
-	max   uint32 // largest frame
-	log   *tasklog.Log
-	state *terminal
-	beat  *heartbeat
-	logs  *tasklog.Drains
+	server api.Instance
+	mask   *tasklog.Masker
+	conn   net.Conn
+	max    uint32 // largest frame
+	log    *tasklog.Log
+	state  *terminal
+	beat   *heartbeat
+	logs   *tasklog.Drains
 
 	schema coordinator.Schema // that the task speaks
 
@@ -153,9 +155,7 @@ func (s *session) handle(ctx context.Context, r message.Request) (message.Body, 
 	if _, ok := message.TerminalState(r.Body); ok {
 		return nil, s.end(ctx, r.Body)
 	}
-	c := s.calls
-	c.trace = r.Carrier
-	return c.answer(ctx, r.Body)
+	return s.server.Answer(ctx, r.Body, s.mask, r.Carrier)
 }
 
 // end takes a terminal message. TaskState is only noted, as Airflow does, and
@@ -173,7 +173,7 @@ func (s *session) end(ctx context.Context, body message.Body) error {
 	if _, later := body.(*message.TaskState); later {
 		return nil
 	}
-	return s.state.deliver(ctx, s.calls.server)
+	return s.state.deliver(ctx, s.server)
 }
 
 func (s *session) maskSecret(m *message.MaskSecret) error {
@@ -181,7 +181,7 @@ func (s *session) maskSecret(m *message.MaskSecret) error {
 	if err != nil {
 		return err
 	}
-	return s.calls.mask.AddValue(value, message.Or(m.Name, ""))
+	return s.mask.AddValue(value, message.Or(m.Name, ""))
 }
 
 // readOnly reports whether a request changes nothing anywhere.
@@ -229,8 +229,8 @@ func (s *session) sendLogChannel(w *frame.Writer, id int64) error {
 // failure is the error element for a request that could not be served.
 func failure(err error) *message.ErrorResponse {
 	detail := map[string]any{"status_code": nil, "message": err.Error(), "exception_type": fmt.Sprintf("%T", rootCause(err))}
-	var status *StatusError
-	var unhandled *notHandled
+	var status *api.StatusError
+	var unhandled *api.NotHandledError
 	var conflict *conflictError
 	switch {
 	case errors.As(err, &status):
@@ -240,7 +240,7 @@ func failure(err error) *message.ErrorResponse {
 			detail["detail"] = raw
 		}
 	case errors.As(err, &unhandled):
-		detail = map[string]any{"status_code": http.StatusBadRequest, "message": err.Error(), "detail": unhandled.messageType}
+		detail = map[string]any{"status_code": http.StatusBadRequest, "message": err.Error(), "detail": unhandled.MessageType}
 	case errors.As(err, &conflict):
 		detail = map[string]any{"status_code": http.StatusConflict, "message": err.Error(), "detail": nil}
 	}

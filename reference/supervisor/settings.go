@@ -14,15 +14,12 @@ import (
 	"github.com/understudy-conformance/understudy/reference/bundle"
 	"github.com/understudy-conformance/understudy/reference/config"
 	"github.com/understudy-conformance/understudy/reference/coordinator"
+	"github.com/understudy-conformance/understudy/reference/supervisor/api"
 )
 
 // Settings are the options that the supervisor reads, checked.
 type Settings struct {
-	API        *url.URL      // [core] execution_api_server_url
-	Timeout    time.Duration // [workers] execution_api_timeout: for each attempt
-	Attempts   int           // [workers] execution_api_retries
-	RetryFirst time.Duration // [workers] execution_api_retry_wait_min
-	RetryMax   time.Duration // [workers] execution_api_retry_wait_max
+	API api.Settings // [core] execution_api_server_url, [workers] execution_api_timeout, _retries, _retry_wait_min, _retry_wait_max
 
 	HeartbeatInterval   time.Duration // [workers] min_heartbeat_interval
 	MaxFailedHeartbeats int           // [workers] max_failed_heartbeats
@@ -73,11 +70,13 @@ func LoadSettings(environ []string) (Settings, error) {
 	l := loader{c: c}
 	l.fail(c.Validate())
 	s := Settings{
-		API:                 l.api(),
-		Timeout:             l.seconds("workers", "execution_api_timeout", positive),
-		Attempts:            l.int("workers", "execution_api_retries", 1, 100),
-		RetryFirst:          l.seconds("workers", "execution_api_retry_wait_min", 0),
-		RetryMax:            min(maxRetryWait, l.seconds("workers", "execution_api_retry_wait_max", 0)),
+		API: api.Settings{
+			URL:        l.url(),
+			Timeout:    l.seconds("workers", "execution_api_timeout", positive),
+			Attempts:   l.int("workers", "execution_api_retries", 1, 100),
+			RetryFirst: l.seconds("workers", "execution_api_retry_wait_min", 0),
+			RetryMax:   min(maxRetryWait, l.seconds("workers", "execution_api_retry_wait_max", 0)),
+		},
 		HeartbeatInterval:   l.seconds("workers", "min_heartbeat_interval", positive),
 		MaxFailedHeartbeats: l.int("workers", "max_failed_heartbeats", 1, 1_000_000),
 		SocketCleanup:       l.seconds("workers", "socket_cleanup_timeout", 0),
@@ -174,8 +173,8 @@ func (l *loader) seconds(section, key string, least time.Duration) time.Duration
 	return value
 }
 
-// api reads the address of the Execution API. Its path ends without a slash.
-func (l *loader) api() *url.URL {
+// url reads the address of the Execution API. Its path ends without a slash.
+func (l *loader) url() *url.URL {
 	const name = "setting [core] execution_api_server_url"
 	text := l.text("core", "execution_api_server_url")
 	if text == "" {

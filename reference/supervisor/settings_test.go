@@ -13,7 +13,7 @@ func TestSettingsHaveAirflowsDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []any{s.API.String(), s.Timeout, s.Attempts, s.RetryFirst, s.RetryMax, s.HeartbeatInterval, s.MaxFailedHeartbeats, s.SocketCleanup,
+	got := []any{s.API.URL.String(), s.API.Timeout, s.API.Attempts, s.API.RetryFirst, s.API.RetryMax, s.HeartbeatInterval, s.MaxFailedHeartbeats, s.SocketCleanup,
 		s.Overtime, s.KillStep, s.MaxFrame, s.MinSecret, s.DefaultUser, s.AllowRoot, strings.Join(s.SensitiveNames, "+")}
 	want := []any{"http://h:1/execution", 5 * time.Second, 5, time.Second, 10 * time.Second, 5 * time.Second, 3, time.Minute,
 		20 * time.Second, 5 * time.Second, uint32(64 << 20), 5, "", false, "a+b"}

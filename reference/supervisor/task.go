@@ -13,6 +13,7 @@ import (
 	"github.com/understudy-conformance/understudy/reference/bundle"
 	"github.com/understudy-conformance/understudy/reference/coordinator"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
+	"github.com/understudy-conformance/understudy/reference/supervisor/api"
 	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
@@ -28,14 +29,14 @@ type worker struct {
 	transport *http.Transport
 	library   *coordinator.Library
 	bundles   *bundle.Preparer
-	process   Process // the PID is that of this process
+	process   api.Process // the PID is that of this process
 }
 
 func newWorker(ctx context.Context, programs Programs, environ []string, s Settings, p parent) *worker {
 	w := &worker{
 		runner: programs.Runner, fetcher: programs.Fetcher, killers: killers(programs.Runner), environ: environ, settings: s, parent: p,
-		accounts: new(accounts), transport: newTransport(s), library: new(coordinator.Library),
-		process: Process{Hostname: hostname(), Unixname: workerName(ctx), PID: os.Getpid()},
+		accounts: new(accounts), transport: api.NewTransport(s.API), library: new(coordinator.Library),
+		process: api.Process{Hostname: hostname(), Unixname: workerName(ctx), PID: os.Getpid()},
 	}
 	w.bundles = &bundle.Preparer{Root: s.BundleStorage, Fetch: w.fetchGit}
 	return w
@@ -54,15 +55,14 @@ func (w *worker) task(workload Workload, stderr io.Writer) (*task, error) {
 	if unlogged != nil {
 		log = tasklog.To(stderr, mask)
 	}
-	client := newClient(w.settings, w.transport, workload.Token)
-	client.fresh = func(token string) {
+	client := api.NewClient(w.settings.API, w.transport, workload.Token, func(token string) {
 		if err := mask.Add(token); err != nil {
 			log.Record("warning", "A new token could not be masked", "error", err)
 		}
-	}
+	})
 	return &task{
 		worker: w, workload: workload, mask: mask, log: log, unlogged: unlogged, process: w.process, start: time.Now(),
-		server: server{client, workload.TI.ID},
+		server: client.Instance(workload.TI.ID),
 	}, nil
 }
 
@@ -73,8 +73,8 @@ type task struct {
 	mask     *tasklog.Masker
 	log      *tasklog.Log
 	unlogged error // why the log could not be opened, so that nothing is started
-	server   server
-	process  Process // who the server is told runs the task
+	server   api.Instance
+	process  api.Process // who the server is told runs the task
 	start    time.Time
 	plan     plan
 	known    string // the state that the server knows at the end; "" if it wanted to hear none, or does not know
@@ -105,12 +105,12 @@ func (t *task) run(ctx context.Context, signals <-chan os.Signal) error {
 // whether there is another try.
 func (t *task) fail(ctx context.Context, cause error) error {
 	t.log.Record("error", "Task could not be started: "+cause.Error())
-	answer, err := t.server.run(ctx, t.process, t.start)
+	answer, err := t.server.Run(ctx, t.process, t.start)
 	if err != nil {
 		t.log.Record("error", "The server did not accept the run: "+err.Error())
 		return fmt.Errorf("report the run: %w (the task could not be started: %w)", err, cause)
 	}
-	context, err := runContext(answer, t.mask)
+	context, err := api.RunContext(answer, t.mask)
 	if err != nil {
 		t.log.Record("warning", err.Error())
 	}
@@ -119,7 +119,7 @@ func (t *task) fail(ctx context.Context, cause error) error {
 
 // report sends the state of an ending for which the task gave none.
 func (t *task) report(ctx context.Context, e ending) error {
-	if err := t.server.state(ctx, e.body()); err != nil {
+	if err := t.server.State(ctx, e.body()); err != nil {
 		t.log.Record("error", "The state of the task could not be reported", "state", e.state(), "error", err)
 		return fmt.Errorf("report state %s: %w", e.state(), err)
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/supervisor/api"
 )
 
 // terminal is the one terminal state of the attempt. The first terminal message
@@ -42,7 +43,7 @@ func (t *terminal) set(body message.Body) (pending bool, err error) {
 		}
 		return !t.delivered, nil
 	}
-	json, err := stateBody(body)
+	json, err := api.StateBody(body)
 	if err != nil {
 		return false, fmt.Errorf("encode state %s: %w", state, err)
 	}
@@ -52,7 +53,7 @@ func (t *terminal) set(body message.Body) (pending bool, err error) {
 }
 
 // deliver sends the state, if there is one that the server did not accept yet.
-func (t *terminal) deliver(ctx context.Context, s server) error {
+func (t *terminal) deliver(ctx context.Context, s api.Instance) error {
 	t.sending.Lock()
 	defer t.sending.Unlock()
 	t.mu.Lock()
@@ -61,7 +62,7 @@ func (t *terminal) deliver(ctx context.Context, s server) error {
 	if !pending {
 		return nil
 	}
-	if err := s.state(ctx, body); err != nil {
+	if err := s.State(ctx, body); err != nil {
 		return err
 	}
 	t.mu.Lock()

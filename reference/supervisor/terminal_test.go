@@ -3,26 +3,36 @@ package supervisor
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"testing"
 	"time"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
+	"github.com/understudy-conformance/understudy/reference/supervisor/api"
 )
 
 // Overtime names the state: a server that is slow to take it must not hold up the kill.
 func TestTheStateIsKnownWhileItIsOnItsWay(t *testing.T) {
 	arrived, let := make(chan struct{}), make(chan struct{})
-	client, _ := clientFor(t, func(w http.ResponseWriter, _ *http.Request) {
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		close(arrived)
 		<-let
 		w.WriteHeader(http.StatusNoContent)
-	})
+	}))
+	defer web.Close()
+	address, err := url.Parse(web.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := api.Settings{URL: address, Timeout: time.Second, Attempts: 1}
+	instance := api.NewClient(settings, api.NewTransport(settings), "", nil).Instance("1")
 	tm := newTerminal()
 	if _, err := tm.set(&message.SucceedTask{EndDate: message.At(time.Now())}); err != nil {
 		t.Fatal(err)
 	}
 	sent := make(chan error, 1)
-	go func() { sent <- tm.deliver(t.Context(), server{client, "1"}) }()
+	go func() { sent <- tm.deliver(t.Context(), instance) }()
 	<-arrived
 	if got := tm.get(); got != "success" {
 		t.Errorf("state %q", got)
@@ -31,7 +41,7 @@ func TestTheStateIsKnownWhileItIsOnItsWay(t *testing.T) {
 	if err := <-sent; err != nil {
 		t.Error(err)
 	}
-	if err := tm.deliver(t.Context(), server{client, "1"}); err != nil { // a second request would panic the handler
+	if err := tm.deliver(t.Context(), instance); err != nil { // a second request would panic the handler
 		t.Error(err)
 	}
 }

@@ -1,4 +1,4 @@
-package supervisor
+package api
 
 import (
 	"context"
@@ -18,15 +18,23 @@ import (
 
 // caller turns requests of a task into calls of the API.
 type caller struct {
-	server
-	mask  *tasklog.Masker
-	trace map[string]string // of the request that is served
+	instance Instance
+	mask     *tasklog.Masker
+	trace    map[string]string // of the request that is served
 }
 
-// notHandled reports a message that a task cannot use.
-type notHandled struct{ messageType string }
+// Answer serves every message that is one call of the API. Terminal messages and
+// those for the supervisor itself are not among them: *NotHandledError reports them. What
+// the task learns and nobody may read in its log goes into mask. trace is the trace
+// context of the request, which is passed on.
+func (s Instance) Answer(ctx context.Context, body message.Body, mask *tasklog.Masker, trace map[string]string) (message.Body, error) {
+	return caller{s, mask, trace}.answer(ctx, body)
+}
 
-func (e *notHandled) Error() string { return "Unhandled request" }
+// NotHandledError reports a message that a task cannot use.
+type NotHandledError struct{ MessageType string }
+
+func (e *NotHandledError) Error() string { return "Unhandled request" }
 
 func (c caller) send(ctx context.Context, method string, path []string, query url.Values, body any) (answer, error) {
 	k := call{method: method, path: path, query: query, trace: c.trace}
@@ -41,7 +49,7 @@ func (c caller) send(ctx context.Context, method string, path []string, query ur
 	if err != nil {
 		return answer{}, fmt.Errorf("encode request: %w", err)
 	}
-	return c.client.do(ctx, k)
+	return c.instance.client.do(ctx, k)
 }
 
 // get makes a GET and reads the answer into a new T.
@@ -70,7 +78,7 @@ func (c caller) empty(ctx context.Context, method string, query url.Values, body
 
 // absent turns "there is no such thing" into the answer that the runner expects.
 func absent(err error, code message.ErrorCode, detail map[string]any) (message.Body, error) {
-	if !structured(err, http.StatusNotFound) {
+	if !Answered(err, http.StatusNotFound) {
 		return nil, err
 	}
 	return refusal(code, detail)
@@ -79,7 +87,7 @@ func absent(err error, code message.ErrorCode, detail map[string]any) (message.B
 // denied is absent for what a task may be forbidden to see: that must not look
 // as if it were not there, or another, less guarded source would be asked.
 func denied(err error, code message.ErrorCode, detail map[string]any) (message.Body, error) {
-	if structured(err, http.StatusUnauthorized, http.StatusForbidden) {
+	if Answered(err, http.StatusUnauthorized, http.StatusForbidden) {
 		return refusal(message.PermissionDenied, detail)
 	}
 	return absent(err, code, detail)
@@ -90,8 +98,6 @@ func refusal(code message.ErrorCode, detail map[string]any) (message.Body, error
 	return &message.ErrorResponse{Error: code, Detail: raw}, err
 }
 
-// answer serves every message that is one call of the API. Terminal messages and
-// those for the supervisor itself are not among them.
 func (c caller) answer(ctx context.Context, body message.Body) (message.Body, error) {
 	switch m := body.(type) {
 	case *message.GetConnection:
@@ -101,7 +107,7 @@ func (c caller) answer(ctx context.Context, body message.Body) (message.Body, er
 	case *message.GetVariableKeys:
 		q := url.Values{"limit": {strconv.Itoa(message.Or(m.Limit, 1000))}, "offset": {strconv.Itoa(m.Offset)}}
 		setString(q, "prefix", m.Prefix)
-		return body2(get[message.VariableKeysResult](ctx, c, q, "variables", "keys"))
+		return asMessage(get[message.VariableKeysResult](ctx, c, q, "variables", "keys"))
 	case *message.PutVariable:
 		value := map[string]any{"val": m.Value, "description": m.Description}
 		return c.empty(ctx, http.MethodPut, nil, value, "variables", m.Key)
@@ -113,30 +119,30 @@ func (c caller) answer(ctx context.Context, body message.Body) (message.Body, er
 		return c.xcom(ctx, body)
 
 	case *message.SkipDownstreamTasks:
-		return c.empty(ctx, http.MethodPatch, nil, m, c.path("skip-downstream")...)
+		return c.empty(ctx, http.MethodPatch, nil, m, c.instance.path("skip-downstream")...)
 	case *message.SetRenderedFields:
-		answer, err := c.empty(ctx, http.MethodPut, nil, m.RenderedFields, c.path("rtif")...)
-		if structured(err, http.StatusGone) { // the run was cleared meanwhile; nobody will look
+		answer, err := c.empty(ctx, http.MethodPut, nil, m.RenderedFields, c.instance.path("rtif")...)
+		if Answered(err, http.StatusGone) { // the run was cleared meanwhile; nobody will look
 			err = nil
 		}
 		return answer, err
 	case *message.SetRenderedMapIndex:
-		return c.empty(ctx, http.MethodPatch, nil, m.RenderedMapIndex, c.path("rendered-map-index")...)
+		return c.empty(ctx, http.MethodPatch, nil, m.RenderedMapIndex, c.instance.path("rendered-map-index")...)
 	case *message.ValidateInletsAndOutlets:
-		return body2(get[message.InactiveAssetsResult](ctx, c, nil, "task-instances", m.TIID, "validate-inlets-and-outlets"))
+		return asMessage(get[message.InactiveAssetsResult](ctx, c, nil, "task-instances", m.TIID, "validate-inlets-and-outlets"))
 	case *message.CreateHITLDetailPayload:
 		a, err := c.send(ctx, http.MethodPost, []string{"hitlDetails", m.TIID}, nil, m)
 		if err != nil {
 			return nil, err
 		}
 		result := new(message.HITLDetailRequestResult)
-		return body2(result, a.decode(result))
+		return asMessage(result, a.decode(result))
 	}
 	return c.answerAboutRuns(ctx, body)
 }
 
-// body2 makes a message of a pointer, without turning a nil one into a message.
-func body2[T any, P interface {
+// asMessage makes a message of a pointer, without turning a nil one into a message.
+func asMessage[T any, P interface {
 	*T
 	message.Body
 }](p P, err error) (message.Body, error) {
@@ -198,10 +204,10 @@ func (c caller) xcom(ctx context.Context, body message.Body) (message.Body, erro
 		setIndex(q, "map_index", m.MapIndex)
 		setTrue(q, "include_prior_dates", m.IncludePriorDates)
 		result, err := get[message.XComResult](ctx, c, q, at(name{m.DagID, m.RunID, m.TaskID, m.Key})...)
-		if structured(err, http.StatusNotFound) { // xcom_pull then gives its default
+		if Answered(err, http.StatusNotFound) { // xcom_pull then gives its default
 			return &message.XComResult{Key: m.Key}, nil
 		}
-		return body2(result, err)
+		return asMessage(result, err)
 	case *message.GetXComCount:
 		a, err := c.send(ctx, http.MethodHead, at(name{m.DagID, m.RunID, m.TaskID, m.Key}), nil, nil)
 		if err != nil {
@@ -239,7 +245,7 @@ func (c caller) xcom(ctx context.Context, body message.Body) (message.Body, erro
 			return nil, err
 		}
 		list, err := values(a.body)
-		return body2(&message.XComSequenceSliceResult{Root: list}, err)
+		return asMessage(&message.XComSequenceSliceResult{Root: list}, err)
 	case *message.SetXCom:
 		q := url.Values{}
 		setTrue(q, "dag_result", m.DagResult)
@@ -251,7 +257,7 @@ func (c caller) xcom(ctx context.Context, body message.Body) (message.Body, erro
 		setIndex(q, "map_index", m.MapIndex)
 		return c.empty(ctx, http.MethodDelete, q, nil, at(name{m.DagID, m.RunID, m.TaskID, m.Key})...)
 	}
-	return nil, &notHandled{body.MessageType()}
+	return nil, &NotHandledError{body.MessageType()}
 }
 
 // values reads a JSON array without looking at its elements more than once: an

@@ -1,4 +1,4 @@
-package supervisor
+package api
 
 import (
 	"context"
@@ -14,7 +14,7 @@ func (c caller) answerAboutRuns(ctx context.Context, body message.Body) (message
 	switch m := body.(type) {
 	case *message.GetPrevSuccessfulDagRun:
 		// As Airflow does: of the task instance that runs here, whatever the message says.
-		return body2(get[message.PrevSuccessfulDagRunResult](ctx, c, nil, c.path("previous-successful-dagrun")...))
+		return asMessage(get[message.PrevSuccessfulDagRunResult](ctx, c, nil, c.instance.path("previous-successful-dagrun")...))
 	case *message.GetPreviousDagRun:
 		q := url.Values{"dag_id": {m.DagID}}
 		setTime(q, "logical_date", &m.LogicalDate)
@@ -34,11 +34,11 @@ func (c caller) answerAboutRuns(ctx context.Context, body message.Body) (message
 		}
 		return &message.PreviousTIResult{TaskInstance: *ti}, nil
 	case *message.GetDagRun:
-		return body2(get[message.DagRunResult](ctx, c, nil, "dag-runs", m.DagID, m.RunID))
+		return asMessage(get[message.DagRunResult](ctx, c, nil, "dag-runs", m.DagID, m.RunID))
 	case *message.GetDagRunState:
-		return body2(get[message.DagRunStateResult](ctx, c, nil, "dag-runs", m.DagID, m.RunID, "state"))
+		return asMessage(get[message.DagRunStateResult](ctx, c, nil, "dag-runs", m.DagID, m.RunID, "state"))
 	case *message.GetDag:
-		return body2(get[message.DagResult](ctx, c, nil, "dags", m.DagID))
+		return asMessage(get[message.DagResult](ctx, c, nil, "dags", m.DagID))
 	case *message.GetDRCount:
 		q := url.Values{"dag_id": {m.DagID}}
 		setLists(q, m.LogicalDates, m.RunIDs, m.States)
@@ -58,10 +58,10 @@ func (c caller) answerAboutRuns(ctx context.Context, body message.Body) (message
 	case *message.GetTaskStates:
 		q := tiQuery(m.DagID, m.MapIndex, m.TaskIDs, m.TaskGroupID)
 		setLists(q, m.LogicalDates, m.RunIDs, nil)
-		return body2(get[message.TaskStatesResult](ctx, c, q, "task-instances", "states"))
+		return asMessage(get[message.TaskStatesResult](ctx, c, q, "task-instances", "states"))
 	case *message.GetTaskBreadcrumbs:
 		q := url.Values{"dag_id": {m.DagID}, "run_id": {m.RunID}}
-		return body2(get[message.TaskBreadcrumbsResult](ctx, c, q, "task-instances", "breadcrumbs"))
+		return asMessage(get[message.TaskBreadcrumbsResult](ctx, c, q, "task-instances", "breadcrumbs"))
 	case *message.GetTaskRescheduleStartDate:
 		q := url.Values{"try_number": {strconv.Itoa(message.Or(m.TryNumber, 1))}}
 		start, err := get[*message.Time](ctx, c, q, "task-reschedules", m.TIID, "start_date")
@@ -85,7 +85,7 @@ func (c caller) trigger(ctx context.Context, m *message.TriggerDagRun) (message.
 		Note         *string       `json:"note,omitempty"`
 	}{m.LogicalDate, m.RunAfter, m.Conf, m.ResetDagRun, m.PartitionKey, m.Note}
 	answer, err := c.done(ctx, http.MethodPost, nil, body, "dag-runs", m.DagID, m.RunID)
-	if !structured(err, http.StatusConflict) {
+	if !Answered(err, http.StatusConflict) {
 		return answer, err
 	}
 	if m.ResetDagRun {

@@ -1,4 +1,4 @@
-package supervisor
+package api
 
 import (
 	"context"
@@ -31,7 +31,8 @@ func testClient(t *testing.T, base string) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return NewClient(Settings{API: u, Timeout: time.Second, Attempts: 5, RetryFirst: time.Millisecond, RetryMax: 4 * time.Millisecond}, "first")
+	s := Settings{URL: u, Timeout: time.Second, Attempts: 5, RetryFirst: time.Millisecond, RetryMax: 4 * time.Millisecond}
+	return NewClient(s, NewTransport(s), "first", nil)
 }
 
 func TestClientRepeatsWhatMayFareBetter(t *testing.T) {
@@ -176,8 +177,8 @@ func TestStructuredErrors(t *testing.T) {
 			if !errors.As(err, &status) || status.Status != 409 {
 				t.Fatalf("%v", err)
 			}
-			if structured(err, 409) != c.structured || structured(err, 404) || string(status.Detail) != c.detail {
-				t.Errorf("structured %v, detail %s", structured(err, 409), status.Detail)
+			if Answered(err, 409) != c.structured || Answered(err, 404) || string(status.Detail) != c.detail {
+				t.Errorf("structured %v, detail %s", Answered(err, 409), status.Detail)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package supervisor
+package api
 
 import (
 	"bytes"
@@ -36,6 +36,15 @@ const (
 	idleConnections = 64
 )
 
+// Settings say where the server is, and how patiently it is asked.
+type Settings struct {
+	URL        *url.URL      // its path ends without a slash
+	Timeout    time.Duration // of each attempt; a large body has time of its own
+	Attempts   int           // at most, of one call
+	RetryFirst time.Duration // the pause before the second attempt; it doubles with each further one
+	RetryMax   time.Duration // the longest pause
+}
+
 // Client speaks HTTP with the Execution API. It is safe for concurrent use.
 //
 // An attempt that met no server, or one that answered with 500 or more, is
@@ -54,24 +63,25 @@ type Client struct {
 	fresh func(token string) // is told of each token that the server refreshes; may be nil
 }
 
-// NewClient returns a Client for one task's token; "" sends none.
-func NewClient(s Settings, token string) *Client { return newClient(s, newTransport(s), token) }
-
-// newClient returns a Client that shares its connections with others.
-func newClient(s Settings, t *http.Transport, token string) *Client {
+// NewClient returns a Client for one task's token; "" sends none. It shares the
+// connections of t with others. fresh is told of each token that the server refreshes;
+// it may be nil.
+func NewClient(s Settings, t *http.Transport, token string, fresh func(token string)) *Client {
 	return &Client{
 		// A redirect could lead the token elsewhere.
 		http:     &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		base:     s.API.String(),
+		base:     s.URL.String(),
 		timeout:  s.Timeout,
 		attempts: s.Attempts,
 		first:    s.RetryFirst,
 		longest:  s.RetryMax,
 		token:    token,
+		fresh:    fresh,
 	}
 }
 
-func newTransport(s Settings) *http.Transport {
+// NewTransport returns the connections to the server.
+func NewTransport(s Settings) *http.Transport {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: s.Timeout}).DialContext,
@@ -100,9 +110,9 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// structured reports whether err says that the Execution API itself answered with one of
+// Answered reports whether err says that the Execution API itself answered with one of
 // these statuses. A proxy's page for 404 is no answer about a task.
-func structured(err error, statuses ...int) bool {
+func Answered(err error, statuses ...int) bool {
 	var e *StatusError
 	if !errors.As(err, &e) || !e.Structured {
 		return false

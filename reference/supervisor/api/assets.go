@@ -1,4 +1,4 @@
-package supervisor
+package api
 
 import (
 	"context"
@@ -26,11 +26,11 @@ func (c caller) answerAboutAssets(ctx context.Context, body message.Body) (messa
 		q := eventQuery(m.After, m.Before, m.Limit, m.Ascending, m.PartitionKey, m.PartitionKeyRegexpPattern, m.Extra)
 		setString(q, "name", m.Name)
 		setString(q, "uri", m.URI)
-		return body2(get[message.AssetEventsResult](ctx, c, q, "asset-events", "by-asset"))
+		return asMessage(get[message.AssetEventsResult](ctx, c, q, "asset-events", "by-asset"))
 	case *message.GetAssetEventByAssetAlias:
 		q := eventQuery(m.After, m.Before, m.Limit, m.Ascending, m.PartitionKey, m.PartitionKeyRegexpPattern, m.Extra)
 		q.Set("name", m.AliasName)
-		return body2(get[message.AssetEventsResult](ctx, c, q, "asset-events", "by-asset-alias"))
+		return asMessage(get[message.AssetEventsResult](ctx, c, q, "asset-events", "by-asset-alias"))
 
 	case *message.GetTaskStateStore:
 		result, err := get[message.TaskStateStoreResult](ctx, c, nil, "store", "ti", m.TIID, m.Key)
@@ -70,7 +70,7 @@ func (c caller) answerAboutAssets(ctx context.Context, body message.Body) (messa
 	case *message.ClearAssetStateStoreByUri:
 		return c.done(ctx, http.MethodDelete, url.Values{"uri": {m.URI}}, nil, "store", "asset", "by-uri", "clear")
 	}
-	return nil, &notHandled{body.MessageType()}
+	return nil, &NotHandledError{body.MessageType()}
 }
 
 func (c caller) asset(ctx context.Context, endpoint, key, value string) (message.Body, error) {

@@ -1,4 +1,4 @@
-package supervisor
+package api
 
 import (
 	"encoding/json"
@@ -24,7 +24,13 @@ type recorded struct {
 
 // TestCalls holds each message against the endpoint of Airflow's client.
 func TestCalls(t *testing.T) {
-	raw := func(v any) message.Raw { return must(message.RawOf(v)) }
+	raw := func(v any) message.Raw {
+		r, err := message.RawOf(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
 	ptr := func(s string) *string { return &s }
 	num := func(i int) *int { return &i }
 	day := message.At(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
@@ -89,9 +95,11 @@ func TestCalls(t *testing.T) {
 				body, _ := io.ReadAll(r.Body)
 				got.Request, got.Body = r.Method+" "+strings.TrimPrefix(r.RequestURI, "/execution/"), string(body)
 				w.Header().Set("Content-Range", "map_indexes 7")
-				answerJSON(w, c.status, c.answer)
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.answer)
 			})
-			answer, err := caller{server: server{client, "TI"}, mask: tasklog.NewMasker(1, nil)}.answer(t.Context(), c.body)
+			answer, err := client.Instance("TI").Answer(t.Context(), c.body, tasklog.NewMasker(1, nil), nil)
 			switch {
 			case err != nil:
 				got.Answer = err.Error()
@@ -119,8 +127,8 @@ func TestEveryMessageIsServedOrKnownNotToBe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = caller{server: server{client, "TI"}, mask: tasklog.NewMasker(1, nil)}.answer(t.Context(), body)
-		var unhandled *notHandled
+		_, err = client.Instance("TI").Answer(t.Context(), body, tasklog.NewMasker(1, nil), nil)
+		var unhandled *NotHandledError
 		_, terminal := message.TerminalState(body)
 		known := terminal || name == "MaskSecret" || name == "ResendLoggingFD" || name == "UpdateHITLDetail" || name == "GetHITLDetailResponse"
 		if errors.As(err, &unhandled) != known {
