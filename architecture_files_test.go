@@ -24,16 +24,16 @@ var bare = []string{"Open", "OpenFile", "Create", "CreateTemp", "ReadFile", "Wri
 
 // mayOpen says which functions of these packages may use them all the same, and why.
 var mayOpen = map[string]string{
-	"harness/stage.Process.strings":         "/proc",
-	"harness/stage.closeOnExec":             "/proc",
-	"harness/stage.expendable":              "/proc",
-	"harness/stage.readStat":                "/proc",
-	"harness/stage.statusFields":            "/proc",
-	"harness/stage.mountLines":              "/proc",
-	"reports/internal/golden.Equal":         "testdata, of tests",
-	"reference/supervisor.listenOn":         "the folder of the socket, which has to be trusted before anything is done in it",
-	"reference/supervisor.pool.spawn":       "/dev/null",
-	"reference/supervisor.ReadWorkloadText": "named by whoever starts the supervisor, who may hand over a pipe",
+	"harness/stage.Process.strings":                "/proc",
+	"harness/stage.closeOnExec":                    "/proc",
+	"harness/stage.expendable":                     "/proc",
+	"harness/stage.readStat":                       "/proc",
+	"harness/stage.statusFields":                   "/proc",
+	"harness/stage.mountLines":                     "/proc",
+	"reports/internal/golden.Equal":                "testdata, of tests",
+	"reference/supervisor/submit.Listen":           "the folder of the socket, which has to be trusted before anything is done in it",
+	"reference/supervisor.pool.spawn":              "/dev/null",
+	"reference/supervisor/submit.ReadWorkloadText": "named by whoever starts the supervisor, who may hand over a pipe",
 }
 
 func TestFilesInFoldersOfOthersAreOpenedByOnePackage(t *testing.T) {

@@ -74,6 +74,7 @@ var few = []struct {
 	{"harness/catalogue", []string{"harness/role"}, "requirements stand before any plan, manifest or scenario; callers hand in the folder that holds them"},
 	{"reference/supervisor/tasklog", nil, "a log is written whatever the task is"},
 	{"reference/supervisor/api", []string{"protocol/message", "reference/supervisor/tasklog"}, "calls are made whoever runs the task; what they teach is masked in its log"},
+	{"reference/supervisor/submit", []string{"protocol/message"}, "clients share it with the server, which they are not to link"},
 }
 
 func TestSomePackagesDependOnFewOthers(t *testing.T) {

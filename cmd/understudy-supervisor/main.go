@@ -12,6 +12,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/reference"
 	"github.com/understudy-conformance/understudy/reference/supervisor"
+	"github.com/understudy-conformance/understudy/reference/supervisor/submit"
 )
 
 const usage = `understudy-supervisor runs Airflow tasks, each as the user that it names.
@@ -118,7 +119,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "serve":
 		return serve(args[1:], stdout, stderr)
 	case "submit":
-		return submit(args[1:], stdout, stderr)
+		return submitTask(args[1:], stdout, stderr)
 	case "pack":
 		return pack(args[1:], stdout, stderr)
 	case "version":
@@ -193,7 +194,7 @@ func programsOf(flags *flag.FlagSet, keeper bool) func() (supervisor.Programs, e
 	}
 }
 
-func submit(args []string, stdout, stderr io.Writer) int {
+func submitTask(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("submit", flag.ContinueOnError)
 	socket := flags.String("socket", "", "")
 	workload := flags.String("workload", "", "")
@@ -201,13 +202,14 @@ func submit(args []string, stdout, stderr io.Writer) int {
 	if code, ok := parse(flags, args, stdout, stderr, "socket", "workload"); !ok {
 		return code
 	}
-	text, err := supervisor.ReadWorkloadText(*workload)
+	text, err := submit.ReadWorkloadText(*workload)
 	if err != nil {
 		return wrong(stderr, err)
 	}
-	outcome, err := supervisor.Submit(context.Background(), *socket, text, *wait)
-	var refused *supervisor.RefusedError
-	if errors.As(err, &refused) && refused.Reason == supervisor.RefusedWorkload {
+	outcome, err := submit.Task(context.Background(), *socket, text, *wait)
+	var stranger *submit.StrangerError
+	var refused *submit.RefusedError
+	if errors.As(err, &stranger) || errors.As(err, &refused) && refused.Reason == submit.RefusedWorkload {
 		return wrong(stderr, err)
 	}
 	if err == nil && outcome.Ended && outcome.State != "" {

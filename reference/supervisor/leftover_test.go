@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/understudy-conformance/understudy/reference/descent"
+	"github.com/understudy-conformance/understudy/reference/supervisor/submit"
 )
 
 // holdings counts what this process has.
@@ -43,7 +44,7 @@ func TestThousandTasksLeaveNothing(t *testing.T) {
 		slots: make(chan struct{}, 8), hellos: make(chan struct{}, 16), ending: make(chan struct{}),
 	}
 	path := filepath.Join(s.dir, "socket")
-	listener, err := listenOn(path, false)
+	listener, _, err := submit.Listen(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func TestThousandTasksLeaveNothing(t *testing.T) {
 		for range atOnce {
 			go func() {
 				for range count / atOnce {
-					if o, err := Submit(t.Context(), path, s.workload(tiID, "probe"), true); err != nil || o.State != "success" {
+					if o, err := submit.Task(t.Context(), path, s.workload(tiID, "probe"), true); err != nil || o.State != "success" {
 						failures <- fmt.Errorf("%v, %w", o, err)
 						return
 					}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/understudy-conformance/understudy/reference/supervisor/submit"
 )
 
 // Options are what the command line says.
@@ -39,7 +41,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return &UsageError{err}
 	}
-	workload, err := ReadWorkload(o.Workload)
+	workload, err := submit.ReadWorkload(o.Workload)
 	if err != nil {
 		return &UsageError{err}
 	}

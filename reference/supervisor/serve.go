@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,14 +15,12 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/reference/impersonate"
+	"github.com/understudy-conformance/understudy/reference/supervisor/submit"
 )
 
 const (
 	// helloBound is how long a client may take to say what it wants.
 	helloBound = 10 * time.Second
-
-	// eventBound is how long a client may take to take an event.
-	eventBound = 2 * time.Second
 
 	// garbage is how much of its memory, in percent of what is in use, a server may
 	// waste. It holds little: looking for what is free costs more than it gains.
@@ -67,14 +64,9 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		}
 		allowed[account.UID] = true
 	}
-	listener, err := listenOn(o.Socket, len(o.Allow) > 0)
+	listener, remove, err := submit.Listen(o.Socket, len(o.Allow) > 0)
 	if err != nil {
 		return &UsageError{err}
-	}
-	made, err := os.Lstat(listener.Addr().String())
-	if err != nil {
-		listener.Close()
-		return fmt.Errorf("look at our socket: %w", err)
 	}
 	debug.SetGCPercent(garbage)
 	pool := newPool(o.Keeper, o.Stderr)
@@ -99,7 +91,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	case received := <-signals:
 		s.say("received %s", signalName(received.(syscall.Signal)))
 	}
-	removeOwn(listener, made)
+	remove()
 	close(s.ending)
 	listener.Close()
 	s.wait(signals)
@@ -172,7 +164,7 @@ func (s *service) accept(listener *net.UnixListener) {
 		case s.hellos <- struct{}{}:
 			go s.converse(conn)
 		default:
-			tell(conn, event{Event: eventRefused, Reason: RefusedFull, Error: fmt.Sprintf("%d clients are connected and say nothing", cap(s.hellos))})
+			submit.TellRefused(conn, &submit.RefusedError{Reason: submit.RefusedFull, Text: fmt.Sprintf("%d clients are connected and say nothing", cap(s.hellos))})
 			conn.Close()
 		}
 	}
@@ -184,40 +176,40 @@ func (s *service) converse(conn *net.UnixConn) {
 	t, err := s.admit(conn)
 	<-s.hellos
 	if err != nil {
-		var refused *RefusedError
+		var refused *submit.RefusedError
 		if !errors.As(err, &refused) {
-			refused = &RefusedError{RefusedWorkload, err.Error()}
+			refused = &submit.RefusedError{Reason: submit.RefusedWorkload, Text: err.Error()}
 		}
-		tell(conn, event{Event: eventRefused, Reason: refused.Reason, Error: refused.Text})
+		submit.TellRefused(conn, refused)
 		return
 	}
-	tell(conn, event{Event: eventAccepted})
+	submit.TellAccepted(conn)
 	err = errors.Join(t.run(context.Background(), nil), t.log.Close())
-	ended := event{Event: eventEnded, State: t.known}
+	problem := ""
 	if err != nil {
-		s.say("task instance %s: %v", t.workload.TI.ID, t.mask.Text(err.Error()))
-		ended.Error = t.mask.Text(err.Error())
+		problem = t.mask.Text(err.Error())
+		s.say("task instance %s: %s", t.workload.TI.ID, problem)
 	}
 	<-s.slots // before the client can know
-	tell(conn, ended)
+	submit.TellEnded(conn, t.known, problem)
 	s.running.Done()
 }
 
 // admit reads what a client wants and makes a task of it, which has a slot. What
 // another user than those permitted says is not read.
 func (s *service) admit(conn *net.UnixConn) (*task, error) {
-	uid, err := peerUID(conn)
+	uid, err := submit.PeerUID(conn)
 	if err != nil {
 		return nil, err
 	}
 	if !s.allowed[uid] {
 		s.say("refused a client with uid %d", uid)
-		return nil, &RefusedError{RefusedUser, fmt.Sprintf("uid %d may not submit tasks here; understudy-supervisor serve --allow-user NAME permits it", uid)}
+		return nil, &submit.RefusedError{Reason: submit.RefusedUser, Text: fmt.Sprintf("uid %d may not submit tasks here; understudy-supervisor serve --allow-user NAME permits it", uid)}
 	}
 	if err := conn.SetReadDeadline(time.Now().Add(helloBound)); err != nil {
 		return nil, err
 	}
-	workload, err := readHello(conn)
+	workload, err := submit.ReadRequest(conn)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +231,7 @@ func (s *service) begin() error {
 	defer s.mu.Unlock()
 	select {
 	case <-s.ending:
-		return &RefusedError{RefusedEnding, "the server is about to end"}
+		return &submit.RefusedError{Reason: submit.RefusedEnding, Text: "the server is about to end"}
 	default:
 	}
 	select {
@@ -247,17 +239,6 @@ func (s *service) begin() error {
 		s.running.Add(1)
 		return nil
 	default:
-		return &RefusedError{RefusedFull, fmt.Sprintf("%d tasks run already, as many as [understudy] serve_max_tasks permits", cap(s.slots))}
+		return &submit.RefusedError{Reason: submit.RefusedFull, Text: fmt.Sprintf("%d tasks run already, as many as [understudy] serve_max_tasks permits", cap(s.slots))}
 	}
-}
-
-// tell sends an event. A client that does not want it is none of our concern.
-func tell(conn *net.UnixConn, e event) {
-	e.Error = e.Error[:min(len(e.Error), maxEvent/8)] // JSON may need six bytes for one
-	line, err := json.Marshal(e)
-	if err != nil {
-		return
-	}
-	_ = conn.SetWriteDeadline(time.Now().Add(eventBound))
-	_, _ = conn.Write(append(line, '\n'))
 }

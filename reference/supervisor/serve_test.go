@@ -20,6 +20,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/reference/descent"
+	"github.com/understudy-conformance/understudy/reference/supervisor/submit"
 )
 
 // serving is a server of a site.
@@ -105,13 +106,13 @@ func (v *serving) waitUntil(what string, true func() bool) {
 func ti(n int) string { return fmt.Sprintf("01900000-0000-7000-8000-%012d", n+10) }
 
 // submit runs task n to its end.
-func (v *serving) submit(n int, task string, verbs ...verb) (Outcome, error) {
+func (v *serving) submit(n int, task string, verbs ...verb) (submit.Outcome, error) {
 	v.api.mu.Lock()
 	v.api.confs[ti(n)] = map[string]any{"verbs": verbs, "barrier_dir": v.dir}
 	v.api.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), patience.Limit)
 	defer cancel()
-	return Submit(ctx, v.socket, v.workload(ti(n), task), true)
+	return submit.Task(ctx, v.socket, v.workload(ti(n), task), true)
 }
 
 // begin starts task n and returns where its outcome will be.
@@ -334,8 +335,8 @@ func TestServerThatIsFullSaysSo(t *testing.T) {
 	done := v.begin(1, "probe_alice", verb{"do": "wait_for", "name": "go"})
 	v.waitFor(http.MethodPost, "/at_go", 1)
 	_, err := v.submit(2, "probe_alice")
-	var refused *RefusedError
-	if !errors.As(err, &refused) || refused.Reason != RefusedFull || !strings.Contains(refused.Text, "serve_max_tasks") {
+	var refused *submit.RefusedError
+	if !errors.As(err, &refused) || refused.Reason != submit.RefusedFull || !strings.Contains(refused.Text, "serve_max_tasks") {
 		t.Errorf("%v", err)
 	}
 	release()
@@ -369,7 +370,7 @@ func TestClientsThatAreWrong(t *testing.T) {
 		"{\"workload\": 5}\n":               `cannot unmarshal`,
 		`{"workload": {"type": "Trigger"}}`: `type is \"Trigger\"`,
 		`{"workload": {"type": "ExecuteTask", "token": "secret-token"}}` + "\n": "ti.task_id is missing",
-		"{\"workload\": \"" + strings.Repeat("x", maxHello):                     "longer than",
+		"{\"workload\": \"" + strings.Repeat("x", 17<<20):                       "longer than",
 	} {
 		if got := talk(text); !strings.Contains(got, `"event":"refused","reason":"workload"`) || !strings.Contains(got, want) || strings.Contains(got, "secret-token") {
 			t.Errorf("%.60q: %s, want %q", text, got, want)

@@ -6,12 +6,13 @@ import (
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/coordinator"
 	"github.com/understudy-conformance/understudy/reference/runner"
+	"github.com/understudy-conformance/understudy/reference/supervisor/submit"
 )
 
 // startupFrame is the payload of the first frame. handed is what only a runner of
 // this project reads, nil where there is nothing to hand over.
 // schema is what the runner speaks.
-func startupFrame(w Workload, context message.TIRunContext, start time.Time, handed *runner.Handed, schema coordinator.Schema) ([]byte, error) {
+func startupFrame(w submit.Workload, context message.TIRunContext, start time.Time, handed *runner.Handed, schema coordinator.Schema) ([]byte, error) {
 	if context.StartDate != nil { // the task resumes
 		start = context.StartDate.Time
 	}

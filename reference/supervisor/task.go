@@ -14,6 +14,7 @@ import (
 	"github.com/understudy-conformance/understudy/reference/coordinator"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 	"github.com/understudy-conformance/understudy/reference/supervisor/api"
+	"github.com/understudy-conformance/understudy/reference/supervisor/submit"
 	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
@@ -46,7 +47,7 @@ func newWorker(ctx context.Context, programs Programs, environ []string, s Setti
 // shared with another task: what one task masks or logs, and its token, is its own.
 // stderr gets the task log of a workload without log_path, and of one whose log
 // cannot be opened: that task is not started, which the server is told by run.
-func (w *worker) task(workload Workload, stderr io.Writer) (*task, error) {
+func (w *worker) task(workload submit.Workload, stderr io.Writer) (*task, error) {
 	mask := tasklog.NewMasker(w.settings.MinSecret, w.settings.SensitiveNames)
 	if err := mask.Add(workload.Token); err != nil {
 		return nil, err
@@ -69,7 +70,7 @@ func (w *worker) task(workload Workload, stderr io.Writer) (*task, error) {
 // task is one run.
 type task struct {
 	*worker
-	workload Workload
+	workload submit.Workload
 	mask     *tasklog.Masker
 	log      *tasklog.Log
 	unlogged error // why the log could not be opened, so that nothing is started

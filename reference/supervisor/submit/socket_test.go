@@ -1,4 +1,4 @@
-package supervisor
+package submit
 
 import (
 	"bufio"
@@ -14,6 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// The uids of two users that are neither root nor this process's.
+const (
+	alice = 62902
+	bob   = 62903
+)
+
 // Who can read the folder of the socket can lock it, and keeps no server from
 // saying so.
 func TestLockedFolderIsNotWaitedForWithoutEnd(t *testing.T) {
@@ -26,11 +32,11 @@ func TestLockedFolderIsNotWaitedForWithoutEnd(t *testing.T) {
 	if err := unix.Flock(int(held.Fd()), unix.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := listenOn(filepath.Join(dir, "socket"), false); !errors.Is(err, unix.EWOULDBLOCK) || !strings.Contains(err.Error(), dir) {
+	if _, _, err := Listen(filepath.Join(dir, "socket"), false); !errors.Is(err, unix.EWOULDBLOCK) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("locked by another: %v", err)
 	}
 	held.Close()
-	listener, err := listenOn(filepath.Join(dir, "socket"), false)
+	listener, _, err := Listen(filepath.Join(dir, "socket"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,17 +65,17 @@ func TestTokenIsToldToNoStranger(t *testing.T) {
 		want         string // "" if it is told
 	}{
 		{"root in a shared folder", folder("shared", 0, 0o777|os.ModeSticky), 0, ""},
-		{"alice in a shared folder", filepath.Join(dir, "shared"), aliceUID, "its folder belongs to uid 0"},
-		{"alice in her own", folder("alice", aliceUID, 0o755), aliceUID, ""},
-		{"bob in his own, which is in hers", folder("alice/bob", bobUID, 0o755), bobUID, "alice belongs to uid 62902, not to"},
-		{"alice in her own, open to all", folder("open", aliceUID, 0o777), aliceUID, "mode 0777"},
+		{"alice in a shared folder", filepath.Join(dir, "shared"), alice, "its folder belongs to uid 0"},
+		{"alice in her own", folder("alice", alice, 0o755), alice, ""},
+		{"bob in his own, which is in hers", folder("alice/bob", bob, 0o755), bob, "alice belongs to uid 62902, not to"},
+		{"alice in her own, open to all", folder("open", alice, 0o777), alice, "mode 0777"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(c.folder, fmt.Sprint("socket", c.uid))
 			told := listenAs(t, c.uid, path)
-			_, err := Submit(t.Context(), path, []byte(`{"token": "secret"}`), false)
-			var misuse *UsageError
-			if refused := errors.As(err, &misuse); refused != (c.want != "") || !strings.Contains(fmt.Sprint(err), c.want) {
+			_, err := Task(t.Context(), path, []byte(`{"token": "secret"}`), false)
+			var stranger *StrangerError
+			if refused := errors.As(err, &stranger); refused != (c.want != "") || !strings.Contains(fmt.Sprint(err), c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
 			if text := <-told; strings.Contains(text, "secret") != (c.want == "") {

@@ -1,4 +1,4 @@
-package supervisor
+package submit
 
 import (
 	"errors"
@@ -19,52 +19,67 @@ import (
 // that starts holds it for a millisecond.
 const lockBound = 2 * time.Second
 
-// listenOn makes the socket of a server. A path left by one that died is used
+// lockAgain is the time between two tries to get it.
+const lockAgain = 10 * time.Millisecond
+
+// Listen makes the socket of a server. A path left by one that died is used
 // again; one that is alive keeps it. Users other than our own and root can
 // connect only if others is set; who is listened to is decided by uid all the same.
 //
 // The folder and all above it have to be ours or root's, and closed to the writing
 // of others, unless sticky: who can rename the socket could put another in its place.
-func listenOn(path string, others bool) (*net.UnixListener, error) {
-	path, err := filepath.Abs(path)
+//
+// remove is to be called before the listener is closed: it removes the socket, unless
+// another one is at the path by then.
+func Listen(path string, others bool) (listener *net.UnixListener, remove func(), err error) {
+	path, err = filepath.Abs(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	folder, err := os.Open(filepath.Dir(path))
 	if err != nil {
-		return nil, fmt.Errorf("look at the folder of the socket: %w", err)
+		return nil, nil, fmt.Errorf("look at the folder of the socket: %w", err)
 	}
 	defer folder.Close()
 	if err := trusted(filepath.Dir(path), 0, os.Geteuid()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// Two servers that start at once look one after the other.
 	if err := lock(folder); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := removeStale(path); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	old := unix.Umask(0o177) // closed from its first moment on
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	unix.Umask(old)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
+		return nil, nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
 	listener.SetUnlinkOnClose(false)
 	if others {
 		if err := os.Chmod(path, 0o666); err != nil {
 			listener.Close()
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return listener, nil
+	made, err := os.Lstat(path)
+	if err != nil {
+		listener.Close()
+		return nil, nil, fmt.Errorf("look at our socket: %w", err)
+	}
+	return listener, func() {
+		if info, err := os.Lstat(path); err == nil && os.SameFile(info, made) {
+			_ = os.Remove(path)
+		}
+	}, nil
 }
 
 // lock takes the lock of a folder, which goes with the descriptor. Whoever can read
 // the folder can take it too, so it is not waited for without end.
 func lock(folder *os.File) error {
-	for deadline := time.Now().Add(lockBound); ; time.Sleep(lookAgain) {
+	for deadline := time.Now().Add(lockBound); ; time.Sleep(lockAgain) {
 		err := unix.Flock(int(folder.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
 		case err == nil:
@@ -96,7 +111,7 @@ func trustedServer(path string, conn *net.UnixConn) error {
 	if err != nil {
 		return err
 	}
-	uid, err := peerUID(conn)
+	uid, err := PeerUID(conn)
 	if err != nil || uid == 0 || uid == os.Geteuid() {
 		return err
 	}
@@ -136,17 +151,9 @@ func removeStale(path string) error {
 	return nil
 }
 
-// removeOwn removes the path of a listener, unless it leads elsewhere by now.
-func removeOwn(listener *net.UnixListener, made fs.FileInfo) {
-	path := listener.Addr().String()
-	if info, err := os.Lstat(path); err == nil && os.SameFile(info, made) {
-		_ = os.Remove(path)
-	}
-}
-
-// peerUID returns the user of the process that made the connection, which the
+// PeerUID returns the user of the process that made the connection, which the
 // kernel noted then.
-func peerUID(conn *net.UnixConn) (int, error) {
+func PeerUID(conn *net.UnixConn) (int, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return 0, err

@@ -1,4 +1,4 @@
-package supervisor
+package submit
 
 import (
 	"bufio"
@@ -11,24 +11,14 @@ import (
 	"time"
 )
 
-// A conversation on the socket of a server is one line of JSON from the client and
-// up to two from the server, which then closes:
-//
-//	{"workload": {"type": "ExecuteTask", ...}}      ->
-//	                                                <-  {"event": "accepted"}
-//	                                                <-  {"event": "ended", "state": "success"}
-//
-// Instead of "accepted" comes {"event": "refused", "reason": ..., "error": TEXT},
-// and nothing was started. "state" is missing where the server of the API wanted
-// to hear none (it asked for the end of the task). "ended" with "error" says that
-// the API does not know how the task ended, or that something of it is left alive.
-// A client that closes early ends nothing.
-
 // maxHello is the longest line, in bytes, that a client may send.
 const maxHello = maxWorkload + 64
 
 // maxEvent is the longest line, in bytes, that a server sends.
 const maxEvent = 64 << 10
+
+// eventBound is how long a client may take to take an event.
+const eventBound = 2 * time.Second
 
 // hello is what a client sends.
 type hello struct {
@@ -50,6 +40,31 @@ type event struct {
 	Error  string  `json:"error,omitempty"`
 }
 
+// TellAccepted tells a client that its task is taken.
+func TellAccepted(conn *net.UnixConn) { tell(conn, event{Event: eventAccepted}) }
+
+// TellRefused tells a client why its task is not taken.
+func TellRefused(conn *net.UnixConn, e *RefusedError) {
+	tell(conn, event{Event: eventRefused, Reason: e.Reason, Error: e.Text})
+}
+
+// TellEnded tells a client what the server of the API knows of the end of its task:
+// the state, "" if it wanted to hear none, and what went wrong beside the task, or "".
+func TellEnded(conn *net.UnixConn, state, problem string) {
+	tell(conn, event{Event: eventEnded, State: state, Error: problem})
+}
+
+// tell sends an event. A client that does not want it is none of our concern.
+func tell(conn *net.UnixConn, e event) {
+	e.Error = e.Error[:min(len(e.Error), maxEvent/8)] // JSON may need six bytes for one
+	line, err := json.Marshal(e)
+	if err != nil {
+		return
+	}
+	_ = conn.SetWriteDeadline(time.Now().Add(eventBound))
+	_, _ = conn.Write(append(line, '\n'))
+}
+
 // Refusal says why a server does not take a workload.
 type Refusal string
 
@@ -68,20 +83,27 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return "the server refuses the task: " + e.Text }
 
+// StrangerError reports that whoever listens on a socket is not to be trusted with a
+// token. Nothing was sent.
+type StrangerError struct{ Err error }
+
+func (e *StrangerError) Error() string { return e.Err.Error() }
+func (e *StrangerError) Unwrap() error { return e.Err }
+
 // Outcome is what a server says about a task.
 type Outcome struct {
 	Ended bool   // false if it was not waited for
 	State string // that the API was told; "" if the API asked for the end of the task
 }
 
-// Submit hands a workload, in Airflow's JSON, to the server that listens on a
+// Task hands a workload, in Airflow's JSON, to the server that listens on a
 // socket. With wait it returns when nothing of the task is left, else when the
 // server has taken it.
 //
-// The error is *RefusedError if nothing was started, and *UsageError if who listens
-// there is not to be trusted with the token and was sent nothing. Any other one means that it
-// is not known what became of the task, or that the API does not know.
-func Submit(ctx context.Context, socket string, workload []byte, wait bool) (Outcome, error) {
+// The error is *RefusedError if nothing was started, *StrangerError if the token
+// was told to nobody. Any other one means that it is not known what became of the task,
+// or that the API does not know.
+func Task(ctx context.Context, socket string, workload []byte, wait bool) (Outcome, error) {
 	if !json.Valid(workload) {
 		return Outcome{}, &RefusedError{RefusedWorkload, "the workload is not JSON"}
 	}
@@ -96,7 +118,7 @@ func Submit(ctx context.Context, socket string, workload []byte, wait bool) (Out
 	}
 	defer conn.Close()
 	if err := trustedServer(socket, conn.(*net.UnixConn)); err != nil {
-		return Outcome{}, &UsageError{fmt.Errorf("submit task: %w", err)}
+		return Outcome{}, &StrangerError{fmt.Errorf("submit task: %w", err)}
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -135,8 +157,8 @@ func nextEvent(r *bufio.Reader) (event, error) {
 	return e, nil
 }
 
-// readHello reads the line of a client and takes it apart.
-func readHello(r io.Reader) (Workload, error) {
+// ReadRequest reads the line of a client and checks the workload in it.
+func ReadRequest(r io.Reader) (Workload, error) {
 	line, err := bufio.NewReaderSize(io.LimitReader(r, maxHello+1), 4<<10).ReadBytes('\n')
 	switch {
 	case len(line) > maxHello:
