@@ -32,7 +32,7 @@ var mayOpen = map[string]string{
 	"harness/stage.mountLines":                     "/proc",
 	"reports/internal/golden.Equal":                "testdata, of tests",
 	"reference/supervisor/submit.Listen":           "the folder of the socket, which has to be trusted before anything is done in it",
-	"reference/supervisor.pool.spawn":              "/dev/null",
+	"reference/supervisor/family.Pool.spawn":       "/dev/null",
 	"reference/supervisor/submit.ReadWorkloadText": "named by whoever starts the supervisor, who may hand over a pipe",
 }
 

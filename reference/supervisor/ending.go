@@ -5,6 +5,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/supervisor/api"
+	"github.com/understudy-conformance/understudy/reference/supervisor/family"
 )
 
 // ending is all that decides which state is reported once the process is gone.
@@ -12,7 +13,7 @@ type ending struct {
 	reported    string // state of the task's own terminal message, "" if there was none
 	byServer    bool   // the server said that the task is not to run
 	stopped     bool   // the supervisor ended it for another reason
-	exit        exit
+	exit        family.Exit
 	shouldRetry bool
 }
 
@@ -25,7 +26,7 @@ func (e ending) state() string {
 		return ""
 	case e.reported != "":
 		return e.reported
-	case e.exit.clean() && !e.stopped, !e.shouldRetry:
+	case e.exit.Clean() && !e.stopped, !e.shouldRetry:
 		return message.StateFailed
 	}
 	return message.StateUpForRetry

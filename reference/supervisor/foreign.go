@@ -146,9 +146,9 @@ func (l *life) connect(ctx context.Context) error {
 	}
 	defer f.close()
 	deadline := time.Now().Add(f.startup)
-	_ = l.child.comms.SetWriteDeadline(deadline)
-	err := f.artifact.Send(l.child.comms, f.listener.Arguments(), f.environ)
-	l.child.comms.Close()
+	_ = l.child.Comms.SetWriteDeadline(deadline)
+	err := f.artifact.Send(l.child.Comms, f.listener.Arguments(), f.environ)
+	l.child.Comms.Close()
 	// A process that has ended already is explained by how it ended.
 	if err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
 		return err
@@ -166,8 +166,8 @@ func (l *life) connect(ctx context.Context) error {
 // processes that descend from its first one, which the user of the task may look
 // at where this process may not.
 func (l *life) foreignRuntime(f *foreign) coordinator.Runtime {
-	r := coordinator.Runtime{UID: f.uid, Exited: l.child.ended(), Processes: func() ([]int, error) {
-		all, err := alive(l.child)
+	r := coordinator.Runtime{UID: f.uid, Exited: l.child.Ended(), Processes: func() ([]int, error) {
+		all, err := l.child.Living()
 		var pids []int
 		for _, p := range all {
 			pids = append(pids, p.PID)
@@ -176,7 +176,7 @@ func (l *life) foreignRuntime(f *foreign) coordinator.Runtime {
 	}}
 	if f.user != nil {
 		r.Sockets = func(ctx context.Context, pids []int) (map[uint64]bool, error) {
-			return l.killer.sockets(ctx, *f.user, pids)
+			return l.killer.Sockets(ctx, *f.user, pids)
 		}
 	}
 	return r
@@ -185,11 +185,11 @@ func (l *life) foreignRuntime(f *foreign) coordinator.Runtime {
 // neverConnected ends a runtime that did not open its connections. Unlike Airflow,
 // which says nothing then, the server hears of it.
 func (l *life) neverConnected(ctx context.Context, cause error) error {
-	left := l.killer.kill(ctx)
+	left := l.killer.Kill(ctx)
 	l.drain(nil)
 	if left == nil {
-		<-l.child.ended()
-		level, text := l.child.status().describe()
+		<-l.child.Ended()
+		level, text := l.child.Exit().Describe()
 		l.log.Record(level, text)
 	}
 	return errors.Join(l.fail(ctx, fmt.Errorf("start bundle %s as %s: %w", l.plan.foreign.artifact.Path, l.plan.who, cause)), left)

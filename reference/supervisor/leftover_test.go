@@ -7,8 +7,13 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/reference/descent"
+	"github.com/understudy-conformance/understudy/reference/supervisor/family"
 	"github.com/understudy-conformance/understudy/reference/supervisor/submit"
 )
 
@@ -29,11 +34,25 @@ func holdings(t *testing.T, dir string) map[string]int {
 	return map[string]int{"descriptors": len(fds), "goroutines": runtime.NumGoroutine(), "processes": len(below), "files": files}
 }
 
+func waitFor(t *testing.T, what string, true func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience.Limit); !true(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", patience.Limit, what)
+		}
+	}
+}
+
 // TestThousandTasksLeaveNothing runs tasks as a server does, one after the other
 // and some at once, within this process, so that its goroutines can be counted.
 func TestThousandTasksLeaveNothing(t *testing.T) {
 	s := newSite(t)
-	p := testPool(t)
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+	p := family.NewPool(filepath.Join(s.bin, "understudy-keeper"), os.Stderr)
+	defer p.Close()
 	settings, err := LoadSettings(s.env)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/reference/supervisor/api"
+	"github.com/understudy-conformance/understudy/reference/supervisor/family"
 	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
@@ -21,8 +22,8 @@ const reapEvery = time.Second
 // life is a task from the start of its process to its last trace.
 type life struct {
 	*task
-	child   *child
-	killer  *killer
+	child   *family.Child
+	killer  *family.Killer
 	drains  *tasklog.Drains
 	session *session
 	state   *terminal
@@ -32,20 +33,20 @@ type life struct {
 	fault  error // processes that could not be ended
 }
 
-func (t *task) newLife(c *child) *life {
+func (t *task) newLife(c *family.Child) *life {
 	l := &life{task: t, child: c, state: newTerminal(), drains: tasklog.NewDrains(t.log)}
-	l.killer = &killer{family: c, step: t.settings.KillStep, runners: t.killers, log: t.log, users: map[int]bool{}}
+	l.killer = family.NewKiller(c, t.settings.KillStep, t.killers, t.log)
 	l.session = &session{
-		server: t.server, mask: t.mask, conn: c.comms, max: t.settings.MaxFrame,
+		server: t.server, mask: t.mask, conn: c.Comms, max: t.settings.MaxFrame,
 		log: t.log, state: l.state, logs: l.drains,
 	}
-	l.drains.Start(tasklog.Stdout, c.stdout, nil)
-	l.drains.Start(tasklog.Stderr, c.stderr, l.last.set)
+	l.drains.Start(tasklog.Stdout, c.Stdout, nil)
+	l.drains.Start(tasklog.Stderr, c.Stderr, l.last.set)
 	return l
 }
 
 func (l *life) run(ctx context.Context, signals <-chan os.Signal) error {
-	defer l.child.release()
+	defer l.child.Release()
 	if err := l.connect(ctx); err != nil {
 		return l.neverConnected(ctx, err)
 	}
@@ -62,7 +63,7 @@ func (l *life) run(ctx context.Context, signals <-chan os.Signal) error {
 	l.watch(ctx, cancel, signals, served)
 	l.session.beat.stop()
 	if l.fault == nil {
-		l.fault = l.killer.kill(ctx) // what the task left running
+		l.fault = l.killer.Kill(ctx) // what the task left running
 	}
 	if l.fault != nil {
 		l.log.Record("critical", "Processes of the task could not be ended", "error", l.fault)
@@ -91,7 +92,7 @@ func (l *life) begin(ctx context.Context) ([]byte, error) {
 func (l *life) abort(ctx context.Context, cause error) error {
 	l.log.Record("error", "Task is not run: "+cause.Error())
 	l.session.conn.Close()
-	err := l.killer.kill(ctx)
+	err := l.killer.Kill(ctx)
 	l.drain(nil)
 	return errors.Join(cause, err)
 }
@@ -109,7 +110,7 @@ func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signa
 	stop := func(reason string) {
 		l.log.Record("error", "Task is stopped: "+reason)
 		l.session.close(gateRead)
-		l.fault = l.killer.stop(ctx, l.child, func() {
+		l.fault = l.killer.Stop(ctx, func() {
 			l.session.close(gateClosed)
 			cancel()
 		})
@@ -119,7 +120,7 @@ func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signa
 	}
 	for {
 		select {
-		case <-l.child.ended():
+		case <-l.child.Ended():
 			return
 		case v := <-beats:
 			l.ending.byServer, l.ending.stopped = v.byServer, true
@@ -140,13 +141,13 @@ func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signa
 		case <-overtime:
 			stop(fmt.Sprintf("it reported %s %v ago and did not end", l.state.get(), l.settings.Overtime))
 		case s := <-signals:
-			l.log.Record("warning", fmt.Sprintf("Supervisor received %s: it waits for the task to end", signalName(s.(syscall.Signal))))
-		case <-l.child.orphans():
+			l.log.Record("warning", fmt.Sprintf("Supervisor received %s: it waits for the task to end", family.SignalName(s.(syscall.Signal))))
+		case <-l.child.Orphans():
 			orphans = true
 		case <-reap.C:
 			if orphans {
 				orphans = false
-				if err := l.child.reap(0); err != nil {
+				if err := l.child.Reap(); err != nil {
 					l.log.Record("warning", "Ended processes could not be reaped", "error", err)
 				}
 			}
@@ -186,12 +187,12 @@ func (l *life) drain(served <-chan error) {
 // knows the state.
 func (l *life) finish(ctx context.Context) error {
 	select {
-	case <-l.child.ended():
-		l.ending.exit = l.child.status()
+	case <-l.child.Ended():
+		l.ending.exit = l.child.Exit()
 	default: // it could not be ended
-		l.ending.exit = exit{lost: l.fault}
+		l.ending.exit = family.Exit{Lost: l.fault}
 	}
-	level, text := l.ending.exit.describe()
+	level, text := l.ending.exit.Describe()
 	l.log.Record(level, text)
 	l.explainSwitch()
 	l.ending.reported = l.state.get()
@@ -200,7 +201,7 @@ func (l *life) finish(ctx context.Context) error {
 		l.log.Record("warning", "No state is reported: the server asked for the end of the task")
 		return nil
 	case l.ending.reported == "":
-		if l.ending.exit.clean() && !l.ending.stopped {
+		if l.ending.exit.Clean() && !l.ending.stopped {
 			l.log.Record("error", "Task process ended without reporting a state")
 		}
 		return l.report(ctx, l.ending)
@@ -216,7 +217,7 @@ func (l *life) finish(ctx context.Context) error {
 // explainSwitch names the user where the process ended before the runner said a
 // word: sudo's own message does not tell who was to be impersonated.
 func (l *life) explainSwitch() {
-	if l.plan.handed == nil || l.session.served.Load() > 0 || l.ending.exit.clean() || l.ending.stopped {
+	if l.plan.handed == nil || l.session.served.Load() > 0 || l.ending.exit.Clean() || l.ending.stopped {
 		return
 	}
 	l.log.Record("error", fmt.Sprintf("Task could not be run as %s: %s", l.plan.who, l.last.get()))

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/understudy-conformance/understudy/reference/supervisor/family"
 	"github.com/understudy-conformance/understudy/reference/supervisor/submit"
 )
 
@@ -45,7 +46,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return &UsageError{err}
 	}
-	t, err := newWorker(ctx, o.Programs, o.Environ, settings, self{}).task(workload, o.Stderr)
+	t, err := newWorker(ctx, o.Programs, o.Environ, settings, family.Self{}).task(workload, o.Stderr)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/reference/impersonate"
+	"github.com/understudy-conformance/understudy/reference/supervisor/family"
 	"github.com/understudy-conformance/understudy/reference/supervisor/submit"
 )
 
@@ -69,7 +70,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		return &UsageError{err}
 	}
 	debug.SetGCPercent(garbage)
-	pool := newPool(o.Keeper, o.Stderr)
+	pool := family.NewPool(o.Keeper, o.Stderr)
 	s := &service{
 		worker:  newWorker(ctx, o.Programs, o.Environ, settings, pool),
 		stderr:  o.Stderr,
@@ -89,13 +90,13 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	select {
 	case <-ctx.Done():
 	case received := <-signals:
-		s.say("received %s", signalName(received.(syscall.Signal)))
+		s.say("received %s", family.SignalName(received.(syscall.Signal)))
 	}
 	remove()
 	close(s.ending)
 	listener.Close()
 	s.wait(signals)
-	pool.close()
+	pool.Close()
 	s.worker.transport.CloseIdleConnections()
 	return nil
 }

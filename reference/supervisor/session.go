@@ -15,6 +15,7 @@ import (
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/coordinator"
 	"github.com/understudy-conformance/understudy/reference/supervisor/api"
+	"github.com/understudy-conformance/understudy/reference/supervisor/family"
 	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
@@ -206,7 +207,7 @@ func (s *session) sendLogChannel(w *frame.Writer, id int64) error {
 		err := errors.New("no descriptor can be passed on this connection; log lines go to the one that --logs named")
 		return s.reply(w, message.Response{ID: id, Err: failure(err)})
 	}
-	ours, theirs, err := socketpair()
+	ours, theirs, err := family.Socketpair()
 	if err != nil {
 		return s.reply(w, message.Response{ID: id, Err: failure(fmt.Errorf("make log channel: %w", err))})
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/understudy-conformance/understudy/reference/coordinator"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 	"github.com/understudy-conformance/understudy/reference/supervisor/api"
+	"github.com/understudy-conformance/understudy/reference/supervisor/family"
 	"github.com/understudy-conformance/understudy/reference/supervisor/submit"
 	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
@@ -24,7 +25,7 @@ type worker struct {
 	fetcher   string
 	environ   []string
 	settings  Settings
-	parent    parent
+	parent    family.Parent
 	killers   []string
 	accounts  *accounts
 	transport *http.Transport
@@ -33,7 +34,7 @@ type worker struct {
 	process   api.Process // the PID is that of this process
 }
 
-func newWorker(ctx context.Context, programs Programs, environ []string, s Settings, p parent) *worker {
+func newWorker(ctx context.Context, programs Programs, environ []string, s Settings, p family.Parent) *worker {
 	w := &worker{
 		runner: programs.Runner, fetcher: programs.Fetcher, killers: killers(programs.Runner), environ: environ, settings: s, parent: p,
 		accounts: new(accounts), transport: api.NewTransport(s.API), library: new(coordinator.Library),
@@ -91,12 +92,12 @@ func (t *task) run(ctx context.Context, signals <-chan os.Signal) error {
 		return t.fail(ctx, err)
 	}
 	t.plan = plan
-	child, err := start(t.parent, plan.argv, plan.environ, plan.credential)
+	child, err := family.Start(t.parent, plan.argv, plan.environ, plan.credential)
 	if err != nil {
 		plan.close()
 		return t.fail(ctx, fmt.Errorf("run the task as %s: %w", plan.who, err))
 	}
-	t.process.PID = child.main()
+	t.process.PID = child.PID()
 	l := t.newLife(child)
 	return l.run(ctx, signals)
 }

@@ -1,4 +1,4 @@
-package supervisor
+package family
 
 import (
 	"errors"
@@ -40,13 +40,13 @@ const (
 // task that runs as the user of the server can do that.
 var errNoKeeper = errors.New("the process that waited for it was killed")
 
-// pool is the parent of the tasks of a server: for each task that runs there is a
+// Pool is the parent of the tasks of a server: for each task that runs there is a
 // keeper, see package keeper. Those that are free are used again, the last one
 // first, so that the others can be let go.
 //
 // This process is a subreaper, too. What loses its keeper becomes its child, is
 // taken for nothing but the rest of a task, and killed with that.
-type pool struct {
+type Pool struct {
 	program string
 	stderr  *os.File
 
@@ -58,13 +58,15 @@ type pool struct {
 	ended  sync.WaitGroup // of keepers
 }
 
-func newPool(program string, stderr *os.File) *pool {
-	return &pool{program: program, stderr: stderr, pids: map[int]bool{}}
+// NewPool returns a pool without keepers as yet. program is the path of
+// understudy-keeper, stderr where its complaints go.
+func NewPool(program string, stderr *os.File) *Pool {
+	return &Pool{program: program, stderr: stderr, pids: map[int]bool{}}
 }
 
 // kept is a keeper.
 type kept struct {
-	pool    *pool
+	pool    *Pool
 	process *os.Process
 	conn    *net.UnixConn
 	since   time.Time     // when it became idle
@@ -81,10 +83,10 @@ type keptFamily struct {
 	pid    int
 	done   chan struct{} // the task process is gone
 	empty  chan struct{} // and all the rest
-	exit   exit
+	exit   Exit
 }
 
-func (p *pool) start(argv, environ []string, credential *syscall.Credential, fds [3]*os.File) (family, error) {
+func (p *Pool) start(argv, environ []string, credential *syscall.Credential, fds [3]*os.File) (family, error) {
 	request, err := keeper.Request{Argv: argv, Env: environ, Credential: credential}.Append(nil)
 	if err != nil {
 		return nil, fmt.Errorf("start task process: %w", err)
@@ -113,7 +115,7 @@ func (p *pool) start(argv, environ []string, credential *syscall.Credential, fds
 }
 
 // awaitOrphans ends what keepers left behind, and waits for its end.
-func (p *pool) awaitOrphans() error {
+func (p *Pool) awaitOrphans() error {
 	for deadline := time.Now().Add(orphanBound); ; time.Sleep(lookAgain) {
 		if err := p.endOrphans(); err != nil {
 			return err
@@ -129,7 +131,7 @@ func (p *pool) awaitOrphans() error {
 }
 
 // take returns a keeper that is free.
-func (p *pool) take() (*kept, error) {
+func (p *Pool) take() (*kept, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(p.idle) > 0 {
@@ -146,8 +148,8 @@ func (p *pool) take() (*kept, error) {
 
 // spawn starts a keeper; p.mu is held. It is leader of a session of its own: no
 // task can enter the process group of this process, by which orphans are told.
-func (p *pool) spawn() (*kept, error) {
-	ours, theirs, err := socketpair()
+func (p *Pool) spawn() (*kept, error) {
+	ours, theirs, err := Socketpair()
 	if err != nil {
 		return nil, fmt.Errorf("start keeper: %w", err)
 	}
@@ -173,7 +175,7 @@ func (p *pool) spawn() (*kept, error) {
 }
 
 // give takes back a keeper that has nothing to do.
-func (p *pool) give(k *kept) {
+func (p *Pool) give(k *kept) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -188,7 +190,7 @@ func (p *pool) give(k *kept) {
 }
 
 // shrink ends the keepers that were idle for long.
-func (p *pool) shrink() {
+func (p *Pool) shrink() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.trim = nil
@@ -202,8 +204,8 @@ func (p *pool) shrink() {
 	}
 }
 
-// close ends all keepers that are idle, now and later, and waits for all.
-func (p *pool) close() {
+// Close ends all keepers that are idle, now and later, and waits for all.
+func (p *Pool) Close() {
 	p.mu.Lock()
 	p.closed = true
 	if p.trim != nil {
@@ -220,7 +222,7 @@ func (p *pool) close() {
 // orphans lists what descends from keepers that are gone: the children of this
 // process that are neither keepers nor in its own process group, as the commands
 // are that it runs itself, and all below them.
-func (p *pool) orphans() ([]descent.Process, error) {
+func (p *Pool) orphans() ([]descent.Process, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	self, group := os.Getpid(), unix.Getpgrp()
@@ -230,7 +232,7 @@ func (p *pool) orphans() ([]descent.Process, error) {
 }
 
 // endOrphans kills what this process may kill of them, and reaps.
-func (p *pool) endOrphans() error {
+func (p *Pool) endOrphans() error {
 	all, err := p.orphans()
 	for _, o := range all {
 		_ = syscall.Kill(o.PID, syscall.SIGKILL)
@@ -282,12 +284,12 @@ func (k *kept) listen() {
 	defer k.mu.Unlock()
 	if f := k.current; f != nil {
 		_ = k.pool.endOrphans() // what cannot be ended so, who ends the task has to
-		f.end(exit{lost: errNoKeeper})
+		f.end(Exit{Lost: errNoKeeper})
 	}
 }
 
 // end notes how the task process ended, the first time; the keeper's mu is held.
-func (f *keptFamily) end(e exit) {
+func (f *keptFamily) end(e Exit) {
 	select {
 	case <-f.done:
 	default:
@@ -335,7 +337,7 @@ func (k *kept) start(request []byte, fds [3]*os.File) (*keptFamily, syscall.Errn
 
 func (f *keptFamily) main() int                 { return f.pid }
 func (f *keptFamily) ended() <-chan struct{}    { return f.done }
-func (f *keptFamily) status() exit              { return f.exit }
+func (f *keptFamily) status() Exit              { return f.exit }
 func (f *keptFamily) orphans() <-chan os.Signal { return nil }
 
 func (f *keptFamily) isEmpty() bool {

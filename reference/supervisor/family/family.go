@@ -1,4 +1,4 @@
-package supervisor
+package family
 
 import (
 	"errors"
@@ -14,8 +14,9 @@ import (
 	"github.com/understudy-conformance/understudy/reference/descent"
 )
 
-// parent starts task processes and is the subreaper of all that they start.
-type parent interface {
+// Parent starts task processes and is the subreaper of all that they start: Self or
+// a Pool.
+type Parent interface {
 	// start starts argv with fds as descriptors 0 to 2 and nothing else, in / and
 	// in a session of its own: nobody enters it from outside, so that its process
 	// groups can be killed as wholes.
@@ -28,7 +29,7 @@ type parent interface {
 type family interface {
 	main() int              // pid of the task process
 	ended() <-chan struct{} // closed when the task process is gone
-	status() exit           // valid then
+	status() Exit           // valid then
 
 	// root is the process whose descendants the members are, 0 if that is gone.
 	root() int
@@ -50,18 +51,18 @@ type family interface {
 	release()
 }
 
-// alive lists the living members of a family.
-func alive(f family) ([]descent.Process, error) {
+// living lists the living members of a family.
+func living(f family) ([]descent.Process, error) {
 	all, err := f.scan()
 	return descent.Living(all), err
 }
 
-// self is the parent of the one task of a process that runs no other: whatever
+// Self is the parent of the one task of a process that runs no other: whatever
 // descends from this process is the task, save for helpers that carry signals to
 // other users.
-type self struct{}
+type Self struct{}
 
-func (self) start(argv, environ []string, credential *syscall.Credential, fds [3]*os.File) (family, error) {
+func (Self) start(argv, environ []string, credential *syscall.Credential, fds [3]*os.File) (family, error) {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = environ
 	cmd.Dir = "/" // the worker's directory may be closed to the user
@@ -86,14 +87,14 @@ func (self) start(argv, environ []string, credential *syscall.Credential, fds [3
 type ownFamily struct {
 	pid      int
 	done     chan struct{}
-	exit     exit
+	exit     Exit
 	children chan os.Signal
 }
 
 func (o *ownFamily) main() int                        { return o.pid }
 func (o *ownFamily) root() int                        { return os.Getpid() }
 func (o *ownFamily) ended() <-chan struct{}           { return o.done }
-func (o *ownFamily) status() exit                     { return o.exit }
+func (o *ownFamily) status() Exit                     { return o.exit }
 func (o *ownFamily) scan() ([]descent.Process, error) { return descent.Of(os.Getpid()) }
 func (o *ownFamily) orphans() <-chan os.Signal        { return o.children }
 func (o *ownFamily) release()                         { signal.Stop(o.children) }

@@ -1,4 +1,4 @@
-package supervisor
+package family
 
 import (
 	"errors"
@@ -20,10 +20,17 @@ import (
 	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
+// keeperName is the name under which this binary is a keeper.
+const keeperName = "understudy-keeper"
+
 // testPool is a pool in this process, which is a subreaper as long as the test runs.
-func testPool(t *testing.T) *pool {
+func testPool(t *testing.T) *Pool {
 	t.Helper()
-	bin, err := built()
+	program := filepath.Join(t.TempDir(), keeperName)
+	self, err := os.Executable()
+	if err == nil {
+		err = os.Symlink(self, program)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,39 +38,39 @@ func testPool(t *testing.T) *pool {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) })
-	p := newPool(filepath.Join(bin, "understudy-keeper"), os.Stderr)
-	t.Cleanup(p.close)
+	p := NewPool(program, os.Stderr)
+	t.Cleanup(p.Close)
 	return p
 }
 
 // sh starts a shell; its channels are closed.
-func sh(t *testing.T, p parent, script string) family {
+func sh(t *testing.T, p Parent, script string) family {
 	t.Helper()
-	c, err := start(p, []string{"/bin/sh", "-c", script}, os.Environ(), nil)
+	c, err := Start(p, []string{"/bin/sh", "-c", script}, os.Environ(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { closeAll(append([]*net.UnixConn(nil), c.comms, c.stdout, c.stderr)) })
+	t.Cleanup(func() { closeAll(append([]*net.UnixConn(nil), c.Comms, c.Stdout, c.Stderr)) })
 	return c.family
 }
 
-func waitEnd(t *testing.T, f family) exit {
+func waitEnd(t *testing.T, f family) Exit {
 	t.Helper()
 	select {
 	case <-f.ended():
 		return f.status()
 	case <-time.After(patience.Limit):
 		t.Fatal("no end")
-		return exit{}
+		return Exit{}
 	}
 }
 
 func TestParentsTellHowATaskEnds(t *testing.T) {
-	for name, p := range map[string]parent{"keepers": testPool(t), "self": self{}} {
-		for script, want := range map[string]exit{
+	for name, p := range map[string]Parent{"keepers": testPool(t), "self": Self{}} {
+		for script, want := range map[string]Exit{
 			"exit 0":            {},
-			"exit 7":            {code: 7},
-			"kill -9 $$":        {signal: syscall.SIGKILL},
+			"exit 7":            {Code: 7},
+			"kill -9 $$":        {Signal: syscall.SIGKILL},
 			"sleep 0.05 & exit": {},
 		} {
 			f := sh(t, p, script)
@@ -76,11 +83,11 @@ func TestParentsTellHowATaskEnds(t *testing.T) {
 			f.release()
 		}
 		for program, want := range map[string]error{"/no/such/program": syscall.ENOENT, "/etc/passwd": syscall.EACCES} {
-			if _, err := start(p, []string{program}, nil, nil); !errors.Is(err, want) || !strings.Contains(err.Error(), program) {
+			if _, err := Start(p, []string{program}, nil, nil); !errors.Is(err, want) || !strings.Contains(err.Error(), program) {
 				t.Errorf("%s, %s: %v", name, program, err)
 			}
 		}
-		if _, err := start(p, []string{"/bin/true", "a\x00b"}, nil, nil); err == nil {
+		if _, err := Start(p, []string{"/bin/true", "a\x00b"}, nil, nil); err == nil {
 			t.Errorf("%s: an argument with a zero byte was taken", name)
 		}
 	}
@@ -140,17 +147,21 @@ func TestOrphansAreFound(t *testing.T) {
 				_ = own.Wait()
 			}()
 			f := sh(t, p, "(setsid sleep 600 & setsid sh -c 'sleep 600 & sleep 600' &) & sleep 600")
-			waitFor(t, "four sleeps", func() bool { return countNamed(t, f, "sleep") == 4 })
+			for deadline := time.Now().Add(patience.Limit); countNamed(t, f, "sleep") != 4; time.Sleep(2 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("there are no four sleeps")
+				}
+			}
 			if c.signal != 0 {
 				if err := f.(*keptFamily).keeper.process.Signal(c.signal); err != nil {
 					t.Fatal(err)
 				}
-				if got := waitEnd(t, f); !errors.Is(got.lost, errNoKeeper) {
+				if got := waitEnd(t, f); !errors.Is(got.Lost, errNoKeeper) {
 					t.Errorf("%+v", got)
 				}
 			}
-			k := &killer{family: f, log: tasklog.To(os.Stderr, tasklog.NewMasker(5, nil))}
-			if err := k.kill(t.Context()); err != nil {
+			k := &Killer{family: f, log: tasklog.To(os.Stderr, tasklog.NewMasker(5, nil))}
+			if err := k.Kill(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if !f.gone() {
@@ -165,7 +176,7 @@ func TestOrphansAreFound(t *testing.T) {
 			}
 			f.release()
 			next := sh(t, p, "exit 3")
-			if got := waitEnd(t, next); got.code != 3 {
+			if got := waitEnd(t, next); got.Code != 3 {
 				t.Errorf("the next: %+v", got)
 			}
 			next.release()
@@ -183,7 +194,7 @@ func TestKeeperThatDoesNotAnswerIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := sh(t, p, "exit 4")
-	if got := waitEnd(t, next); got.code != 4 {
+	if got := waitEnd(t, next); got.Code != 4 {
 		t.Errorf("%+v", got)
 	}
 	next.release()
@@ -193,7 +204,7 @@ func TestKeeperThatDoesNotAnswerIsReplaced(t *testing.T) {
 // keeper, however often it comes, ends the server with all its tasks.
 func TestFirstReportOfAnEndCounts(t *testing.T) {
 	p := testPool(t)
-	ours, theirs, err := socketpair()
+	ours, theirs, err := Socketpair()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +228,7 @@ func TestFirstReportOfAnEndCounts(t *testing.T) {
 	if !f.settle(patience.Limit) {
 		t.Fatal("not empty")
 	}
-	if got := waitEnd(t, f); got.code != 3 || f.main() != 7 {
+	if got := waitEnd(t, f); got.Code != 3 || f.main() != 7 {
 		t.Errorf("process %d ended with %+v", f.main(), got)
 	}
 	f.release() // close, at the end, waits for it
@@ -225,7 +236,7 @@ func TestFirstReportOfAnEndCounts(t *testing.T) {
 
 func countNamed(t *testing.T, f family, name string) (n int) {
 	t.Helper()
-	living, err := alive(f)
+	living, err := living(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,13 +246,4 @@ func countNamed(t *testing.T, f family, name string) (n int) {
 		}
 	}
 	return n
-}
-
-func waitFor(t *testing.T, what string, true func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience.Limit); !true(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 20 s: %s", what)
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package supervisor
+package family
 
 import (
 	"net"
@@ -24,12 +24,12 @@ func TestExitIsDescribed(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		level, text := exitOf(cmd.Process.Wait()).describe()
+		level, text := exitOf(cmd.Process.Wait()).Describe()
 		if level != want[0] || !strings.Contains(text, want[1]) {
 			t.Errorf("%s: %s, %s", command, level, text)
 		}
 	}
-	if level, text := (exit{lost: syscall.ECHILD}).describe(); level != "error" || !strings.Contains(text, "no child processes") {
+	if level, text := (Exit{Lost: syscall.ECHILD}).Describe(); level != "error" || !strings.Contains(text, "no child processes") {
 		t.Errorf("%s, %s", level, text)
 	}
 }
@@ -37,14 +37,14 @@ func TestExitIsDescribed(t *testing.T) {
 // TestStatusTakenByAnother is LIFE-021: the end of a process whose status somebody
 // else consumed is noticed all the same.
 func TestStatusTakenByAnother(t *testing.T) {
-	c, err := start(self{}, []string{"/bin/sh", "-c", "exit 3"}, nil, nil)
+	c, err := Start(Self{}, []string{"/bin/sh", "-c", "exit 3"}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeAll([]*net.UnixConn{c.comms, c.stdout, c.stderr})
-	_, _ = syscall.Wait4(c.main(), nil, 0, nil) // one of the two gets the status
+	defer closeAll([]*net.UnixConn{c.Comms, c.Stdout, c.Stderr})
+	_, _ = syscall.Wait4(c.PID(), nil, 0, nil) // one of the two gets the status
 	select {
-	case <-c.ended():
+	case <-c.Ended():
 	case <-time.After(patience.Limit):
 		t.Error("the end was not noticed")
 	}

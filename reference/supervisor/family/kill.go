@@ -1,4 +1,4 @@
-package supervisor
+package family
 
 import (
 	"context"
@@ -18,9 +18,6 @@ const (
 	// killBound is how long SIGKILL is sent again and again before it is given up.
 	killBound = 10 * time.Second
 
-	// helperBound is how long one command that carries a signal may take.
-	helperBound = 5 * time.Second
-
 	// lookAgain is the time between two looks at the processes of a task.
 	lookAgain = 10 * time.Millisecond
 
@@ -32,19 +29,16 @@ const (
 	// two, what was hit is reaped.
 	huntTime = 50 * time.Millisecond
 
-	// reapHunted is how often what a hunt hit is reaped.
-	reapHunted = 5 * time.Millisecond
-
 	// vanish is what processes get that a task process left behind and that are
 	// about to end by themselves, as sudo's monitor is.
 	vanish = 20 * time.Millisecond
 )
 
-// killer ends the processes of a task, whoever they belong to.
+// Killer ends the processes of a task, whoever they belong to.
 //
 // A signal to a process of another user is carried by a command that runs as that
 // user: the runner itself, since a narrow sudo policy permits no other.
-type killer struct {
+type Killer struct {
 	family  family
 	step    time.Duration // from SIGTERM to SIGKILL
 	runners []string      // understudy-runner, as the policy names it; the first that works is used
@@ -57,30 +51,37 @@ type killer struct {
 	users   map[int]bool
 }
 
-// stop ends the task: SIGTERM to its process group, so that the runner can clean
+// NewKiller returns what ends a child: step after SIGTERM comes SIGKILL. runners are
+// the paths of understudy-runner that the sudo policy may name, the first one first.
+// What goes wrong on the way is noted in log.
+func NewKiller(c *Child, step time.Duration, runners []string, log *tasklog.Log) *Killer {
+	return &Killer{family: c.family, step: step, runners: runners, log: log, users: map[int]bool{}}
+}
+
+// Stop ends the task: SIGTERM to its process group, so that the runner can clean
 // up, and after the step SIGKILL to every process of it. meanwhile is called
 // between the two. The error names processes that are still alive.
-func (k *killer) stop(ctx context.Context, c *child, meanwhile func()) error {
-	k.terminate(ctx, c.main())
+func (k *Killer) Stop(ctx context.Context, meanwhile func()) error {
+	k.terminate(ctx, k.family.main())
 	step := time.NewTimer(k.step)
 	defer step.Stop()
 	select {
 	case <-step.C:
-	case <-c.ended(): // what it left behind is not asked
+	case <-k.family.ended(): // what it left behind is not asked
 	}
 	meanwhile()
-	return k.kill(ctx)
+	return k.Kill(ctx)
 }
 
 // terminate sends SIGTERM to the group. The group's id is the pid of the task
 // process and so never our own.
-func (k *killer) terminate(ctx context.Context, group int) {
+func (k *Killer) terminate(ctx context.Context, group int) {
 	err := syscall.Kill(-group, syscall.SIGTERM)
 	if err == nil || errors.Is(err, syscall.ESRCH) {
 		return
 	}
 	// sudo replaced itself by the command, which belongs to the target.
-	alive, scanErr := alive(k.family)
+	alive, scanErr := living(k.family)
 	if scanErr == nil {
 		scanErr = k.carry(ctx, "TERM", k.inGroup(alive, group))
 	}
@@ -89,15 +90,16 @@ func (k *killer) terminate(ctx context.Context, group int) {
 	}
 }
 
-func (k *killer) inGroup(all []descent.Process, group int) []descent.Process {
+func (k *Killer) inGroup(all []descent.Process, group int) []descent.Process {
 	return slices.DeleteFunc(slices.Clone(all), func(p descent.Process) bool {
 		id, err := syscall.Getpgid(p.PID)
 		return err != nil || id != group
 	})
 }
 
-// kill sends SIGKILL to all members of the family until there are none.
-func (k *killer) kill(ctx context.Context) error {
+// Kill sends SIGKILL to all processes of the task until there are none. The error
+// names those that are still alive.
+func (k *Killer) Kill(ctx context.Context) error {
 	if k.over() && k.family.settle(vanish) {
 		return nil
 	}
@@ -105,7 +107,7 @@ func (k *killer) kill(ctx context.Context) error {
 	var failure error
 	shot := map[int]bool{}
 	for rounds := 0; !k.family.gone(); rounds++ {
-		alive, err := alive(k.family)
+		alive, err := living(k.family)
 		if err != nil {
 			return err
 		}
@@ -138,7 +140,7 @@ func (k *killer) kill(ctx context.Context) error {
 }
 
 // over reports whether the task process has ended.
-func (k *killer) over() bool {
+func (k *Killer) over() bool {
 	select {
 	case <-k.family.ended():
 		return true
@@ -149,7 +151,7 @@ func (k *killer) over() bool {
 
 // round sends SIGKILL to each process once, and to whole process groups. Those of
 // other users go first: sudo ends with its command, but not the other way round.
-func (k *killer) round(ctx context.Context, alive []descent.Process) error {
+func (k *Killer) round(ctx context.Context, alive []descent.Process) error {
 	var foreign []descent.Process
 	var own []descent.Process
 	for _, p := range alive {

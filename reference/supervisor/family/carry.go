@@ -1,4 +1,4 @@
-package supervisor
+package family
 
 import (
 	"bytes"
@@ -16,8 +16,16 @@ import (
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
+const (
+	// helperBound is how long one command that carries a signal may take.
+	helperBound = 5 * time.Second
+
+	// reapHunted is how often what a hunt hit is reaped.
+	reapHunted = 5 * time.Millisecond
+)
+
 // carry sends a signal to processes of other users, one command for each user.
-func (k *killer) carry(ctx context.Context, signal string, processes []descent.Process) error {
+func (k *Killer) carry(ctx context.Context, signal string, processes []descent.Process) error {
 	byUser := map[int][]string{}
 	for uid := range k.users {
 		byUser[uid] = nil
@@ -38,7 +46,7 @@ func (k *killer) carry(ctx context.Context, signal string, processes []descent.P
 	return errors.Join(failures...)
 }
 
-func (k *killer) carryTo(ctx context.Context, account impersonate.Account, signal string, pids []string) error {
+func (k *Killer) carryTo(ctx context.Context, account impersonate.Account, signal string, pids []string) error {
 	args := append([]string{"kill", signal}, pids...)
 	if root := k.family.root(); k.hunting && root != 0 {
 		args = []string{"hunt", strconv.Itoa(root)}
@@ -64,8 +72,8 @@ func (k *killer) carryTo(ctx context.Context, account impersonate.Account, signa
 	return errors.Join(append(failures, err)...)
 }
 
-// sockets asks the user of a task what sockets its processes have.
-func (k *killer) sockets(ctx context.Context, account impersonate.Account, pids []int) (map[uint64]bool, error) {
+// Sockets asks the user of a task what sockets its processes have: their inodes.
+func (k *Killer) Sockets(ctx context.Context, account impersonate.Account, pids []int) (map[uint64]bool, error) {
 	if len(k.runners) == 0 {
 		return nil, errors.New("understudy-runner, which can look at them, is not beside this program")
 	}
@@ -81,13 +89,13 @@ func (k *killer) sockets(ctx context.Context, account impersonate.Account, pids 
 }
 
 // help runs a command as another user and waits for it.
-func (k *killer) help(ctx context.Context, account impersonate.Account, argv []string) error {
+func (k *Killer) help(ctx context.Context, account impersonate.Account, argv []string) error {
 	_, err := k.ask(ctx, account, argv)
 	return err
 }
 
 // ask runs a command as another user and returns its output.
-func (k *killer) ask(ctx context.Context, account impersonate.Account, argv []string) ([]byte, error) {
+func (k *Killer) ask(ctx context.Context, account impersonate.Account, argv []string) ([]byte, error) {
 	argv, credential, err := impersonate.Command(account, argv)
 	if err != nil {
 		return nil, err
@@ -113,7 +121,7 @@ func (k *killer) ask(ctx context.Context, account impersonate.Account, argv []st
 
 // waitFor waits for a helper. A hunt goes faster if those that were hit do not lie
 // about as zombies.
-func (k *killer) waitFor(helper *exec.Cmd) error {
+func (k *Killer) waitFor(helper *exec.Cmd) error {
 	done := make(chan error, 1)
 	go func() { done <- helper.Wait() }()
 	reap := time.NewTicker(reapHunted)
