@@ -52,21 +52,21 @@ func (t *task) prepareForeign(ctx context.Context, c *coordinator.Coordinator) (
 			f.close()
 		}
 	}()
-	if len(t.killers) == 0 {
+	if len(t.worker.killers) == 0 {
 		return plan{}, errors.New("a task of another language is started by understudy-runner, which is not beside this program")
 	}
-	if f.artifact, err = t.library.Find(ctx, c.Roots, t.workload.TI.DagID); err != nil {
+	if f.artifact, err = t.worker.library.Find(ctx, c.Roots, t.workload.TI.DagID); err != nil {
 		return plan{}, fmt.Errorf("coordinator %q: %w", c.Name, err)
 	}
 	dag, err := t.foreignDag(ctx)
 	if err != nil {
 		return plan{}, err
 	}
-	target, switches, err := t.accounts.resolve(ctx, dag.effective, impersonate.Policy{AllowRoot: t.settings.AllowRoot})
+	target, switches, err := t.worker.accounts.resolve(ctx, dag.effective, impersonate.Policy{AllowRoot: t.worker.settings.AllowRoot})
 	if err != nil {
 		return plan{}, err
 	}
-	p = plan{argv: []string{t.killers[0], "execute"}, who: "the worker's own user"}
+	p = plan{argv: []string{t.worker.killers[0], "execute"}, who: "the worker's own user"}
 	switch {
 	case switches && dag.file != "":
 		p, err = t.switched(p, target, dag.tree, dag.file, dag.declared)
@@ -80,7 +80,7 @@ func (t *task) prepareForeign(ctx context.Context, c *coordinator.Coordinator) (
 	if p.foreign = f; switches {
 		f.uid, f.user = target.UID, &target
 	}
-	p.environ = environment(truthful(t.environ, t.process.Unixname), target, switches, t.settings.PassEnvironment)
+	p.environ = environment(truthful(t.worker.environ, t.process.Unixname), target, switches, t.worker.settings.PassEnvironment)
 	if f.environ, err = t.foreignEnvironment(p.environ, dag); err != nil {
 		return plan{}, err
 	}
@@ -104,7 +104,7 @@ type foreignDag struct {
 func (t *task) foreignDag(ctx context.Context) (d foreignDag, err error) {
 	if !dagfile.Declares(t.workload.DagRelPath) {
 		t.log.Record("warning", "The Dag file is code: whether the task names a user in it is not known, [core] default_impersonation decides", "dag_file", t.workload.DagRelPath)
-		d.effective = t.settings.DefaultUser
+		d.effective = t.worker.settings.DefaultUser
 		return d, nil
 	}
 	if _, d.tree, err = t.fetch(ctx); err != nil {
@@ -118,12 +118,12 @@ func (t *task) foreignDag(ctx context.Context) (d foreignDag, err error) {
 // foreignEnvironment adds what a runtime cannot read from Airflow's configuration:
 // how much it is to log, as Airflow does, and where the bundle of its Dag file is.
 func (t *task) foreignEnvironment(environ []string, d foreignDag) ([]string, error) {
-	level := t.settings.All["logging.logging_level"]
+	level := t.worker.settings.All["logging.logging_level"]
 	if level == "" {
 		level = "INFO"
 	}
 	environ = with(environ, "AIRFLOW__LOGGING__LOGGING_LEVEL", level)
-	environ = with(environ, "AIRFLOW__LOGGING__NAMESPACE_LEVELS", t.settings.All["logging.namespace_levels"])
+	environ = with(environ, "AIRFLOW__LOGGING__NAMESPACE_LEVELS", t.worker.settings.All["logging.namespace_levels"])
 	if d.file == "" {
 		return environ, nil
 	}
@@ -140,7 +140,7 @@ func with(environ []string, name, value string) []string {
 // connect hands the bundle of another language over, and takes its connections for
 // those of the task. The runner needs neither.
 func (l *life) connect(ctx context.Context) error {
-	f := l.plan.foreign
+	f := l.task.plan.foreign
 	if f == nil {
 		return nil
 	}
@@ -192,5 +192,5 @@ func (l *life) neverConnected(ctx context.Context, cause error) error {
 		level, text := l.child.Exit().Describe()
 		l.log.Record(level, text)
 	}
-	return errors.Join(l.fail(ctx, fmt.Errorf("start bundle %s as %s: %w", l.plan.foreign.artifact.Path, l.plan.who, cause)), left)
+	return errors.Join(l.task.fail(ctx, fmt.Errorf("start bundle %s as %s: %w", l.task.plan.foreign.artifact.Path, l.task.plan.who, cause)), left)
 }

@@ -90,7 +90,7 @@ func TestThousandTasksLeaveNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		v.transport.CloseIdleConnections()
+		v.worker.transport.CloseIdleConnections()
 		s.api.CloseClientConnections()
 	}
 	round(20)

@@ -21,7 +21,8 @@ const reapEvery = time.Second
 
 // life is a task from the start of its process to its last trace.
 type life struct {
-	*task
+	task    *task
+	log     *tasklog.Log // the task's
 	child   *family.Child
 	killer  *family.Killer
 	drains  *tasklog.Drains
@@ -34,10 +35,10 @@ type life struct {
 }
 
 func (t *task) newLife(c *family.Child) *life {
-	l := &life{task: t, child: c, state: newTerminal(), drains: tasklog.NewDrains(t.log)}
-	l.killer = family.NewKiller(c, t.settings.KillStep, t.killers, t.log)
+	l := &life{task: t, log: t.log, child: c, state: newTerminal(), drains: tasklog.NewDrains(t.log)}
+	l.killer = family.NewKiller(c, t.worker.settings.KillStep, t.worker.killers, t.log)
 	l.session = &session{
-		server: t.server, mask: t.mask, conn: c.Comms, max: t.settings.MaxFrame,
+		server: t.server, mask: t.mask, conn: c.Comms, max: t.worker.settings.MaxFrame,
 		log: t.log, state: l.state, logs: l.drains,
 	}
 	l.drains.Start(tasklog.Stdout, c.Stdout, nil)
@@ -54,7 +55,7 @@ func (l *life) run(ctx context.Context, signals <-chan os.Signal) error {
 	if err != nil {
 		return l.abort(ctx, err)
 	}
-	l.session.beat = startHeartbeat(ctx, l.server, l.process, l.settings, l.log, func() { l.session.close(gateRead) })
+	l.session.beat = startHeartbeat(ctx, l.task.server, l.task.process, l.task.worker.settings, l.log, func() { l.session.close(gateRead) })
 	requests, cancel := context.WithCancel(ctx)
 	defer cancel()
 	served := make(chan error, 1)
@@ -76,16 +77,16 @@ func (l *life) run(ctx context.Context, signals <-chan os.Signal) error {
 // begin tells the server that the task runs and returns the startup frame. Until
 // it is sent the runner has nothing to execute (LIFE-002).
 func (l *life) begin(ctx context.Context) ([]byte, error) {
-	answer, err := l.server.Run(ctx, l.process, l.start)
+	answer, err := l.task.server.Run(ctx, l.task.process, l.task.start)
 	if err != nil {
 		return nil, fmt.Errorf("the server did not accept the run: %w", err)
 	}
-	context, err := api.RunContext(answer, l.mask)
+	context, err := api.RunContext(answer, l.task.mask)
 	if err != nil {
 		return nil, err
 	}
 	l.ending.shouldRetry = context.ShouldRetry
-	return startupFrame(l.workload, context, l.start, l.plan.handed, l.session.schema)
+	return startupFrame(l.task.workload, context, l.task.start, l.task.plan.handed, l.session.schema)
 }
 
 // abort ends a process that was never told what to do.
@@ -137,9 +138,9 @@ func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signa
 			stop("protocol error on its channel: " + err.Error())
 		case <-over:
 			over = nil
-			overtime = time.After(l.settings.Overtime)
+			overtime = time.After(l.task.worker.settings.Overtime)
 		case <-overtime:
-			stop(fmt.Sprintf("it reported %s %v ago and did not end", l.state.get(), l.settings.Overtime))
+			stop(fmt.Sprintf("it reported %s %v ago and did not end", l.state.get(), l.task.worker.settings.Overtime))
 		case s := <-signals:
 			l.log.Record("warning", fmt.Sprintf("Supervisor received %s: it waits for the task to end", family.SignalName(s.(syscall.Signal))))
 		case <-l.child.Orphans():
@@ -161,7 +162,7 @@ func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signa
 // drain copies what is left on all channels. They end by themselves once nothing
 // of the task lives; a process that is out of reach can hold one open.
 func (l *life) drain(served <-chan error) {
-	timeout := time.NewTimer(l.settings.SocketCleanup)
+	timeout := time.NewTimer(l.task.worker.settings.SocketCleanup)
 	defer timeout.Stop()
 	logs := l.drains.Done()
 	for logs != nil || served != nil {
@@ -174,7 +175,7 @@ func (l *life) drain(served <-chan error) {
 		case <-logs:
 			logs = nil
 		case <-timeout.C:
-			l.log.Record("warning", "Somebody keeps a channel of the task open; what it still sends is lost", "seconds", l.settings.SocketCleanup.Seconds())
+			l.log.Record("warning", "Somebody keeps a channel of the task open; what it still sends is lost", "seconds", l.task.worker.settings.SocketCleanup.Seconds())
 			l.session.close(gateClosed)
 			l.drains.Cut()
 			l.session.conn.Close()
@@ -204,23 +205,23 @@ func (l *life) finish(ctx context.Context) error {
 		if l.ending.exit.Clean() && !l.ending.stopped {
 			l.log.Record("error", "Task process ended without reporting a state")
 		}
-		return l.report(ctx, l.ending)
+		return l.task.report(ctx, l.ending)
 	}
-	if err := l.state.deliver(ctx, l.server); err != nil {
+	if err := l.state.deliver(ctx, l.task.server); err != nil {
 		l.log.Record("error", "The state of the task could not be reported", "state", l.ending.reported, "error", err)
 		return fmt.Errorf("report state %s: %w", l.ending.reported, err)
 	}
-	l.ended(l.ending.reported)
+	l.task.ended(l.ending.reported)
 	return nil
 }
 
 // explainSwitch names the user where the process ended before the runner said a
 // word: sudo's own message does not tell who was to be impersonated.
 func (l *life) explainSwitch() {
-	if l.plan.handed == nil || l.session.served.Load() > 0 || l.ending.exit.Clean() || l.ending.stopped {
+	if l.task.plan.handed == nil || l.session.served.Load() > 0 || l.ending.exit.Clean() || l.ending.stopped {
 		return
 	}
-	l.log.Record("error", fmt.Sprintf("Task could not be run as %s: %s", l.plan.who, l.last.get()))
+	l.log.Record("error", fmt.Sprintf("Task could not be run as %s: %s", l.task.plan.who, l.last.get()))
 }
 
 // lastLine keeps the last line of a channel, cut to what an error needs.

@@ -42,7 +42,7 @@ func (p plan) close() {
 // prepare makes the bundle available and decides who the task runs as. Nothing of
 // the user's is executed.
 func (t *task) prepare(ctx context.Context) (plan, error) {
-	c, err := t.settings.Routes.For(message.Or(t.workload.TI.Queue, defaultQueue))
+	c, err := t.worker.settings.Routes.For(message.Or(t.workload.TI.Queue, defaultQueue))
 	if err != nil {
 		return plan{}, err
 	}
@@ -58,17 +58,17 @@ func (t *task) prepare(ctx context.Context) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	target, switches, err := t.accounts.resolve(ctx, declared.effective, impersonate.Policy{AllowRoot: t.settings.AllowRoot})
+	target, switches, err := t.worker.accounts.resolve(ctx, declared.effective, impersonate.Policy{AllowRoot: t.worker.settings.AllowRoot})
 	if err != nil {
 		return plan{}, err
 	}
-	p := plan{argv: []string{t.runner}, who: "the worker's own user"}
+	p := plan{argv: []string{t.worker.runner}, who: "the worker's own user"}
 	if switches {
 		if p, err = t.switched(p, target, tree, file, declared); err != nil {
 			return plan{}, err
 		}
 	}
-	p.environ = environment(truthful(t.environ, t.process.Unixname), target, switches, t.settings.PassEnvironment)
+	p.environ = environment(truthful(t.worker.environ, t.process.Unixname), target, switches, t.worker.settings.PassEnvironment)
 	if def.Git != nil && !switches {
 		list, err := localBundle(tree, def.Name)
 		if err != nil {
@@ -82,11 +82,11 @@ func (t *task) prepare(ctx context.Context) (plan, error) {
 
 // fetch makes the bundle of the task available.
 func (t *task) fetch(ctx context.Context) (bundle.Definition, bundle.Tree, error) {
-	def, err := t.settings.Bundles.Get(t.workload.BundleInfo.Name)
+	def, err := t.worker.settings.Bundles.Get(t.workload.BundleInfo.Name)
 	if err != nil {
 		return def, bundle.Tree{}, err
 	}
-	tree, err := t.bundles.Prepare(ctx, def, message.Or(t.workload.BundleInfo.Version, ""))
+	tree, err := t.worker.bundles.Prepare(ctx, def, message.Or(t.workload.BundleInfo.Version, ""))
 	if err != nil {
 		return def, tree, err
 	}
@@ -132,13 +132,13 @@ func (t *task) switched(p plan, target impersonate.Account, tree bundle.Tree, fi
 	if err != nil {
 		return p, err
 	}
-	settings := maps.Clone(t.settings.All)
+	settings := maps.Clone(t.worker.settings.All)
 	settings[bundleListSetting] = list
 	p.handed = &runner.Handed{Settings: settings, Environment: map[string]string{}, Switched: true, Target: &target}
 	if d.found { // nobody need look again
 		p.handed.Bundle = tree.Path
 	}
-	for _, entry := range impersonate.Allowed(t.environ, t.settings.PassEnvironment...) {
+	for _, entry := range impersonate.Allowed(t.worker.environ, t.worker.settings.PassEnvironment...) {
 		name, value, _ := strings.Cut(entry, "=")
 		p.handed.Environment[name] = value
 	}
@@ -176,7 +176,7 @@ func (t *task) declaredUser(root, file string) (declared, error) {
 			"dag_file", t.workload.DagRelPath)
 		return declared{}, nil
 	}
-	d := declared{effective: t.settings.DefaultUser}
+	d := declared{effective: t.worker.settings.DefaultUser}
 	if err := regularBelow(root, file); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return d, nil
@@ -189,7 +189,7 @@ func (t *task) declaredUser(root, file string) (declared, error) {
 		return d, err
 	}
 	if task, ok := dag.Task(t.workload.TI.TaskID); ok {
-		d.effective = impersonate.Effective(task.RunAsUser, t.settings.DefaultUser)
+		d.effective = impersonate.Effective(task.RunAsUser, t.worker.settings.DefaultUser)
 		d.found = dag.ID == t.workload.TI.DagID
 	}
 	return d, nil

@@ -111,7 +111,7 @@ func uids(set map[int]bool) string {
 
 // service is a server that runs.
 type service struct {
-	*worker
+	worker  *worker
 	stderr  io.Writer
 	allowed map[int]bool
 	slots   chan struct{} // one for each task
@@ -217,7 +217,7 @@ func (s *service) admit(conn *net.UnixConn) (*task, error) {
 	if err := s.begin(); err != nil {
 		return nil, err
 	}
-	t, err := s.task(workload, s.stderr)
+	t, err := s.worker.task(workload, s.stderr)
 	if err != nil {
 		<-s.slots
 		s.running.Done()

@@ -70,7 +70,7 @@ func (w *worker) task(workload submit.Workload, stderr io.Writer) (*task, error)
 
 // task is one run.
 type task struct {
-	*worker
+	worker   *worker
 	workload submit.Workload
 	mask     *tasklog.Masker
 	log      *tasklog.Log
@@ -92,7 +92,7 @@ func (t *task) run(ctx context.Context, signals <-chan os.Signal) error {
 		return t.fail(ctx, err)
 	}
 	t.plan = plan
-	child, err := family.Start(t.parent, plan.argv, plan.environ, plan.credential)
+	child, err := family.Start(t.worker.parent, plan.argv, plan.environ, plan.credential)
 	if err != nil {
 		plan.close()
 		return t.fail(ctx, fmt.Errorf("run the task as %s: %w", plan.who, err))
