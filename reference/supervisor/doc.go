@@ -45,4 +45,8 @@
 //
 // The token never leaves this process. The task's only way to the API are the
 // messages of package message.
+//
+// What a task goes through is in this package. Each side of it that needs to know
+// nothing of the whole is one below: submit brings a task here, family starts and ends
+// its processes, api speaks with the Execution API, tasklog writes its log.
 package supervisor
