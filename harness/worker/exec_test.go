@@ -31,11 +31,11 @@ func play(t *testing.T, e plan.Exec, input string) ran {
 	}
 	var in, out bytes.Buffer
 	frames := shell.NewWriter(&in)
-	if _, err := io.WriteString(frames.Stream(shell.Input), input); err != nil {
+	size, _ := shell.Size{Rows: 40, Columns: 99}.MarshalBinary()
+	if err := frames.Write(shell.Window, size); err != nil { // first, as a client does: the command may look once it has its input
 		t.Fatal(err)
 	}
-	size, _ := shell.Size{Rows: 40, Columns: 99}.MarshalBinary()
-	if err := frames.Write(shell.Window, size); err != nil {
+	if _, err := io.WriteString(frames.Stream(shell.Input), input); err != nil {
 		t.Fatal(err)
 	}
 	if err := frames.Write(shell.End, nil); err != nil {
