@@ -51,7 +51,7 @@ func (s *selection) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&s.profile, "profile", "all", "upstream, hardened, or all")
 	cmd.Flags().StringVar(&s.filter, "filter", "", "comma list of prefixes or globs of case or requirement ids; ! excludes")
 	completeBy(cmd, "role", completeRole)
-	complete(cmd, "profile", append(words(catalogue.Profiles()), "all"))
+	complete(cmd, "profile", append(texts(catalogue.Profiles()), "all"))
 }
 
 // shard is the flag that takes one part of what is selected.
@@ -64,7 +64,7 @@ func (s *shard) Set(text string) (err error) {
 	return err
 }
 
-func words[T ~string](values []T) []string {
+func texts[T ~string](values []T) []string {
 	var list []string
 	for _, v := range values {
 		list = append(list, string(v))
@@ -94,7 +94,7 @@ func completeRole(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	return words(all.played()), cobra.ShellCompDirectiveNoFileComp
+	return texts(all.played()), cobra.ShellCompDirectiveNoFileComp
 }
 
 // part says whether a flag chooses some of the cases.

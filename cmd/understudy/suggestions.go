@@ -8,6 +8,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/reports/words"
 )
 
 // suggested is the list of known deviations that one has after pasting every entry that
@@ -46,7 +47,7 @@ func judgeSuggestions(out io.Writer, model verdict.Model) int {
 		case verdict.ExpectedFail, verdict.ExpectedWarn:
 		case verdict.Fail, verdict.Warn, verdict.UnexpectedPass:
 			code = gravest(code, verdict.ExitViolated)
-			fmt.Fprintf(out, "  ✕ %s with the entry that was suggested for it: %s\n", c.ID, c.Verdict.Word())
+			fmt.Fprintf(out, "  ✕ %s with the entry that was suggested for it: %s\n", c.ID, words.Word(c.Verdict))
 		default:
 			code = gravest(code, verdict.ExitHarness)
 			fmt.Fprintf(out, "  ✕ %s: %s: %s\n", c.ID, c.Verdict, c.Observation.Says)

@@ -256,6 +256,13 @@ func (r *run) whyNotStarted(kase plan.Case) string {
 	return "planned and never started"
 }
 
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 func prefixed(prefix, s string) string {
 	if s == "" {
 		return ""

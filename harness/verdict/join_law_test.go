@@ -25,8 +25,7 @@ func what(m verdict.Model) map[string]string {
 		all[r.ID] = fmt.Sprint(r.Verdict, r.Reason, r.Roles, r.Cases)
 	}
 	for _, p := range m.Profiles {
-		headline, tone := m.Headline(p.Name)
-		all[string(p.Name)] = fmt.Sprint(headline, tone, p.Exit, p.Numbers())
+		all[string(p.Name)] = fmt.Sprint(m.Answer(p.Name), p.Exit, p.Total, p.Counts)
 	}
 	for i, p := range m.Problems {
 		all[fmt.Sprint("problem ", i)] = fmt.Sprint(p)

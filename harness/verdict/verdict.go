@@ -50,6 +50,11 @@ func All() []Verdict {
 	}
 }
 
+// Unexpected says whether the verdict of a case needs somebody's attention.
+func (v Verdict) Unexpected() bool {
+	return contains([]Verdict{Fail, HarnessError, Flaky, CouldNotRun, UnexpectedPass, Warn}, v)
+}
+
 // gravest returns the one that stands first in All.
 func gravest(verdicts ...Verdict) Verdict {
 	for _, v := range All() {

@@ -24,6 +24,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/human"
 	"github.com/understudy-conformance/understudy/reports/visible"
+	"github.com/understudy-conformance/understudy/reports/words"
 )
 
 // Options say what the console needs to know. Catalogue and Index must be there.
@@ -131,7 +132,7 @@ func (c *Console) header(environment map[string]string) {
 
 func (c *Console) control(e journal.Event) {
 	if o := e.Observation; o != nil && o.Outcome != journal.Held {
-		c.print(c.paint.tone("fail", "✕ control of role "+string(e.Role)) + ": " + visible.Short(o.Says, maxColumns))
+		c.print(c.paint.tone(words.Bad, "✕ control of role "+string(e.Role)) + ": " + visible.Short(o.Says, maxColumns))
 	}
 }
 
@@ -148,8 +149,8 @@ func (c *Console) ended(e journal.Event) {
 			a.done[kase.ID] = true
 			a.ended++
 		}
-		if j.Verdict.Tone() != "pass" && j.Verdict.Tone() != "none" {
-			a.notes = append(a.notes, c.paint.tone(j.Verdict.Tone(), j.Verdict.Glyph()+" "+kase.Verifies[0])+expected(j.Verdict))
+		if tone := words.ToneOf(j.Verdict); tone != words.Good && tone != words.Neutral {
+			a.notes = append(a.notes, c.paint.tone(tone, words.Glyph(j.Verdict)+" "+kase.Verifies[0])+expected(j.Verdict))
 		}
 	}
 	if c.o.Screen.Terminal {
@@ -161,7 +162,7 @@ func (c *Console) ended(e journal.Event) {
 	}
 	line += c.paint.dim("  " + human.Duration(time.Duration(e.DurationMS)*time.Millisecond))
 	if j.Verdict != verdict.Pass {
-		line += "  " + j.Verdict.Word()
+		line += "  " + words.Word(j.Verdict)
 		if e.Observation.Says != "" {
 			line += ": " + visible.Short(e.Observation.Says, 160)
 		}
@@ -176,7 +177,9 @@ func expected(v verdict.Verdict) string {
 	return ""
 }
 
-func (c *Console) sign(v verdict.Verdict) string { return c.paint.tone(v.Tone(), v.Glyph()) }
+func (c *Console) sign(v verdict.Verdict) string {
+	return c.paint.tone(words.ToneOf(v), words.Glyph(v))
+}
 
 // print writes lines above the live block. What is not ours is made visible; our
 // own colours are added after that, so the line is checked piece by piece.

@@ -7,6 +7,7 @@ import (
 	"github.com/charmbracelet/x/term"
 
 	"github.com/understudy-conformance/understudy/reports/visible"
+	"github.com/understudy-conformance/understudy/reports/words"
 )
 
 // Screen says what the output can show.
@@ -54,13 +55,13 @@ func (p paint) in(sequence, s string) string {
 	return sequence + s + plain
 }
 
-func (p paint) tone(tone, s string) string {
+func (p paint) tone(tone words.Tone, s string) string {
 	switch tone {
-	case "pass":
+	case words.Good:
 		return p.in(green, s)
-	case "fail":
+	case words.Bad:
 		return p.in(red, s)
-	case "warn":
+	case words.Caution:
 		return p.in(yellow, s)
 	}
 	return p.in(faint, s)

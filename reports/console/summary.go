@@ -9,6 +9,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/visible"
+	"github.com/understudy-conformance/understudy/reports/words"
 )
 
 // Bounds of the summary: beyond them the report is the better reader.
@@ -73,14 +74,14 @@ func (c *Console) finding(kase verdict.Case) {
 	c.print("")
 	c.print(c.sign(kase.Verdict) + " " + c.paint.bold(kase.ID) + ": " + clip(says, 1))
 	if kase.Requirement != "" {
-		c.field("requires", fmt.Sprintf("%s %s (%s); verdict: %s", kase.Level, kase.Requirement, kase.Profile, kase.Verdict.Word()))
+		c.field("requires", fmt.Sprintf("%s %s (%s); verdict: %s", kase.Level, kase.Requirement, kase.Profile, words.Word(kase.Verdict)))
 	}
 	c.field("expected", kase.Observation.Expected)
 	c.field("actual", kase.Observation.Actual)
 	c.field("where", kase.Observation.Where)
 	for _, a := range kase.Attempts {
 		if len(kase.Attempts) > 1 {
-			c.field(fmt.Sprintf("attempt %d", a.Number), strings.TrimSuffix(a.Verdict.Word()+": "+a.Observation.Says, ": "))
+			c.field(fmt.Sprintf("attempt %d", a.Number), strings.TrimSuffix(words.Word(a.Verdict)+": "+a.Observation.Says, ": "))
 		}
 	}
 	c.field("again", kase.Again)
@@ -130,7 +131,7 @@ func (c *Console) problems(m verdict.Model) {
 		if p.Case != "" {
 			text = p.Case + ": " + text
 		}
-		c.print(c.paint.tone("fail", string(p.Kind)) + "  " + text)
+		c.print(c.paint.tone(words.Bad, string(p.Kind)) + "  " + text)
 		if p.Seen != "" {
 			c.field("pattern", p.Pattern)
 			c.field("seen", p.Seen)
@@ -140,11 +141,11 @@ func (c *Console) problems(m verdict.Model) {
 
 // answer is the last line: verdict, numbers, report, exit code.
 func (c *Console) answer(m verdict.Model, profile catalogue.Profile, report string, exit int) string {
-	headline, tone := m.Headline(profile)
+	headline, tone := words.Headline(m.Answer(profile))
 	parts := []string{c.paint.tone(tone, headline)}
 	for _, p := range m.Profiles {
 		if profile == verdict.Any || p.Name == profile {
-			parts = append(parts, fmt.Sprintf("%s: %s", p.Name, p.Numbers()))
+			parts = append(parts, fmt.Sprintf("%s: %s", p.Name, words.Numbers(p)))
 		}
 	}
 	if m.Partial {

@@ -20,6 +20,7 @@ import (
 	"io"
 
 	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/reports/words"
 )
 
 //go:embed report.tmpl
@@ -53,6 +54,10 @@ func policy() string {
 }
 
 // tag is a verdict as sign, word and colour.
-type tag struct{ Tone, Name, Glyph, Word string }
+type tag struct {
+	Tone        words.Tone
+	Name        verdict.Verdict
+	Glyph, Word string
+}
 
-func tagOf(v verdict.Verdict) tag { return tag{v.Tone(), string(v), v.Glyph(), v.Word()} }
+func tagOf(v verdict.Verdict) tag { return tag{words.ToneOf(v), v, words.Glyph(v), words.Word(v)} }

@@ -12,6 +12,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/human"
 	"github.com/understudy-conformance/understudy/reports/visible"
+	"github.com/understudy-conformance/understudy/reports/words"
 )
 
 // view is what the template shows. Its text is visible already; the template
@@ -20,7 +21,7 @@ type view struct {
 	Policy         string
 	Style, Script  template.HTML
 	Name, Headline string
-	Tone           string
+	Tone           words.Tone
 	Sub            string
 	Unfinished     bool // what stands there is planned, and has not failed
 	Partial        []string
@@ -47,14 +48,15 @@ type pair struct{ Name, Value string }
 type problem struct{ Kind, Case, Link, Text, Pattern, Seen string }
 
 type profile struct {
-	Title, Headline, Tone string
-	Holds, Total          int
-	Rest                  string
-	Segments              []segment
+	Title, Headline string
+	Tone            words.Tone
+	Holds, Total    int
+	Rest            string
+	Segments        []segment
 }
 
 type segment struct {
-	Tone  string
+	Tone  words.Tone
 	Width float64 // percent
 }
 
@@ -87,7 +89,7 @@ type control struct {
 }
 
 func viewOf(m verdict.Model) view {
-	headline, tone := m.Headline(verdict.Any)
+	headline, tone := words.Headline(m.Answer(verdict.Any))
 	v := view{
 		Policy:   policy(),
 		Style:    template.HTML("<style>\n" + css + "</style>"), //nolint:gosec // our own file
@@ -152,16 +154,16 @@ func subtitle(m verdict.Model) string {
 }
 
 func profileOf(m verdict.Model, p verdict.Profile) profile {
-	headline, tone := m.Headline(p.Name)
+	headline, tone := words.Headline(m.Answer(p.Name))
 	out := profile{
 		Title: strings.ToUpper(string(p.Name[:1])) + string(p.Name[1:]), Headline: headline, Tone: tone,
-		Holds: p.Holds(), Total: p.Total, Rest: p.Rest(),
+		Holds: p.Holds(), Total: p.Total, Rest: words.Rest(p),
 	}
-	byTone := map[string]int{}
+	byTone := map[words.Tone]int{}
 	for v, n := range p.Counts {
-		byTone[v.Tone()] += n
+		byTone[words.ToneOf(v)] += n
 	}
-	for _, tone := range []string{"pass", "fail", "warn", "none"} {
+	for _, tone := range []words.Tone{words.Good, words.Bad, words.Caution, words.Neutral} {
 		if n := byTone[tone]; n > 0 && p.Total > 0 {
 			out.Segments = append(out.Segments, segment{tone, 100 * float64(n) / float64(p.Total)})
 		}
@@ -179,13 +181,13 @@ func summary(m verdict.Model) []pair {
 			slowest = c
 		}
 	}
-	var words []string
+	var parts []string
 	for _, v := range verdict.All() {
 		if n := counts[v]; n > 0 {
-			words = append(words, fmt.Sprintf("%d %s", n, v))
+			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}
 	}
-	pairs := []pair{{human.Count(len(m.Cases), "case"), strings.Join(words, ", ")}}
+	pairs := []pair{{human.Count(len(m.Cases), "case"), strings.Join(parts, ", ")}}
 	if slowest.ID != "" {
 		pairs = append(pairs, pair{"Slowest", visible.Line(slowest.ID) + ", " + human.Duration(slowest.Duration)})
 	}
@@ -275,14 +277,14 @@ func shard(s *journal.Shard) string {
 func link(id string) string { return "#case=" + id }
 
 func command(argv []string) string {
-	words := make([]string, 0, len(argv))
+	quoted := make([]string, 0, len(argv))
 	for _, word := range argv {
 		if word == "" || strings.ContainsFunc(word, func(r rune) bool { return strings.ContainsRune(" '\"$`\\*?&|;<>()!#~", r) }) {
 			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 		}
-		words = append(words, word)
+		quoted = append(quoted, word)
 	}
-	return visible.Line(strings.Join(words, " "))
+	return visible.Line(strings.Join(quoted, " "))
 }
 
 func since(start, at time.Time) time.Duration { return max(0, at.Sub(start)) }

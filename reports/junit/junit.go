@@ -20,6 +20,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/visible"
+	"github.com/understudy-conformance/understudy/reports/words"
 )
 
 type suites struct {
@@ -218,7 +219,7 @@ func textOf(p verdict.Problem) string {
 
 // why tells the reason of what counts as skipped.
 func why(c verdict.Case) string {
-	text := c.Verdict.Word() + ": " + c.Observation.Says
+	text := words.Word(c.Verdict) + ": " + c.Observation.Says
 	if len(c.Entries) > 0 {
 		text += " (known: " + c.Entries[0].Reason + ")"
 	}

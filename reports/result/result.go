@@ -17,6 +17,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/reports/words"
 )
 
 // Schema is the version of the shape.
@@ -148,7 +149,7 @@ func From(m verdict.Model) Result {
 		})
 	}
 	for _, p := range m.Profiles {
-		headline, _ := m.Headline(p.Name)
+		headline, _ := words.Headline(m.Answer(p.Name))
 		r.Profiles = append(r.Profiles, Profile{
 			Name: string(p.Name), Exit: p.Exit, Headline: headline, Total: p.Total, Holds: p.Holds(), Counts: p.Counts,
 		})

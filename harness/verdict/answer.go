@@ -1,0 +1,85 @@
+package verdict
+
+import "github.com/understudy-conformance/understudy/harness/catalogue"
+
+// Conclusion is the answer to "does the implementation conform?".
+type Conclusion int
+
+const (
+	Conforms                    Conclusion = iota
+	ConformsAsTested                       // of the profile there are requirements that no case of this run verifies
+	HoldsAsSelected                        // of a run that is partial
+	AsExpected                             // all violations are listed
+	NothingToPlay                          // a part of a plan that has no case of the profile
+	NothingSelected                        // or another mistake of who started the run
+	StaleList                              // nothing is violated; the list of known deviations does not fit
+	DoesNotConform                         // a violation is not listed
+	DoesNotConformAndIncomplete            // and more could not be found out
+	CannotTell                             // what could be found out is no violation
+	NotFinished                            // nothing is known yet
+	HarnessFailed                          // our fault
+)
+
+// Answer is what a run says about one profile, or about all.
+type Answer struct {
+	Conclusion Conclusion
+	Expected   int    // cases that violate as listed
+	Part       string // that of the model: a part of a plan answers for itself only
+}
+
+// Answer computes the answer for one profile, or for Any.
+func (m Model) Answer(profile catalogue.Profile) Answer {
+	cases, violated, expected := 0, 0, 0
+	for _, kase := range m.Cases {
+		if !kase.within(profile) {
+			continue
+		}
+		cases++
+		switch kase.Verdict {
+		case Fail, Warn, Flaky:
+			violated++
+		case ExpectedFail, ExpectedWarn:
+			expected++
+		}
+	}
+	return Answer{Conclusion: m.conclusion(profile, cases, violated, expected), Expected: expected, Part: m.Part}
+}
+
+// conclusion takes numbers of cases of the profile.
+func (m Model) conclusion(profile catalogue.Profile, cases, violated, expected int) Conclusion {
+	switch exit := Exit(m, profile); {
+	case exit == ExitHarness:
+		return HarnessFailed
+	case exit == ExitUsage:
+		return NothingSelected
+	case exit == ExitIncomplete && m.Unfinished:
+		return NotFinished
+	case exit == ExitIncomplete && violated > 0:
+		return DoesNotConformAndIncomplete
+	case exit == ExitIncomplete:
+		return CannotTell
+	case exit == ExitViolated && violated == 0:
+		return StaleList
+	case exit == ExitViolated:
+		return DoesNotConform
+	case expected > 0:
+		return AsExpected
+	case cases == 0:
+		return NothingToPlay
+	case m.Partial:
+		return HoldsAsSelected
+	case m.untested(profile):
+		return ConformsAsTested
+	}
+	return Conforms
+}
+
+// untested says whether requirements of the profile have no case in this run.
+func (m Model) untested(profile catalogue.Profile) bool {
+	for _, p := range m.Profiles {
+		if (profile == Any || p.Name == profile) && p.Counts[Untested] > 0 {
+			return true
+		}
+	}
+	return false
+}

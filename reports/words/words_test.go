@@ -1,0 +1,72 @@
+package words_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/reports/words"
+)
+
+func TestEveryConclusionHasItsHeadline(t *testing.T) {
+	seen := map[string]bool{}
+	for conclusion, want := range map[verdict.Conclusion][2]string{
+		verdict.Conforms:                    {"Conforms", "pass"},
+		verdict.ConformsAsTested:            {"Conforms, as far as tested", "pass"},
+		verdict.HoldsAsSelected:             {"Holds, as far as selected", "pass"},
+		verdict.AsExpected:                  {"As expected: 2 known deviations", "warn"},
+		verdict.NothingToPlay:               {"Nothing to play", "none"},
+		verdict.NothingSelected:             {"Nothing selected", "none"},
+		verdict.StaleList:                   {"The list of known deviations is stale", "fail"},
+		verdict.DoesNotConform:              {"Does not conform", "fail"},
+		verdict.DoesNotConformAndIncomplete: {"Does not conform, and incomplete", "fail"},
+		verdict.CannotTell:                  {"Incomplete", "warn"},
+		verdict.NotFinished:                 {"Unfinished", "fail"},
+		verdict.HarnessFailed:               {"Harness error", "fail"},
+	} {
+		sentence, tone := words.Headline(verdict.Answer{Conclusion: conclusion, Expected: 2})
+		if sentence != want[0] || string(tone) != want[1] || seen[sentence] {
+			t.Errorf("conclusion %d: %q (%s), want %q", conclusion, sentence, tone, want)
+		}
+		seen[sentence] = true
+	}
+	for conclusion := range verdict.HarnessFailed {
+		sentence, _ := words.Headline(verdict.Answer{Conclusion: conclusion})
+		if sentence == "Harness error" {
+			t.Errorf("conclusion %d has no headline", conclusion)
+		}
+	}
+}
+
+func TestAPartOfAPlanSaysSoAndIsNeverGreen(t *testing.T) {
+	for conclusion := range verdict.HarnessFailed + 1 {
+		whole, before := words.Headline(verdict.Answer{Conclusion: conclusion})
+		sentence, tone := words.Headline(verdict.Answer{Conclusion: conclusion, Part: "shard 2 of 3"})
+		if sentence != "A part, shard 2 of 3: "+whole || tone == words.Good || before != words.Good && tone != before {
+			t.Errorf("conclusion %d: %q (%s), the whole is %q (%s)", conclusion, sentence, tone, whole, before)
+		}
+	}
+}
+
+func TestEveryVerdictHasSignWordAndTone(t *testing.T) {
+	tones := []words.Tone{words.Good, words.Bad, words.Caution, words.Neutral}
+	for _, v := range verdict.All() {
+		if words.Glyph(v) == "" || words.Word(v) == "" || strings.Contains(words.Word(v), "-") || !slices.Contains(tones, words.ToneOf(v)) {
+			t.Errorf("%s is %q %q %q", v, words.Glyph(v), words.Word(v), words.ToneOf(v))
+		}
+		if v.Unexpected() && words.ToneOf(v) != words.Bad && words.ToneOf(v) != words.Caution {
+			t.Errorf("%s needs attention and is %s", v, words.ToneOf(v))
+		}
+	}
+}
+
+func TestASummaryLeavesOutWhatIsNone(t *testing.T) {
+	p := verdict.Profile{Total: 5, Counts: map[verdict.Verdict]int{verdict.Pass: 2, verdict.UnexpectedPass: 1, verdict.Fail: 1, verdict.ExpectedWarn: 1}}
+	if got := words.Numbers(p); got != "3 of 5 hold, 1 violated, 1 violated as expected" {
+		t.Error(got)
+	}
+	if got := words.Rest(verdict.Profile{Total: 1, Counts: map[verdict.Verdict]int{verdict.Pass: 1}}); got != "" {
+		t.Error(got)
+	}
+}
