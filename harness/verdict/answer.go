@@ -23,8 +23,8 @@ const (
 // Answer is what a run says about one profile, or about all.
 type Answer struct {
 	Conclusion Conclusion
-	Expected   int    // cases that violate as listed
-	Part       string // that of the model: a part of a plan answers for itself only
+	Expected   int  // cases that violate as listed
+	Part       Part // that of the model: a part of a plan answers for itself only
 }
 
 // Answer computes the answer for one profile, or for Any.
@@ -66,7 +66,7 @@ func (m Model) conclusion(profile catalogue.Profile, cases, violated, expected i
 		return AsExpected
 	case cases == 0:
 		return NothingToPlay
-	case m.Partial:
+	case m.Partial():
 		return HoldsAsSelected
 	case m.untested(profile):
 		return ConformsAsTested

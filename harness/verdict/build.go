@@ -44,7 +44,6 @@ type builder struct {
 	order     []string           // ids of planned cases
 	owners    map[string]*run    // of planned cases
 	shown     map[string][]shown // by requirement: what its cases show
-	inside    int                // planned cases that the index has in a role that is played
 	idle      int                // planned cases that never began
 	model     Model
 }
@@ -121,7 +120,7 @@ func (b *builder) cases() {
 		indexed[kase.ID] = true
 		if b.owners[kase.ID] != nil {
 			if b.played(kase.Role) {
-				b.inside++
+				b.model.Inside++
 			}
 			b.add(kase)
 		}

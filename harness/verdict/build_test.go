@@ -335,8 +335,8 @@ func TestOnlyTheJournalWithoutEndIsInterrupted(t *testing.T) {
 
 func TestARunThatOnlyBeganIsUnfinished(t *testing.T) {
 	m := build(t, begin(index[0].ID, index[1].ID).events[:1], "")
-	if answer := m.Answer(verdict.Any); !m.Unfinished || !m.Partial || answer.Conclusion != verdict.NotFinished || len(m.Problems) != 1 || len(m.Cases) != 2 {
-		t.Errorf("unfinished %v, partial %v, answer %v, %d cases, problems %v", m.Unfinished, m.Partial, answer, len(m.Cases), m.Problems)
+	if answer := m.Answer(verdict.Any); !m.Unfinished || !m.Partial() || answer.Conclusion != verdict.NotFinished || len(m.Problems) != 1 || len(m.Cases) != 2 {
+		t.Errorf("unfinished %v, partial %v, answer %v, %d cases, problems %v", m.Unfinished, m.Partial(), answer, len(m.Cases), m.Problems)
 	}
 	if m := build(t, begin(index[0].ID).events, ""); m.Unfinished {
 		t.Error("a run with a sandbox is said to have begun nothing")
@@ -357,11 +357,11 @@ func TestAnInterruptedCaseIsNamed(t *testing.T) {
 func TestPartialRunsSaySo(t *testing.T) {
 	s := begin(index[0].ID)
 	s.events[0].Identity.Filter = "IMP-001/runner"
-	if m := build(t, s.saw(index[0].ID, journal.Held).end(), ""); !m.Partial || !strings.Contains(m.PartialWhy[0], "IMP-001/runner") {
-		t.Errorf("partial is %v %v", m.Partial, m.PartialWhy)
+	if m := build(t, s.saw(index[0].ID, journal.Held).end(), ""); !m.Partial() || m.Inside != 1 || m.Offered <= m.Inside || m.Cut {
+		t.Errorf("partial is %v: %d of %d cases, cut %v %q", m.Partial(), m.Inside, m.Offered, m.Cut, m.CutWhy)
 	}
-	if m := build(t, begin(index[0].ID).saw(index[0].ID, journal.Held).endEarly(), ""); !m.Partial || !strings.Contains(strings.Join(m.PartialWhy, "; "), "SIGINT") {
-		t.Errorf("partial is %v %v", m.Partial, m.PartialWhy)
+	if m := build(t, begin(index[0].ID).saw(index[0].ID, journal.Held).endEarly(), ""); !m.Partial() || !m.Cut || m.CutWhy != "interrupted by SIGINT" {
+		t.Errorf("partial is %v: %d of %d cases, cut %v %q", m.Partial(), m.Inside, m.Offered, m.Cut, m.CutWhy)
 	}
 }
 

@@ -49,10 +49,10 @@ func Exit(m Model, profile catalogue.Profile) int {
 			found[exitOf(p.Kind)] = true
 		}
 	}
-	if cases == 0 && m.Part == "" && !m.Started.IsZero() { // what never began could not select anything
+	if cases == 0 && m.Part.Whole() && !m.Started.IsZero() { // what never began could not select anything
 		found[ExitUsage] = true
 	}
-	if !shown && !m.Partial {
+	if !shown && !m.Partial() {
 		found[ExitIncomplete] = true
 	}
 	for _, code := range []int{ExitHarness, ExitUsage, ExitIncomplete, ExitViolated} {

@@ -2,7 +2,6 @@ package verdict
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
@@ -77,9 +76,9 @@ func (b *builder) shards() {
 	switch {
 	case whole == nil:
 	case len(there) < whole.Of && !b.record.joined:
-		m.Part = words(whole)
+		m.Part = Part{Shard: whole.Index, There: 1, Of: whole.Of}
 	case len(there) < whole.Of:
-		m.Part = fmt.Sprintf("%d of %d shards", len(there), whole.Of)
+		m.Part = Part{There: len(there), Of: whole.Of}
 		for i := 1; i <= whole.Of; i++ {
 			if !there[i] {
 				b.problem(Incomplete, "", "shard %d of %d is missing", i, whole.Of)
@@ -90,34 +89,19 @@ func (b *builder) shards() {
 	}
 }
 
-// partial says in what respect the run is less than a whole one.
+// partial finds out in what respects the run is less than a whole one.
 func (b *builder) partial() {
 	m := &b.model
-	why := func(format string, args ...any) { m.PartialWhy = append(m.PartialWhy, fmt.Sprintf(format, args...)) }
-	offered := 0
 	for _, kase := range b.index {
 		if b.played(kase.Role) {
-			offered++
+			m.Offered++
 		}
 	}
-	whole := b.inside >= offered
-	if m.Part != "" {
-		why("%s: a part of the plan", m.Part)
-	}
-	if f := m.Identity.Filter; f != "" && !whole {
-		why("only cases that the filter %s selects", f)
-	} else if m.Part == "" && !whole {
-		why("%d of %d cases were planned", b.inside, offered)
-	}
-	if m.Unfinished {
-		why("the run is unfinished")
-	}
 	if i := slices.IndexFunc(b.record.runs, func(r *run) bool { return r.cut }); i >= 0 {
-		why("the run ended early%s", prefixed(": ", b.record.runs[i].cutWhy))
+		m.Cut, m.CutWhy = true, b.record.runs[i].cutWhy
 	}
-	m.Partial = len(m.PartialWhy) > 0
 	if len(m.Joined) > 0 {
-		m.Identity.Command = joined(m.Joined, m.Identity, b.inside >= offered)
+		m.Identity.Command = joined(m.Joined, m.Identity, m.Inside >= m.Offered)
 	}
 }
 

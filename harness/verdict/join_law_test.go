@@ -17,7 +17,7 @@ import (
 
 // what is what a model says about the implementation, and how it exits.
 func what(m verdict.Model) map[string]string {
-	all := map[string]string{"exit": fmt.Sprint(verdict.Exit(m, verdict.Any)), "partial": fmt.Sprint(m.Partial), "part": m.Part, "planned": fmt.Sprint(m.Identity.Planned)}
+	all := map[string]string{"exit": fmt.Sprint(verdict.Exit(m, verdict.Any)), "partial": fmt.Sprint(m.Partial(), m.Inside, m.Offered, m.Cut, m.CutWhy), "part": fmt.Sprint(m.Part), "planned": fmt.Sprint(m.Identity.Planned)}
 	for _, c := range m.Cases {
 		all[c.ID] = fmt.Sprint(c.Verdict, c.Requirement, c.Observation, len(c.Attempts), len(c.Entries))
 	}
@@ -103,8 +103,8 @@ func TestShardsTogetherSayWhatTheWholeRunSays(t *testing.T) {
 		}
 		m := verdict.Build(c, index, rest, known, now)
 		broken := slices.ContainsFunc(m.Cases, func(c verdict.Case) bool { return c.Verdict == verdict.HarnessError })
-		if exit := verdict.Exit(m, verdict.Any); (exit != verdict.ExitIncomplete && !(broken && exit == verdict.ExitHarness)) || m.Part == "" {
-			t.Fatalf("one of %d shards is missing, and the exit code is %d, part %q, problems %v", len(shards), exit, m.Part, m.Problems)
+		if exit := verdict.Exit(m, verdict.Any); (exit != verdict.ExitIncomplete && !(broken && exit == verdict.ExitHarness)) || m.Part.Whole() {
+			t.Fatalf("one of %d shards is missing, and the exit code is %d, part %v, problems %v", len(shards), exit, m.Part, m.Problems)
 		}
 	})
 }
@@ -142,8 +142,8 @@ func TestTheOrderOfJoinedRunsDoesNotMatter(t *testing.T) {
 		if diff := cmp.Diff(what(m), what(verdict.Build(c, index, second, nil, now))); diff != "" {
 			t.Fatalf("the order matters:\n%s", diff)
 		}
-		if len(m.Cases) != len(last) || m.Partial != (len(last) < len(index)) {
-			t.Fatalf("%d of %d cases, partial %v", len(m.Cases), len(last), m.PartialWhy)
+		if len(m.Cases) != len(last) || m.Partial() != (len(last) < len(index)) {
+			t.Fatalf("%d of %d cases, partial %v", len(m.Cases), len(last), m.Partial())
 		}
 		for _, c := range m.Cases {
 			if c.Observation.Outcome != last[c.ID] {

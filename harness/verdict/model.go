@@ -19,10 +19,12 @@ type Model struct {
 	Ended        time.Time          // of the last event
 	Environment  map[string]string
 	Sandboxes    []Sandbox
-	Unfinished   bool     // the journal has its beginning and nothing else: the run goes on, or was killed
-	Partial      bool     // says less than a whole run
-	PartialWhy   []string // in what respect
-	Part         string   // "shard 2 of 3" or "2 of 3 shards": what of a plan this is; "" for the whole
+	Unfinished   bool   // the journal has its beginning and nothing else: the run goes on, or was killed
+	Cut          bool   // the run ended early
+	CutWhy       string // "" when the journal does not say why
+	Part         Part   // what of a plan this is
+	Offered      int    // cases of the suite in roles that are played
+	Inside       int    // those of them that were planned
 	Profiles     []Profile
 	Areas        []Area
 	Requirements []Requirement // in the order of the catalogue
@@ -31,6 +33,22 @@ type Model struct {
 	Controls     []Control
 	Problems     []Problem
 }
+
+// Partial says whether this is less than a whole run.
+func (m Model) Partial() bool {
+	return !m.Part.Whole() || m.Inside < m.Offered || m.Unfinished || m.Cut
+}
+
+// Part is what of a plan was played: one of its shards, or several that were joined.
+// The zero Part is a whole plan.
+type Part struct {
+	Shard int // number of the one shard, from 1; 0 of several
+	There int // how many shards there are
+	Of    int // into how many the plan was cut
+}
+
+// Whole says whether no shard is missing.
+func (p Part) Whole() bool { return p.There == p.Of }
 
 // Sandbox is one place in which cases ran.
 type Sandbox struct {

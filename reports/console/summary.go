@@ -148,8 +148,8 @@ func (c *Console) answer(m verdict.Model, profile catalogue.Profile, report stri
 			parts = append(parts, fmt.Sprintf("%s: %s", p.Name, words.Numbers(p)))
 		}
 	}
-	if m.Partial {
-		parts = append(parts, "partial: "+strings.Join(m.PartialWhy, "; "))
+	if m.Partial() {
+		parts = append(parts, "partial: "+strings.Join(words.Partial(m), "; "))
 	}
 	if report != "" {
 		parts = append(parts, report)

@@ -105,7 +105,7 @@ func viewOf(m verdict.Model) view {
 	if v.Name == "" {
 		v.Name = "An implementation without a name"
 	}
-	for _, why := range m.PartialWhy {
+	for _, why := range words.Partial(m) {
 		v.Partial = append(v.Partial, visible.Line(why))
 	}
 	cases := map[string]bool{}

@@ -257,7 +257,7 @@ func propertiesOf(m verdict.Model) []property {
 	list := []property{
 		{"suite", m.Identity.Suite}, {"commit", m.Identity.Commit}, {"catalogue", m.Identity.Catalogue},
 		{"implementation", m.Identity.Implementation}, {"version", m.Identity.Version}, {"sandbox", m.Identity.Sandbox},
-		{"partial", fmt.Sprint(m.Partial)},
+		{"partial", fmt.Sprint(m.Partial())},
 	}
 	names := make([]string, 0, len(m.Environment))
 	for name := range m.Environment {

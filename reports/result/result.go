@@ -134,8 +134,8 @@ type Problem struct {
 // From computes the file from a model.
 func From(m verdict.Model) Result {
 	r := Result{
-		Schema: Schema, Identity: m.Identity, Environment: m.Environment, Partial: m.Partial,
-		PartialWhy: list(m.PartialWhy), Part: m.Part, Unlisted: m.Unlisted, Exit: verdict.Exit(m, verdict.Any),
+		Schema: Schema, Identity: m.Identity, Environment: m.Environment, Partial: m.Partial(),
+		PartialWhy: list(words.Partial(m)), Part: words.Part(m.Part), Unlisted: m.Unlisted, Exit: verdict.Exit(m, verdict.Any),
 		Started: moment(m.Started), Ended: moment(m.Ended),
 		Profiles: []Profile{}, Requirements: []Requirement{}, Cases: []Case{}, Controls: []Control{}, Problems: []Problem{},
 	}

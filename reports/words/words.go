@@ -84,13 +84,50 @@ func ToneOf(v verdict.Verdict) Tone {
 // that it is one, and is never green.
 func Headline(a verdict.Answer) (sentence string, tone Tone) {
 	sentence, tone = conclusion(a)
-	if a.Part == "" {
+	if a.Part.Whole() {
 		return sentence, tone
 	}
 	if tone == Good {
 		tone = Neutral
 	}
-	return "A part, " + a.Part + ": " + sentence, tone
+	return "A part, " + Part(a.Part) + ": " + sentence, tone
+}
+
+// Part names what of a plan was played, "shard 2 of 3" or "2 of 3 shards"; "" for the whole.
+func Part(p verdict.Part) string {
+	switch {
+	case p.Whole():
+		return ""
+	case p.Shard > 0:
+		return fmt.Sprintf("shard %d of %d", p.Shard, p.Of)
+	}
+	return fmt.Sprintf("%d of %d shards", p.There, p.Of)
+}
+
+// Partial tells in what respects this is less than a whole run; nil for a whole one.
+func Partial(m verdict.Model) []string {
+	var why []string
+	add := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
+	if !m.Part.Whole() {
+		add("%s: a part of the plan", Part(m.Part))
+	}
+	switch filter := m.Identity.Filter; {
+	case m.Inside >= m.Offered:
+	case filter != "":
+		add("only cases that the filter %s selects", filter)
+	case m.Part.Whole():
+		add("%d of %d cases were planned", m.Inside, m.Offered)
+	}
+	if m.Unfinished {
+		add("the run is unfinished")
+	}
+	switch {
+	case m.CutWhy != "":
+		add("the run ended early: %s", m.CutWhy)
+	case m.Cut:
+		add("the run ended early")
+	}
+	return why
 }
 
 func conclusion(a verdict.Answer) (string, Tone) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/words"
 )
@@ -42,7 +43,7 @@ func TestEveryConclusionHasItsHeadline(t *testing.T) {
 func TestAPartOfAPlanSaysSoAndIsNeverGreen(t *testing.T) {
 	for conclusion := range verdict.HarnessFailed + 1 {
 		whole, before := words.Headline(verdict.Answer{Conclusion: conclusion})
-		sentence, tone := words.Headline(verdict.Answer{Conclusion: conclusion, Part: "shard 2 of 3"})
+		sentence, tone := words.Headline(verdict.Answer{Conclusion: conclusion, Part: verdict.Part{Shard: 2, There: 1, Of: 3}})
 		if sentence != "A part, shard 2 of 3: "+whole || tone == words.Good || before != words.Good && tone != before {
 			t.Errorf("conclusion %d: %q (%s), the whole is %q (%s)", conclusion, sentence, tone, whole, before)
 		}
@@ -57,6 +58,23 @@ func TestEveryVerdictHasSignWordAndTone(t *testing.T) {
 		}
 		if v.Unexpected() && words.ToneOf(v) != words.Bad && words.ToneOf(v) != words.Caution {
 			t.Errorf("%s needs attention and is %s", v, words.ToneOf(v))
+		}
+	}
+}
+
+func TestWhatIsPartialSaysInWhatRespects(t *testing.T) {
+	for name, m := range map[string]verdict.Model{
+		"":                                       {Inside: 3, Offered: 3, Part: verdict.Part{Shard: 1, There: 1, Of: 1}},
+		"2 of 3 cases were planned":              {Inside: 2, Offered: 3},
+		"only cases that the filter IMP selects": {Inside: 2, Offered: 3, Identity: journal.Identity{Filter: "IMP"}},
+		"shard 2 of 3: a part of the plan":       {Inside: 2, Offered: 3, Part: verdict.Part{Shard: 2, There: 1, Of: 3}},
+		"2 of 3 shards: a part of the plan":      {Inside: 3, Offered: 3, Part: verdict.Part{There: 2, Of: 3}},
+		"the run is unfinished":                  {Unfinished: true},
+		"the run ended early":                    {Cut: true},
+		"the run is unfinished; the run ended early: SIGINT": {Unfinished: true, Cut: true, CutWhy: "SIGINT"},
+	} {
+		if got := strings.Join(words.Partial(m), "; "); got != name || m.Partial() != (name != "") {
+			t.Errorf("partial %v: %q, want %q", m.Partial(), got, name)
 		}
 	}
 }
