@@ -199,7 +199,7 @@ func together(verdicts []Verdict, intermittent bool) (Verdict, int) {
 		}
 	}
 	decides := slices.Index(verdicts, gravest(verdicts...))
-	asListed := intermittent && !slices.ContainsFunc(verdicts, func(v Verdict) bool { return !contains([]Verdict{Pass, ExpectedFail, ExpectedWarn}, v) })
+	asListed := intermittent && !slices.ContainsFunc(verdicts, func(v Verdict) bool { return !slices.Contains([]Verdict{Pass, ExpectedFail, ExpectedWarn}, v) })
 	if !asListed && slices.ContainsFunc(verdicts, func(v Verdict) bool { return v != verdicts[0] }) {
 		return Flaky, decides
 	}
@@ -218,7 +218,7 @@ func (b *builder) decide(out *Case, o journal.Observation) {
 	}
 	// What could not run because a control failed, or the run was interrupted, has no place
 	// in a scenario: no entry can help there.
-	if contains([]Verdict{Fail, Warn}, j.Verdict) || j.Verdict == CouldNotRun && o.Where != "" {
+	if slices.Contains([]Verdict{Fail, Warn}, j.Verdict) || j.Verdict == CouldNotRun && o.Where != "" {
 		out.Suggestion = expect.Suggest(out.Case, o)
 	}
 }

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"slices"
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
@@ -128,7 +129,7 @@ type Attempt struct {
 func (c Case) Of(kinds ...journal.Kind) []journal.Event {
 	var events []journal.Event
 	for _, e := range c.Transcript {
-		if contains(kinds, e.Kind) {
+		if slices.Contains(kinds, e.Kind) {
 			events = append(events, e)
 		}
 	}
@@ -153,33 +154,4 @@ type Problem struct {
 
 	Pattern string // of a stale entry: its regular expression
 	Seen    string // and what that was held against and does not fit, with the case
-}
-
-// Case finds a case by its id.
-func (m Model) Case(id string) (Case, bool) {
-	for _, c := range m.Cases {
-		if c.ID == id {
-			return c, true
-		}
-	}
-	return Case{}, false
-}
-
-// Profile finds the summary of a profile.
-func (m Model) Profile(name catalogue.Profile) (Profile, bool) {
-	for _, p := range m.Profiles {
-		if p.Name == name {
-			return p, true
-		}
-	}
-	return Profile{}, false
-}
-
-func contains[T comparable](list []T, x T) bool {
-	for _, y := range list {
-		if x == y {
-			return true
-		}
-	}
-	return false
 }

@@ -99,13 +99,13 @@ func (b *builder) uncovered(r *catalogue.Requirement) (Verdict, string) {
 	var exists, offered bool
 	var roles []role.Role
 	for _, kase := range b.index {
-		if !contains(kase.Verifies, r.ID) {
+		if !slices.Contains(kase.Verifies, r.ID) {
 			continue
 		}
 		exists = true
 		if b.played(kase.Role) {
 			offered = true
-		} else if !contains(roles, kase.Role) {
+		} else if !slices.Contains(roles, kase.Role) {
 			roles = append(roles, kase.Role)
 		}
 	}

@@ -14,6 +14,8 @@
 package verdict
 
 import (
+	"slices"
+
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
@@ -52,7 +54,7 @@ func All() []Verdict {
 
 // Unexpected says whether the verdict of a case needs somebody's attention.
 func (v Verdict) Unexpected() bool {
-	return contains([]Verdict{Fail, HarnessError, Flaky, CouldNotRun, UnexpectedPass, Warn}, v)
+	return slices.Contains([]Verdict{Fail, HarnessError, Flaky, CouldNotRun, UnexpectedPass, Warn}, v)
 }
 
 // gravest returns the one that stands first in All.
@@ -125,7 +127,7 @@ func Of(c *catalogue.Catalogue, kase plan.Case, o journal.Observation, known *ex
 	if !ok {
 		return Judgement{Verdict: HarnessError, Problem: "the case speaks of requirement " + quoted(id) + ", which is not in the catalogue"}
 	}
-	if o.Outcome == journal.Violated && !contains(kase.Verifies, id) {
+	if o.Outcome == journal.Violated && !slices.Contains(kase.Verifies, id) {
 		return Judgement{Verdict: HarnessError, Requirement: r, Problem: "the scenario reports a violation of " + id + ", which it does not claim to verify"}
 	}
 	covering := known.Covering(kase)
