@@ -21,7 +21,7 @@ const maxIdle = 1000
 // of known have expired. Nothing in the journal makes Build fail: what is missing
 // or contradicts itself becomes a Problem.
 func Build(c *catalogue.Catalogue, index []plan.Case, record *Record, known *expect.File, now time.Time) Model {
-	b := &builder{catalogue: c, index: index, record: record, known: known, shown: map[string][]shown{}}
+	b := &builder{catalogue: c, index: index, record: record, known: known, shown: map[string][]shown{}, entries: map[string][]*expect.Entry{}}
 	b.order, b.owners = record.owners()
 	b.runs()
 	b.identity()
@@ -41,10 +41,11 @@ type builder struct {
 	index     []plan.Case
 	record    *Record
 	known     *expect.File
-	order     []string           // ids of planned cases
-	owners    map[string]*run    // of planned cases
-	shown     map[string][]shown // by requirement: what its cases show
-	idle      int                // planned cases that never began
+	order     []string                   // ids of planned cases
+	owners    map[string]*run            // of planned cases
+	shown     map[string][]shown         // by requirement: what its cases show
+	entries   map[string][]*expect.Entry // by case: those that explain it
+	idle      int                        // planned cases that never began
 	model     Model
 }
 
@@ -209,7 +210,11 @@ func together(verdicts []Verdict, intermittent bool) (Verdict, int) {
 // decide fills the verdict of a case from the observation that counts.
 func (b *builder) decide(out *Case, o journal.Observation) {
 	j := Of(b.catalogue, out.Case, o, b.known)
-	out.Verdict, out.Observation, out.Entries = j.Verdict, o, j.Entries
+	out.Verdict, out.Observation = j.Verdict, o
+	b.entries[out.ID] = j.Entries
+	for _, e := range j.Entries {
+		out.Known = append(out.Known, Known{Line: e.Line, Reason: e.Reason, Issue: e.Issue, Cause: string(e.Cause), Until: e.Until})
+	}
 	if j.Requirement != nil {
 		out.Requirement, out.Level, out.Profile = j.Requirement.ID, j.Requirement.Level, j.Requirement.Profile
 	}

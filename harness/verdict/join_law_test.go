@@ -19,7 +19,7 @@ import (
 func what(m verdict.Model) map[string]string {
 	all := map[string]string{"exit": fmt.Sprint(verdict.Exit(m, verdict.Any)), "partial": fmt.Sprint(m.Partial(), m.Inside, m.Offered, m.Cut, m.CutWhy), "part": fmt.Sprint(m.Part), "planned": fmt.Sprint(m.Identity.Planned)}
 	for _, c := range m.Cases {
-		all[c.ID] = fmt.Sprint(c.Verdict, c.Requirement, c.Observation, len(c.Attempts), len(c.Entries))
+		all[c.ID] = fmt.Sprint(c.Verdict, c.Requirement, c.Observation, len(c.Attempts), c.Known)
 	}
 	for _, r := range m.Requirements {
 		all[r.ID] = fmt.Sprint(r.Verdict, r.Reason, r.Roles, r.Cases)

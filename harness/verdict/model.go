@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
-	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
@@ -107,7 +106,7 @@ type Case struct {
 	Requirement string              // the one that decided
 	Within      []catalogue.Profile // profiles for which it counts
 	Observation journal.Observation
-	Entries     []*expect.Entry // entries of the list that explain it
+	Known       []Known // entries of the list of known deviations that explain it
 	Attempts    []Attempt
 	Started     time.Time
 	Duration    time.Duration
@@ -115,6 +114,16 @@ type Case struct {
 	Transcript  []journal.Event // of the attempt that decided, in order
 	Again       string          // command that runs exactly this case again
 	Suggestion  string          // entry for the list of known deviations, when one is missing
+}
+
+// Hardened says whether the requirement that decided is of the hardened profile.
+func (c Case) Hardened() bool { return c.Profile == catalogue.Hardened }
+
+// Known is an entry of the list of known deviations.
+type Known struct {
+	Line                 int // in the file
+	Reason, Issue, Cause string
+	Until                string // the last day on which it holds: 2026-12-31; "" without end
 }
 
 // Attempt is one run of a case.

@@ -27,13 +27,14 @@ func (b *builder) expectations(now time.Time) {
 	}
 	for _, kase := range b.model.Cases {
 		var lines []string
-		for _, e := range kase.Entries {
+		entries := b.entries[kase.ID]
+		for _, e := range entries {
 			if !doubled[e] {
 				lines = append(lines, e.Target())
 			}
 		}
 		if len(lines) > 1 {
-			b.stale(kase.Entries[len(kase.Entries)-1], kase.ID, "", "explains what another entry explains already (%s)", strings.Join(lines, ", "))
+			b.stale(entries[len(entries)-1], kase.ID, "", "explains what another entry explains already (%s)", strings.Join(lines, ", "))
 		}
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"html/template"
 	"strings"
 
-	"github.com/understudy-conformance/understudy/harness/catalogue"
-	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
@@ -29,13 +27,13 @@ type kase struct {
 	Area                          string
 	Duration                      string
 	Open                          bool
-	Requirement                   *catalogue.Requirement // that decided; nil when unknown
+	Requirement                   *verdict.Requirement // that decided; nil when unknown
 	Verifies                      []string
 	Sandbox                       int
 	Observed                      string
 	Expected, Actual              string
 	Where                         string
-	Known                         []known
+	Known                         []verdict.Known
 	Attempts                      []attempt
 	Lanes                         []lane
 	Sequence, Wire, Requests, Log rows
@@ -44,11 +42,6 @@ type kase struct {
 	Inline                        template.HTML // the transcript, rendered
 	Chunk                         int           // the block of data that has it instead, counted from 1
 	LeftOut                       bool          // or that the file would be too large with it
-}
-
-type known struct {
-	Reason, Issue, Cause, Until string
-	Line                        int
 }
 
 type attempt struct {
@@ -62,9 +55,9 @@ type attempt struct {
 const outside = "Outside the case index"
 
 func casesOf(m verdict.Model) ([]caseArea, []chip) {
-	requirements := map[string]*catalogue.Requirement{}
-	for _, r := range m.Requirements {
-		requirements[r.ID] = r.Requirement
+	requirements := map[string]*verdict.Requirement{}
+	for i, r := range m.Requirements {
+		requirements[r.ID] = &m.Requirements[i]
 	}
 	titles := map[string]string{}
 	for _, a := range m.Areas {
@@ -92,7 +85,7 @@ func casesOf(m verdict.Model) ([]caseArea, []chip) {
 	return groups, chips
 }
 
-func caseOf(c verdict.Case, requirements map[string]*catalogue.Requirement) kase {
+func caseOf(c verdict.Case, requirements map[string]*verdict.Requirement) kase {
 	o := c.Observation
 	out := kase{
 		ID: visible.Line(c.ID), Anchor: "case=" + c.ID, Says: visible.Short(c.Says, 240), Verdict: c.Verdict,
@@ -101,8 +94,9 @@ func caseOf(c verdict.Case, requirements map[string]*catalogue.Requirement) kase
 		Observed: visible.Short(o.Says, 1000), Expected: visible.Text(o.Expected), Actual: visible.Text(o.Actual), Where: visible.Short(o.Where, 200),
 		Again: visible.Line(c.Again), Suggestion: visible.Text(c.Suggestion),
 	}
-	for _, e := range c.Entries {
-		out.Known = append(out.Known, knownOf(e))
+	for _, k := range c.Known {
+		k.Reason = visible.Line(k.Reason)
+		out.Known = append(out.Known, k)
 	}
 	if len(c.Attempts) > 1 {
 		for _, a := range c.Attempts {
@@ -111,10 +105,6 @@ func caseOf(c verdict.Case, requirements map[string]*catalogue.Requirement) kase
 	}
 	out.transcript(c)
 	return out
-}
-
-func knownOf(e *expect.Entry) known {
-	return known{Reason: visible.Line(e.Reason), Issue: e.Issue, Cause: string(e.Cause), Until: e.Until, Line: e.Line}
 }
 
 // Bounds of what one case shows, in rows and in characters a row.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/visible"
@@ -18,11 +17,11 @@ type area struct {
 }
 
 type requirement struct {
-	*catalogue.Requirement
-	Verdict verdict.Verdict
-	Reason  string
-	Cells   []cell
-	Cases   []pair // id, link
+	verdict.Requirement
+	Reason string
+	Seen   []role.Role // where it can be seen
+	Cells  []cell
+	Cases  []pair // id, link
 }
 
 // cell is what one role says about a requirement.
@@ -70,7 +69,7 @@ func summaryOf(a verdict.Area) string {
 }
 
 func requirementOf(r verdict.Requirement, played []role.Role, byID map[string]verdict.Case) requirement {
-	out := requirement{Requirement: r.Requirement, Verdict: r.Verdict, Reason: visible.Short(r.Reason, 240)}
+	out := requirement{Requirement: r, Reason: visible.Short(r.Reason, 240), Seen: r.Requirement.Roles}
 	for _, in := range role.All() {
 		out.Cells = append(out.Cells, cellOf(r, in, played, byID))
 	}

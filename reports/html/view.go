@@ -204,7 +204,7 @@ func (v *view) findings(m verdict.Model) {
 			switch {
 			case c.Verdict.Unexpected():
 				v.Failures = append(v.Failures, failureOf(c))
-			case len(c.Entries) > 0:
+			case len(c.Known) > 0:
 				v.Known = append(v.Known, failureOf(c))
 			}
 		}
@@ -226,8 +226,8 @@ func failureOf(c verdict.Case) failure {
 	if c.Verdict != verdict.UnexpectedPass && expected != "" && actual != "" && max(len(expected), len(actual)) <= 90 {
 		f.Expected, f.Actual = expected, actual
 	}
-	if len(c.Entries) > 0 {
-		f.Reason, f.Issue = visible.Short(c.Entries[0].Reason, 240), c.Entries[0].Issue
+	if len(c.Known) > 0 {
+		f.Reason, f.Issue = visible.Short(c.Known[0].Reason, 240), c.Known[0].Issue
 	}
 	return f
 }

@@ -17,7 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/visible"
 	"github.com/understudy-conformance/understudy/reports/words"
@@ -220,8 +219,8 @@ func textOf(p verdict.Problem) string {
 // why tells the reason of what counts as skipped.
 func why(c verdict.Case) string {
 	text := words.Word(c.Verdict) + ": " + c.Observation.Says
-	if len(c.Entries) > 0 {
-		text += " (known: " + c.Entries[0].Reason + ")"
+	if len(c.Known) > 0 {
+		text += " (known: " + c.Known[0].Reason + ")"
 	}
 	return text
 }
@@ -230,7 +229,7 @@ func (d *document) findingOf(c verdict.Case) *finding {
 	kind := string(c.Verdict)
 	if c.Verdict == verdict.Fail || c.Verdict == verdict.Warn {
 		kind = string(c.Level) + " " + c.Requirement
-		if c.Profile == catalogue.Hardened {
+		if c.Hardened() {
 			kind += " (hardened)"
 		}
 	}

@@ -178,9 +178,9 @@ func caseOf(c verdict.Case) Case {
 		Verdict: c.Verdict, Level: string(c.Level), Profile: string(c.Profile), Requirement: c.Requirement,
 		Observation: c.Observation, Attempts: []Attempt{}, DurationMS: c.Duration.Milliseconds(), Again: c.Again,
 	}
-	if len(c.Entries) > 0 {
-		e := c.Entries[0]
-		out.Expectation = &Expectation{Line: e.Line, Reason: e.Reason, Issue: e.Issue, Cause: string(e.Cause)}
+	if len(c.Known) > 0 {
+		k := c.Known[0]
+		out.Expectation = &Expectation{Line: k.Line, Reason: k.Reason, Issue: k.Issue, Cause: k.Cause}
 	}
 	for _, a := range c.Attempts {
 		out.Attempts = append(out.Attempts, Attempt{Number: a.Number, Verdict: a.Verdict, DurationMS: a.Duration.Milliseconds()})
