@@ -5,7 +5,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"go/ast"
 	"go/build/constraint"
+	"go/parser"
+	"go/token"
+	"go/types"
 	"io"
 	"io/fs"
 	"maps"
@@ -38,6 +42,7 @@ var forbidden = []struct {
 	{"harness/cache", module + "/harness", "built-in implementations, helper commands and sandboxes keep their things in it; it knows none of them"},
 	{"scenarios/...", module + "/reference", "a scenario sees an implementation from outside only"},
 	{"harness/wall", module + "/", "what everything else stands behind must be read alone"},
+	{"harness/...", module + "/reports", "what people read is made from what the harness found, never the other way round"},
 	{"reports/...", "github.com/onsi/", "reports are computed from the journal, never from Ginkgo"},
 	{"cmd/understudy", "github.com/onsi/ginkgo", "the outer command has no scenario tree; it embeds an index"},
 	{"cmd/understudy", module + "/harness/stage", "the outer command plans and reports; stages exist inside sandboxes only"},
@@ -89,6 +94,171 @@ func TestSomePackagesDependOnFewOthers(t *testing.T) {
 			}
 		}
 	}
+}
+
+// beside names what packages of reports import of the harness beside the model of a run
+// (harness/verdict) and the roles, and why.
+var beside = map[string]struct {
+	to  []string
+	why string
+}{
+	"reports/html":          {[]string{"harness/journal"}, "the transcripts in the model are events of the journal"},
+	"reports/result":        {[]string{"harness/journal"}, "the file holds identity and observations as the journal has them"},
+	"reports/console":       {[]string{"harness/catalogue", "harness/expect", "harness/journal", "harness/plan"}, "shows a run while it goes on, before there is a model"},
+	"reports/internal/demo": {[]string{"harness/catalogue", "harness/expect", "harness/journal", "harness/plan"}, "makes up runs for tests"},
+}
+
+func TestReportsReadTheModel(t *testing.T) {
+	for _, pkg := range list(t, "./reports/...") {
+		name := strings.TrimPrefix(pkg.ImportPath, module+"/")
+		listed := beside[name].to
+		for _, path := range pkg.Imports {
+			imported, is := strings.CutPrefix(path, module+"/")
+			if is && strings.HasPrefix(imported, "harness/") && !slices.Contains(listed, imported) && imported != "harness/verdict" && imported != "harness/role" {
+				t.Errorf("%s imports %s: the model should carry what it needs from there", name, imported)
+			}
+		}
+		for _, path := range listed {
+			if !slices.Contains(pkg.Imports, module+"/"+path) {
+				t.Errorf("beside names %s for %s, which does not import it: remove it", path, name)
+			}
+		}
+	}
+}
+
+// texts lists what harness/verdict exports that is text, and what sort of text. What
+// people read about a verdict, such as signs, words, colours and headlines, is made in
+// reports/words.
+var texts = map[string][]string{
+	"a state: one of a fixed set, which programs compare": {"Verdict", "ProblemKind"},
+	"an id or a title": {"Area.Name", "Area.Title", "Case.Requirement", "Requirement.Cases", "Problem.Case"},
+	"passed on as the journal or the list has it":       {"Model.Environment", "Model.CutWhy", "Sandbox.Environment", "Known.Reason", "Known.Issue", "Known.Cause", "Known.Until", "Problem.Pattern", "Problem.Seen"},
+	"to be typed or pasted as it is":                    {"Case.Again", "Case.Suggestion"},
+	"what was found out, said where it is, as an error": {"Problem.Text", "Judgement.Problem", "Requirement.Reason"},
+}
+
+func TestVerdictExportsStatesAndReportsHaveTheWords(t *testing.T) {
+	listed := map[string]bool{}
+	for _, names := range texts {
+		for _, name := range names {
+			listed[name] = true
+		}
+	}
+	found := map[string]bool{}
+	for file, text := range sources(t) {
+		if strings.HasPrefix(file, "harness/verdict/") && !strings.HasSuffix(file, "_test.go") {
+			for _, name := range exportedTexts(t, file, text) {
+				found[name] = true
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		if !listed[name] {
+			t.Errorf("verdict.%s is text that package verdict exports: let it be a state or a number, and reports/words say it", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(listed)) {
+		if !found[name] {
+			t.Errorf("texts names verdict.%s, which is no text, or not there: remove it", name)
+		}
+	}
+}
+
+func TestExportedTextsAreFound(t *testing.T) {
+	got := exportedTexts(t, "x.go", `package x
+type Kind string
+type Tree struct { Name, Title string; Size int; leaf string; Tags map[int][]string }
+type Number int
+const Sign, sign, Two = "*", "*", 2
+const Typed Kind = "typed"
+var ErrOdd = errors.New("odd")
+func (Kind) Glyph() rune { return 0 }
+func (t *Tree) Both() (int, string) { return 0, "" }
+func (t *Tree) Of(name string) Kind { return "" }
+func (n number) Word() string { return "" }
+func Word() string { return "" }
+func word() string { return "" }
+`)
+	want := []string{"Kind", "Kind.Glyph", "Sign", "Tree.Both", "Tree.Name", "Tree.Tags", "Tree.Title", "Word"}
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+}
+
+// exportedTexts names the types, constants, variables, fields and results of a file that
+// are exported and text: strings, runes or bytes, or lists of them. Something of a named
+// type is not text again where the type is.
+func exportedTexts(t *testing.T, path, text string) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, text, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, decl := range file.Decls {
+		switch decl := decl.(type) {
+		case *ast.FuncDecl:
+			name := decl.Name.Name
+			if decl.Recv != nil {
+				name = strings.TrimPrefix(types.ExprString(decl.Recv.List[0].Type), "*") + "." + name
+			}
+			if decl.Type.Results != nil && ast.IsExported(name) && decl.Name.IsExported() && isText(decl.Type.Results) {
+				names = append(names, name)
+			}
+		case *ast.GenDecl:
+			for _, spec := range decl.Specs {
+				names = append(names, textsOf(spec)...)
+			}
+		}
+	}
+	return names
+}
+
+// textsOf names what one line of a type, const or var declaration exports that is text.
+func textsOf(spec ast.Spec) []string {
+	var names []string
+	add := func(idents []*ast.Ident, prefix string, is func(i int) bool) {
+		for i, ident := range idents {
+			if ident.IsExported() && is(i) {
+				names = append(names, prefix+ident.Name)
+			}
+		}
+	}
+	switch spec := spec.(type) {
+	case *ast.ValueSpec:
+		add(spec.Names, "", func(i int) bool {
+			return spec.Type != nil && isText(spec.Type) || spec.Type == nil && i < len(spec.Values) && isText(spec.Values[i])
+		})
+	case *ast.TypeSpec:
+		fields, is := spec.Type.(*ast.StructType)
+		if !is {
+			add([]*ast.Ident{spec.Name}, "", func(int) bool { return isText(spec.Type) })
+			break
+		}
+		for _, field := range fields.Fields.List {
+			if spec.Name.IsExported() {
+				add(field.Names, spec.Name.Name+".", func(int) bool { return isText(field.Type) })
+			}
+		}
+	}
+	return names
+}
+
+// isText says whether text occurs in a type, or in a value that is not what a call returns.
+func isText(node ast.Node) bool {
+	found := false
+	ast.Inspect(node, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Ident:
+			found = found || slices.Contains([]string{"string", "rune", "byte"}, n.Name)
+		case *ast.CallExpr:
+			return false
+		case *ast.BasicLit:
+			found = found || n.Kind == token.STRING || n.Kind == token.CHAR
+		}
+		return !found
+	})
+	return found
 }
 
 func TestEveryPackageSaysWhatItIs(t *testing.T) {
@@ -214,7 +384,7 @@ func inside(dep, pattern string) bool {
 
 type goPackage struct {
 	ImportPath, Doc           string
-	Deps, GoFiles             []string
+	Imports, Deps, GoFiles    []string
 	TestImports, XTestImports []string
 }
 
@@ -222,7 +392,7 @@ func list(t *testing.T, pattern string, flags ...string) []goPackage {
 	t.Helper()
 	sources(t) // what go list reads
 	var stderr bytes.Buffer
-	cmd := exec.Command("go", slices.Concat([]string{"list", "-json=ImportPath,Doc,Deps,GoFiles,TestImports,XTestImports"}, flags, []string{pattern})...)
+	cmd := exec.Command("go", slices.Concat([]string{"list", "-json=ImportPath,Doc,Imports,Deps,GoFiles,TestImports,XTestImports"}, flags, []string{pattern})...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {

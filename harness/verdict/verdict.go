@@ -1,6 +1,7 @@
 // Package verdict computes what a run says about an implementation: a pure
 // function of the catalogue, the case index, the journal and the list of known
-// deviations. Nothing here reads a file or a clock.
+// deviations. Nothing here reads a file or a clock. What leaves it are states and
+// numbers, worded by reports/words; only problems are told in sentences, as errors are.
 //
 //  1. The verdict of a case is f(level, observation, expectation): a violated
 //     MUST fails, a violated SHOULD warns, a violated MAY is an option not taken.
