@@ -22,7 +22,7 @@ func what(m verdict.Model) map[string]string {
 		all[c.ID] = fmt.Sprint(c.Verdict, c.Requirement, c.Observation, len(c.Attempts), c.Known)
 	}
 	for _, r := range m.Requirements {
-		all[r.ID] = fmt.Sprint(r.Verdict, r.Reason, r.Roles, r.Cases)
+		all[r.ID] = fmt.Sprint(r.Verdict, r.Says, r.Elsewhere, r.Covered, r.Roles, r.Cases)
 	}
 	for _, p := range m.Profiles {
 		all[string(p.Name)] = fmt.Sprint(m.Answer(p.Name), p.Exit, p.Total, p.Counts)

@@ -91,10 +91,12 @@ type Area struct {
 // Requirement is what the run says about one row of the catalogue.
 type Requirement struct {
 	*catalogue.Requirement
-	Verdict Verdict
-	Reason  string // why it is untested, untestable or not applicable
-	Roles   map[role.Role]Verdict
-	Cases   []string // ids of the cases of this run that verify it
+	Verdict   Verdict
+	Says      string      // of one that is not applicable: what the case says of which it has that
+	Elsewhere []role.Role // of one that is not applicable because it is seen in these roles only, which are not played
+	Covered   bool        // the suite has a case that verifies it, in this run or not
+	Roles     map[role.Role]Verdict
+	Cases     []string // ids of the cases of this run that verify it
 }
 
 // Case is what happened to one planned case.

@@ -25,21 +25,22 @@ func (b *builder) requirement(r *catalogue.Requirement) Requirement {
 		}
 		byRole[s.role] = append(byRole[s.role], s.verdict)
 		all = append(all, s.verdict)
-		if s.verdict == NotApplicable && out.Reason == "" {
-			out.Reason = s.says
+		if s.verdict == NotApplicable && out.Says == "" {
+			out.Says = s.says
 		}
 	}
 	for in, verdicts := range byRole {
 		out.Roles[in] = gravest(verdicts...)
 	}
 	if len(all) > 0 {
+		out.Covered = true
 		out.Verdict = gravest(all...)
 		if out.Verdict != NotApplicable {
-			out.Reason = ""
+			out.Says = ""
 		}
 		return out
 	}
-	out.Verdict, out.Reason = b.uncovered(r)
+	b.uncovered(&out)
 	return out
 }
 
@@ -91,31 +92,28 @@ func (b *builder) within(kase Case) []catalogue.Profile {
 	return profiles
 }
 
-// uncovered tells why no case of this run verifies the requirement.
-func (b *builder) uncovered(r *catalogue.Requirement) (Verdict, string) {
-	if r.Untestable != "" {
-		return Untestable, r.Untestable
-	}
-	var exists, offered bool
-	var roles []role.Role
+// uncovered judges a requirement that no case of this run verifies.
+func (b *builder) uncovered(r *Requirement) {
+	offered := false
+	var elsewhere []role.Role
 	for _, kase := range b.index {
-		if !slices.Contains(kase.Verifies, r.ID) {
-			continue
-		}
-		exists = true
-		if b.played(kase.Role) {
+		switch {
+		case !slices.Contains(kase.Verifies, r.ID):
+		case b.played(kase.Role):
 			offered = true
-		} else if !slices.Contains(roles, kase.Role) {
-			roles = append(roles, kase.Role)
+		case !slices.Contains(elsewhere, kase.Role):
+			elsewhere = append(elsewhere, kase.Role)
 		}
 	}
+	r.Covered = offered || len(elsewhere) > 0
 	switch {
-	case !exists:
-		return Untested, "no scenario verifies it yet"
-	case !offered:
-		return NotApplicable, "seen in role " + role.Join(roles, " or ") + " only, which the implementation does not play"
+	case r.Untestable != "":
+		r.Verdict = Untestable
+	case r.Covered && !offered:
+		r.Verdict, r.Elsewhere = NotApplicable, elsewhere
+	default:
+		r.Verdict = Untested
 	}
-	return Untested, "not selected in this run"
 }
 
 // summaries counts by profile and by area.

@@ -8,6 +8,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/visible"
+	"github.com/understudy-conformance/understudy/reports/words"
 )
 
 // area is a group of rows of the requirement table.
@@ -52,7 +53,7 @@ func areasOf(m verdict.Model) []area {
 
 func summaryOf(a verdict.Area) string {
 	holds := a.Counts[verdict.Pass] + a.Counts[verdict.UnexpectedPass]
-	words := []string{fmt.Sprintf("%d of %d hold", holds, a.Total)}
+	parts := []string{fmt.Sprintf("%d of %d hold", holds, a.Total)}
 	for _, part := range []struct {
 		n    int
 		word string
@@ -62,14 +63,14 @@ func summaryOf(a verdict.Area) string {
 		{a.Counts[verdict.Untested], "untested"},
 	} {
 		if part.n > 0 {
-			words = append(words, fmt.Sprintf("%d %s", part.n, part.word))
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.word))
 		}
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(parts, ", ")
 }
 
 func requirementOf(r verdict.Requirement, played []role.Role, byID map[string]verdict.Case) requirement {
-	out := requirement{Requirement: r, Reason: visible.Short(r.Reason, 240), Seen: r.Requirement.Roles}
+	out := requirement{Requirement: r, Reason: visible.Short(words.Reason(r), 240), Seen: r.Requirement.Roles}
 	for _, in := range role.All() {
 		out.Cells = append(out.Cells, cellOf(r, in, played, byID))
 	}

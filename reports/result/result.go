@@ -157,7 +157,7 @@ func From(m verdict.Model) Result {
 	for _, q := range m.Requirements {
 		r.Requirements = append(r.Requirements, Requirement{
 			ID: q.ID, Area: q.Area, Level: string(q.Level), Profile: string(q.Profile),
-			Verdict: q.Verdict, Reason: q.Reason, Roles: q.Roles, Cases: list(q.Cases),
+			Verdict: q.Verdict, Reason: words.Reason(q), Roles: q.Roles, Cases: list(q.Cases),
 		})
 	}
 	for _, c := range m.Cases {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/human"
 )
@@ -156,6 +157,21 @@ func conclusion(a verdict.Answer) (string, Tone) {
 		return "Unfinished", Bad
 	}
 	return "Harness error", Bad
+}
+
+// Reason tells why a requirement is untested, untestable or not applicable; "" of any other.
+func Reason(r verdict.Requirement) string {
+	switch {
+	case r.Verdict == verdict.Untestable:
+		return r.Untestable
+	case r.Verdict == verdict.Untested && r.Covered:
+		return "not selected in this run"
+	case r.Verdict == verdict.Untested:
+		return "no scenario verifies it yet"
+	case len(r.Elsewhere) > 0:
+		return "seen in role " + role.Join(r.Elsewhere, " or ") + " only, which the implementation does not play"
+	}
+	return r.Says
 }
 
 // Numbers is the summary of a profile in words: 107 of 114 hold, 4 violated.

@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/words"
 )
@@ -75,6 +77,24 @@ func TestWhatIsPartialSaysInWhatRespects(t *testing.T) {
 	} {
 		if got := strings.Join(words.Partial(m), "; "); got != name || m.Partial() != (name != "") {
 			t.Errorf("partial %v: %q, want %q", m.Partial(), got, name)
+		}
+	}
+}
+
+func TestARequirementWithoutResultHasAReason(t *testing.T) {
+	demanded := &catalogue.Requirement{Untestable: "nobody can see it"}
+	for want, r := range map[string]verdict.Requirement{
+		"nobody can see it":           {Requirement: demanded, Verdict: verdict.Untestable},
+		"not selected in this run":    {Requirement: demanded, Verdict: verdict.Untested, Covered: true},
+		"no scenario verifies it yet": {Requirement: demanded, Verdict: verdict.Untested},
+		"it lacks that":               {Requirement: demanded, Verdict: verdict.NotApplicable, Covered: true, Says: "it lacks that"},
+		"seen in role runner or worker only, which the implementation does not play": {
+			Requirement: demanded, Verdict: verdict.NotApplicable, Covered: true, Elsewhere: []role.Role{role.Runner, role.Worker},
+		},
+		"": {Requirement: demanded, Verdict: verdict.Pass, Covered: true},
+	} {
+		if got := words.Reason(r); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
