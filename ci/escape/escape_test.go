@@ -5,6 +5,7 @@ package escape
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -326,7 +327,8 @@ func TestNothingIsJudgedWithoutAWall(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer read.Close()
-	line, err := json.Marshal(plan.Plan{Schema: journal.Schema, Attempt: 1, Bin: sandbox.Bin, Cases: []plan.Case{{ID: "IMP-004/runner/ids-and-groups", Role: role.Runner}}})
+	const kase = "IMP-004/runner/ids-and-groups"
+	line, err := json.Marshal(plan.Plan{Schema: journal.Schema, Attempt: 1, Bin: sandbox.Bin, Cases: []plan.Case{{ID: kase, Role: role.Runner}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -349,7 +351,7 @@ func TestNothingIsJudgedWithoutAWall(t *testing.T) {
 		t.Fatal(err)
 	}
 	write.Close()
-	if _, err := input.Write(append(line, '\n')); err != nil {
+	if _, err := fmt.Fprintf(input, "%s\n%s%s", line, plan.Next(kase), plan.Next("")); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err != nil {

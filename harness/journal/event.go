@@ -24,6 +24,7 @@ const (
 	RunStart     Kind = "run-start"     // outer: Identity
 	SandboxStart Kind = "sandbox-start" // worker: Environment
 	Control      Kind = "control"       // worker: Role, Observation: can a plain task run at all?
+	Ready        Kind = "ready"         // worker: it waits to be told its next case
 	CaseStart    Kind = "case-start"    // worker: Case, BudgetMS
 	Step         Kind = "step"          // worker: Case, Who, Text: one line of "who did what"; BudgetMS: by how much the case may take longer than its case-start says
 	Frame        Kind = "frame"         // worker: Case, Run, Dir, Size, Text (message), Octets (hex, first 64)

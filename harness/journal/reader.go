@@ -22,7 +22,7 @@ const maxLine = 16 << 20
 const maxKept = 1 << 20
 
 var kinds = []Kind{
-	RunStart, SandboxStart, Control, CaseStart, Step, Frame, HTTP, Log, Process, CaseEnd, SandboxEnd, SandboxLost, RunEnd, Malformed,
+	RunStart, SandboxStart, Control, Ready, CaseStart, Step, Frame, HTTP, Log, Process, CaseEnd, SandboxEnd, SandboxLost, RunEnd, Malformed,
 }
 
 // Reader reads the events of a journal one after the other, also while it is

@@ -1,6 +1,7 @@
 // Package plan holds what the outer command tells a worker to run. It travels
 // as one JSON line on the standard input of the sandbox's init process, which
-// then stays open as life line: its end ends the sandbox.
+// then stays open as life line: its end ends the sandbox. The plan has all cases
+// that a sandbox may come to play; a line each says which one is next.
 package plan
 
 import (
@@ -29,6 +30,10 @@ func (c Case) Budget() time.Duration { return time.Duration(c.BudgetMS) * time.M
 // so that what it said about the cases before is not taken for its last words.
 func Mark(id string) string { return "=== " + id + "\n" }
 
+// Next is the line that answers a worker which is ready: the id of the case that it
+// plays next, "" where none is left for it. The ids come in the order of the plan.
+func Next(id string) string { return id + "\n" }
+
 // IDs lists the ids of the cases.
 func IDs(cases []Case) []string {
 	var list []string
@@ -44,7 +49,7 @@ type Plan struct {
 	RunID          string                  `json:"run_id"`
 	Attempt        int                     `json:"attempt"`
 	Manifest       implementation.Manifest `json:"manifest"`
-	Cases          []Case                  `json:"cases"`
+	Cases          []Case                  `json:"cases"`          // that may be its to play, see Next
 	Bin            string                  `json:"bin"`            // folder of the helper commands inside the sandbox
 	Implementation string                  `json:"implementation"` // the manifest's folder inside the sandbox
 	Sandbox        string                  `json:"sandbox"`        // namespace, docker

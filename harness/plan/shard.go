@@ -81,13 +81,9 @@ func Digest(catalogue string, ids []string) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// Shards divides the cases over at most n sandboxes so that the sums of their
-// budgets are close. Every case is in exactly one shard, no shard is empty, and
-// within a shard the order of the cases is kept. The same cases and n give the
-// same shards.
-func Shards(cases []Case, n int) [][]Case { return shares(cases, min(max(n, 1), len(cases))) }
-
-// shares divides the cases by n: as Shards does, and the last ones are empty when there are fewer cases than shares.
+// shares divides the cases into n so that the sums of their budgets are close. Every case is in exactly
+// one, and within one the order of the cases is kept; the last ones are empty when there are fewer cases
+// than shares. The same cases and n give the same shares on every machine: what was measured has no say.
 func shares(cases []Case, n int) [][]Case {
 	order := make([]int, len(cases)) // indices, longest budget first
 	for i := range order {

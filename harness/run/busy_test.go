@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
-	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/internal/busy"
 )
 
@@ -22,13 +21,11 @@ func ended(t *testing.T, gauge busy.Gauge, play script) (after time.Duration, wh
 		begun := time.Now()
 		limits := DefaultLimits(1)
 		limits.Busy = gauge
-		backend := &stageless{play: func(life context.Context, n int, p plan.Plan, out *journal.Writer) error {
+		backend := &stageless{play: func(life context.Context, n int, in *inside) error {
 			if n > 1 {
-				hold(out, "a")
-				leave(out)
-				return nil
+				return in.all()
 			}
-			err := play(life, n, p, out)
+			err := play(life, n, in)
 			<-life.Done()
 			after = time.Since(begun)
 			return err
@@ -63,13 +60,13 @@ func later(factor int) busy.Gauge {
 }
 
 func TestTheOuterCommandWaitsAsLongAsTheStage(t *testing.T) {
-	silent := func(context.Context, int, plan.Plan, *journal.Writer) error { return nil }
-	opens := func(_ context.Context, _ int, _ plan.Plan, out *journal.Writer) error { begin(out, "a"); return nil }
+	silent := func(context.Context, int, *inside) error { return nil }
+	opens := func(_ context.Context, _ int, in *inside) error { in.begin(); return nil }
 	longer := func(of string, more ...time.Duration) script {
-		return func(_ context.Context, _ int, _ plan.Plan, out *journal.Writer) error {
-			begin(out, "a")
+		return func(_ context.Context, _ int, in *inside) error {
+			in.begin()
 			for _, d := range more {
-				out.Write(journal.Event{Kind: journal.Step, Case: of, Who: journal.Stage, BudgetMS: d.Milliseconds()})
+				in.Write(journal.Event{Kind: journal.Step, Case: of, Who: journal.Stage, BudgetMS: d.Milliseconds()})
 			}
 			return nil
 		}

@@ -1,10 +1,13 @@
-// Package run carries out a plan: it starts sandboxes, hands each its share of
-// the cases, copies their events to the journal, and holds the time.
+// Package run carries out a plan: it starts sandboxes, tells each its next case
+// whenever it is ready for one, copies their events to the journal, and holds the time.
 //
-//	cases -> shards -> sandbox -> events -> journal, console
-//	                      ^          |
-//	                      `----------' a sandbox that dies, hangs or was left dirty is
-//	                                   replaced by a fresh one for the rest of its share
+//	cases -> queue -> sandbox -> events -> journal, console
+//	           |         ^          |
+//	           |         |----------' "ready": the sandbox is told the first case of the queue
+//	           `---------'            a sandbox that dies, hangs or was left dirty is replaced by a
+//	                                  fresh one as long as the queue has cases
+//
+// The queue has the cases that took longest first, so that all sandboxes end at about the same time.
 //
 // What happens to a case whose sandbox dies is written to the journal as its
 // end: a harness error that names the case, or could-not-run when the run was
@@ -16,7 +19,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -40,8 +42,9 @@ type Options struct {
 	Backend      sandbox.Backend // prepared
 	Manifest     implementation.Manifest
 	Cases        []plan.Case
-	Procs        int // sandboxes at the same time, at least 1
-	Repeat       int // how often each case is played, at least 1
+	Measured     map[string]time.Duration // how long cases took before, by id: the longest come first; may be nil
+	Procs        int                      // sandboxes at the same time, at least 1
+	Repeat       int                      // how often each case is played, at least 1
 	KeepEvidence bool
 	Identity     journal.Identity // its Planned is filled from Cases
 	Journal      *journal.Writer
@@ -126,8 +129,9 @@ func (r *runner) nextNumber() int {
 func (r *runner) attempts(ctx context.Context) error {
 	for attempt := 1; attempt <= r.Repeat; attempt++ {
 		group, ctx := errgroup.WithContext(ctx)
-		for _, shard := range plan.Shards(r.Cases, r.Procs) {
-			group.Go(func() error { return r.share(ctx, shard, attempt) })
+		all := newQueue(r.Cases, r.Measured)
+		for range min(r.Procs, len(r.Cases)) {
+			group.Go(func() error { return r.empty(ctx, &place{queue: all}, attempt) })
 		}
 		if err := group.Wait(); err != nil {
 			return err
@@ -136,38 +140,39 @@ func (r *runner) attempts(ctx context.Context) error {
 	return nil
 }
 
-// share plays its cases in one sandbox, or in as many as it takes.
-func (r *runner) share(ctx context.Context, cases []plan.Case, attempt int) error {
+// empty plays cases of the queue until none is left, in one sandbox, or in as many as it takes.
+func (r *runner) empty(ctx context.Context, at *place, attempt int) error {
 	barren := 0 // sandboxes in a row that began no case
-	for len(cases) > 0 {
+	for len(at.left()) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		seen, err := r.sandbox(ctx, cases, attempt)
-		if err != nil {
+		seen, err := r.sandbox(ctx, at, attempt)
+		switch {
+		case err != nil:
 			return err
-		}
-		rest := slices.DeleteFunc(slices.Clone(cases), func(c plan.Case) bool { return seen.begun[c.ID] })
-		if len(rest) < len(cases) {
+		case seen.began:
 			barren = 0
-		} else if barren++; barren == 2 {
+		default:
+			barren++
+		}
+		if barren == 2 && len(at.left()) > 0 {
 			return fmt.Errorf("%w: %s", ErrNoSandbox, seen.why())
 		}
-		cases = rest
 	}
 	return nil
 }
 
-// sandbox plays as many of the cases as one sandbox can.
-func (r *runner) sandbox(ctx context.Context, cases []plan.Case, attempt int) (*watched, error) {
+// sandbox plays cases of the queue in one sandbox, as many as it can.
+func (r *runner) sandbox(ctx context.Context, at *place, attempt int) (*watched, error) {
 	line, err := json.Marshal(plan.Plan{
-		Schema: journal.Schema, RunID: r.Identity.RunID, Attempt: attempt, Manifest: r.Manifest, Cases: cases,
+		Schema: journal.Schema, RunID: r.Identity.RunID, Attempt: attempt, Manifest: r.Manifest, Cases: at.left(),
 		Bin: sandbox.Bin, Implementation: sandbox.Implementation, Sandbox: r.Backend.Name(), KeepEvidence: r.KeepEvidence,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write the plan: %w", err)
 	}
-	w := &watched{runner: r, number: r.nextNumber(), attempt: attempt, begun: map[string]bool{}, since: time.Now(), factor: r.Limits.Busy.Now()}
+	w := &watched{runner: r, number: r.nextNumber(), attempt: attempt, at: at, since: time.Now(), factor: r.Limits.Busy.Now()}
 	w.process, err = r.Backend.Start(ctx, append(line, '\n'))
 	if err != nil && ctx.Err() == nil {
 		// Counts as a sandbox that began nothing: the second one in a row ends the run.

@@ -22,15 +22,17 @@ type watched struct {
 	number  int
 	attempt int
 
-	begun    map[string]bool // cases that began; they do not begin again
-	open     journal.Event   // case-start of the case that runs
-	longer   time.Duration   // what the stage gave it beyond its budget
-	since    time.Time       // when what is waited for now began: the clock inside may be another
-	factor   int             // the greatest by which the limits were longer since then
-	finished bool            // the exit record came
-	cause    string          // why it was ended from outside, did not start, or died
-	died     bool            // by itself, before its exit record or with an error
-	gone     bool            // what sandboxes run on has gone
+	at       *place        // in the queue
+	began    bool          // a case that it was told
+	told     bool          // it was told a case, or that there is none, and has not begun one since
+	open     journal.Event // case-start of the case that runs
+	longer   time.Duration // what the stage gave it beyond its budget
+	since    time.Time     // when what is waited for now began: the clock inside may be another
+	factor   int           // the greatest by which the limits were longer since then
+	finished bool          // the exit record came
+	cause    string        // why it was ended from outside, did not start, or died
+	died     bool          // by itself, before its exit record or with an error
+	gone     bool          // what sandboxes run on has gone
 }
 
 // watch copies events until the sandbox has ended, and ends it when it must.
@@ -128,7 +130,10 @@ func (w *watched) take(e journal.Event) error {
 	case journal.SandboxStart:
 		e.Environment = w.environment(e.Environment)
 	case journal.CaseStart:
-		w.open, w.longer, w.begun[e.Case] = e, 0, true
+		w.open, w.longer = e, 0
+		if w.at.begun(e.Case) {
+			w.began, w.told = true, false
+		}
 		w.next()
 	case journal.Step:
 		if e.Case != "" && e.Case == w.open.Case {
@@ -144,7 +149,23 @@ func (w *watched) take(e journal.Event) error {
 	if w.open.Case == "" && !w.finished {
 		w.since = time.Now() // any event will do
 	}
-	return w.record(e)
+	if err := w.record(e); err != nil {
+		return err
+	}
+	if e.Kind == journal.Ready {
+		w.tell()
+	}
+	return nil
+}
+
+// tell answers a sandbox that is ready. One that has not begun what it was told, or has not ended it, gets no further
+// answer: so no more than one is ever under way, and to write it does not block.
+func (w *watched) tell() {
+	if w.told || w.open.Case != "" || w.cause != "" {
+		return
+	}
+	w.told = true
+	_, _ = io.WriteString(w.process.Input(), plan.Next(w.at.next())) // what cannot be told has ended; the case stays in its place
 }
 
 // environment adds to what the worker sees from inside what only the backend knows: image, engine, layer.

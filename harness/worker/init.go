@@ -40,23 +40,19 @@ func Init(stdin *os.File) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	rest := io.MultiReader(bytes.NewReader(already(input)), stdin)
-	if !wantsExec(line) {
-		run, err := startRun("run", plan, nil)
-		if err != nil {
-			return 0, err
-		}
-		go endWith(rest, run)
-		return reap(run)
-	}
 	read, write, err := os.Pipe()
 	if err != nil {
 		return 0, fmt.Errorf("make pipe: %w", err)
 	}
-	run, err := startRun("exec", plan, read)
+	mode := "run"
+	if wantsExec(line) {
+		mode = "exec"
+	}
+	run, err := startRun(mode, plan, read)
 	if err != nil {
 		return 0, err
 	}
+	rest := io.MultiReader(bytes.NewReader(already(input)), stdin)
 	go endWith(io.TeeReader(rest, &optional{to: write}), run)
 	return reap(run)
 }
@@ -105,15 +101,10 @@ func sealed(text []byte) (*os.File, error) {
 	return file, nil
 }
 
-// startRun starts run, or exec with its input, by fork and exec alone: its status
+// startRun starts run or exec, with its input, by fork and exec alone: its status
 // is for reap.
 func startRun(mode string, plan, input *os.File) (pid int, err error) {
 	defer plan.Close()
-	if input == nil {
-		if input, err = os.Open(os.DevNull); err != nil {
-			return 0, fmt.Errorf("start run: %w", err)
-		}
-	}
 	defer input.Close()
 	pid, err = syscall.ForkExec("/proc/self/exe", []string{"understudy-worker", mode}, &syscall.ProcAttr{
 		Dir: "/", Env: wall.Environment,

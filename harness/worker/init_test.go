@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stdout, "a diagnostic")
 		fmt.Fprintln(os.NewFile(journalFD, "journal"), "journal of", strings.TrimSpace(string(plan)), len(os.Environ()))
 		cmd := exec.Command("sh", "-c", string(plan))
+		cmd.Stdin = os.Stdin
 		_ = cmd.Run()
 		if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signaled() {
 			_ = unix.Kill(os.Getpid(), status.Signal())
@@ -126,6 +127,16 @@ func TestInitGivesRunItsPlanAndItsExitCodeBack(t *testing.T) {
 		if !strings.Contains(s.stderr.String(), "a diagnostic") {
 			t.Errorf("%s: what run wrote to stdout is not in stderr: %q", plan, s.stderr.String())
 		}
+	}
+}
+
+func TestRunReadsWhatFollowsThePlan(t *testing.T) {
+	s := startInit(t, "read a; read b; exit $((a + b))\n3\n")
+	if _, err := io.WriteString(s.stdin, "4\n"); err != nil {
+		t.Fatal(err)
+	}
+	if code := s.end(t); code != 7 {
+		t.Errorf("exit code %d, want the sum of both lines", code)
 	}
 }
 

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,9 +24,10 @@ import (
 // casesRoot holds a folder a case.
 const casesRoot = "/srv/understudy"
 
-// Run plays the plan on planFD and writes the journal to journalFD. It returns
-// the exit code: 0 whenever the journal is complete, whatever it says.
+// Run plays those cases of the plan on planFD that lines on inputFD name, one each time that it asks, and
+// writes the journal to journalFD. It returns the exit code: 0 whenever the journal is complete, whatever it says.
 func Run(ctx context.Context) (int, error) {
+	unix.CloseOnExec(inputFD)
 	unix.CloseOnExec(planFD)
 	unix.CloseOnExec(journalFD)
 	unix.Umask(0o022)
@@ -44,9 +46,13 @@ func Run(ctx context.Context) (int, error) {
 	pl := &player{
 		session: &stage.Session{Plan: p, Write: write, Root: casesRoot, Tidy: stage.RemoveFixtureFiles, Busy: busy.Factor},
 		write:   write, unable: map[role.Role]string{}, grace: cleanUpTime,
+		named: lines(os.Stdin),
 	}
 	pl.prepare(ctx)
 	pl.playAll(work)
+	if pl.stopped == "" && pl.turn != "" {
+		return 0, fmt.Errorf("it shall play %q, which is not among the cases that come after those it has played", pl.turn)
+	}
 	write(journal.Event{Kind: journal.SandboxEnd, Attempt: p.Attempt, Partial: pl.stopped != "", Text: pl.stopped})
 	return 0, nil
 }
@@ -62,6 +68,18 @@ func readPlan(from io.ReadCloser) (plan.Plan, error) {
 		return p, fmt.Errorf("read plan of %d octets: %w", len(text), err)
 	}
 	return p, nil
+}
+
+// lines returns the lines of the input without their ends, until the input ends.
+func lines(input io.Reader) <-chan string {
+	each := make(chan string)
+	go func() {
+		defer close(each)
+		for in := bufio.NewScanner(input); in.Scan(); {
+			each <- in.Text()
+		}
+	}()
+	return each
 }
 
 // task is one case with its scenario.
@@ -91,6 +109,9 @@ func find(cases []plan.Case) ([]task, error) {
 
 // player plays cases one after the other.
 type player struct {
+	named   <-chan string // what the outer command answers: the next case, "" for none
+	turn    string        // the case that it named last and that was not played yet
+	over    bool          // it named none
 	session *stage.Session
 	write   func(journal.Event)
 	unable  map[role.Role]string // roles that cannot be played, and why

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -24,7 +25,8 @@ type failed struct{}
 
 func (failed) Fail() {}
 
-// playAll builds one Ginkgo spec a case, in the order of the plan, and runs them.
+// playAll builds one Ginkgo spec a case, in the order of the plan, and runs them. Ginkgo wants to
+// know all of them before; those that are not this sandbox's to play are skipped.
 func (pl *player) playAll(work []task) {
 	open := &opened{write: pl.write, attempt: pl.session.Plan.Attempt, grace: pl.grace}
 	ginkgo.Describe("understudy", ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
@@ -50,10 +52,32 @@ func labels(c plan.Case) ginkgo.Labels {
 	return append(ginkgo.Labels{"area=" + c.Area, "role=" + string(c.Role)}, c.Verifies...)
 }
 
+// ask learns which case is next, unless it is known.
+func (pl *player) ask(ctx context.Context) {
+	if pl.stopped != "" || pl.over || pl.turn != "" {
+		return
+	}
+	pl.write(journal.Event{Kind: journal.Ready, Attempt: pl.session.Plan.Attempt})
+	select {
+	case id, open := <-pl.named:
+		pl.turn, pl.over = id, id == ""
+		if !open {
+			pl.stopped = "the input ended before it named the next case"
+		}
+	case <-ctx.Done():
+		pl.stopped = "nothing named the next case"
+	}
+}
+
 func (pl *player) playOne(ctx ginkgo.SpecContext, t task, open *opened) {
+	pl.ask(ctx)
 	if pl.stopped != "" {
 		ginkgo.Skip(pl.stopped)
 	}
+	if pl.turn != t.kase.ID {
+		ginkgo.Skip("not for this sandbox")
+	}
+	pl.turn = ""
 	open.begin(t.kase, pl.session.Budget(t.kase))
 	ended := stage.Ended{Observation: journal.Observation{Outcome: journal.CouldNotRun, Says: pl.unable[t.kase.Role]}}
 	if pl.unable[t.kase.Role] == "" {

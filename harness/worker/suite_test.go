@@ -37,6 +37,7 @@ func TestEveryCaseThatStartsEnds(t *testing.T) {
 		work = append(work, task{spec, spec.Cases()[0]})
 	}
 	add("held", role.Runner, func(s *stage.Stage) { s.Require("IMP-001").Equal("one", 1, 1) })
+	add("elsewhere", role.Runner, func(*stage.Stage) { t.Error("a case that another sandbox plays was played") })
 	add("violated", role.Runner, func(s *stage.Stage) { s.Require("IMP-001").Equal("one", 2, 1) })
 	add("panics", role.Runner, func(*stage.Stage) { panic("oh") })
 	add("not-applicable", role.Runner, func(s *stage.Stage) { s.NotApplicable("colour", "it has none") })
@@ -44,7 +45,14 @@ func TestEveryCaseThatStartsEnds(t *testing.T) {
 	add("hangs", role.Runner, func(*stage.Stage) { <-never })
 	add("after", role.Runner, func(*stage.Stage) { t.Error("a case was played in a sandbox that is given up") })
 
+	named := make(chan string, len(work))
+	for _, t := range work {
+		if t.spec.Slug != "elsewhere" {
+			named <- t.kase.ID
+		}
+	}
 	pl := &player{
+		named: named,
 		session: &stage.Session{
 			Plan: plan.Plan{Attempt: 3}, Write: write, Root: filepath.Join(t.TempDir(), "cases"), Tidy: func() error { return nil },
 		},
@@ -58,6 +66,8 @@ func TestEveryCaseThatStartsEnds(t *testing.T) {
 	for _, e := range events {
 		slug := e.Case[strings.LastIndexByte(e.Case, '/')+1:]
 		switch e.Kind {
+		case journal.Ready:
+			got = append(got, "ready")
 		case journal.CaseStart:
 			got = append(got, "start "+slug)
 			if e.Attempt != 3 || e.BudgetMS != 6000 {
@@ -68,12 +78,12 @@ func TestEveryCaseThatStartsEnds(t *testing.T) {
 		}
 	}
 	want := []string{
-		"start held", "end held held",
-		"start violated", "end violated violated",
-		"start panics", "end panics harness-error",
-		"start not-applicable", "end not-applicable not-applicable",
-		"start unable", "end unable could-not-run",
-		"start hangs", "end hangs harness-error",
+		"ready", "start held", "end held held",
+		"ready", "start violated", "end violated violated",
+		"ready", "start panics", "end panics harness-error",
+		"ready", "start not-applicable", "end not-applicable not-applicable",
+		"ready", "start unable", "end unable could-not-run",
+		"ready", "start hangs", "end hangs harness-error",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

@@ -5,7 +5,7 @@
 //	         Dockerfile unless it is there; a tar with helper commands and manifest folder
 //	Start    create -> copy the tar -> wait for removal -> attach -> start -> plan on stdin
 //	          |                                            |
-//	          `- understudy-worker init as process 1 <-----' stdin: plan, then life line
+//	          `- understudy-worker init as process 1 <-----' stdin: plan, then a line a case, and life line
 //	             no network, no log, removed by itself        stdout: events, stderr: diagnostics
 //
 // Standard input closes with the outer command, however that ends; process 1

@@ -93,7 +93,7 @@ func prepared(t testing.TB) *Backend {
 	return b
 }
 
-// planLine is a plan with the first case of each role that the reference plays.
+// planLine is a plan with the first case of each role that the reference plays, and the answers to a worker that asks for them.
 func planLine(t testing.TB, b *Backend) []byte {
 	t.Helper()
 	text, err := exec.Command(filepath.Join(b.options.Commands, "understudy-worker"), "index").Output()
@@ -119,7 +119,11 @@ func planLine(t testing.TB, b *Backend) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(line, '\n')
+	line = append(line, '\n')
+	for _, c := range cases {
+		line = append(line, plan.Next(c.ID)...)
+	}
+	return append(line, plan.Next("")...)
 }
 
 func started(t *testing.T, b *Backend, line []byte) *process {

@@ -9,7 +9,7 @@ import (
 var Attempts = []Attempt{
 	{"own-descriptors", "use a descriptor of whoever called understudy", true, ownDescriptors},
 	{"descriptors-of-init", "open what the first process has open", true, opens(unix.O_RDONLY, "/proc/1/fd/*")},
-	{"journal", "write to the journal", true, opens(unix.O_WRONLY, "/proc/1/fd/1")},
+	{"journal", "write to the journal, or to what names the next case", true, opens(unix.O_WRONLY, "/proc/1/fd/*")},
 	{"memory-of-init", "read the memory of the first process", true, opens(unix.O_RDONLY, "/proc/1/mem")},
 	{"environment-of-init", "read the environment of the first process", true, reads("/proc/1/environ")},
 	{"root-of-init", "go through the root of the first process", true, opens(unix.O_RDONLY|unix.O_DIRECTORY, "/proc/1/root")},
