@@ -13,11 +13,12 @@ import (
 	"github.com/understudy-conformance/understudy/harness/cache"
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
+	"github.com/understudy-conformance/understudy/harness/timing"
 	"github.com/understudy-conformance/understudy/images"
 )
 
 // cacheParts are the entries of the cache that this command makes, and clean removes. Others use the folder too.
-var cacheParts = []string{"bin/*", "images/*", "layers/*", "roots/*", "base-*", "docker-build.*"}
+var cacheParts = []string{"bin/*", "images/*", "layers/*", "roots/*", "base-*", "docker-build.*", timing.Parts}
 
 // cacheFolder opens the cache, in which helper commands, layers and roots are kept between runs. Its caller closes it when
 // nothing of it is used any more.

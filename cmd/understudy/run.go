@@ -24,6 +24,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/run"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/commands"
+	"github.com/understudy-conformance/understudy/harness/timing"
 	"github.com/understudy-conformance/understudy/images"
 )
 
@@ -202,9 +203,14 @@ func (f runFlags) play(ctx context.Context, cmd *cobra.Command, p planned, backe
 	}
 	defer record.close()
 	screen := newConsole(cmd.OutOrStdout(), p.suite, p.known)
+	times := timing.Of(p.cache, p.manifest.Name, backend.Name())
 	played := run.Run(ctx, run.Options{
-		Backend: backend, Manifest: p.manifest, Cases: p.cases, Procs: procs(f.procs, p.manifest.Slowness), Repeat: f.repeat,
-		KeepEvidence: f.keepEvidence, Identity: who, Journal: record.journal, Watch: screen.Event,
+		Backend: backend, Manifest: p.manifest, Cases: p.cases, Measured: times.Last(ctx), Procs: procs(f.procs, p.manifest.Slowness), Repeat: f.repeat,
+		KeepEvidence: f.keepEvidence, Identity: who, Journal: record.journal,
+		Watch: func(e journal.Event) {
+			times.See(e)
+			screen.Event(e)
+		},
 		Diagnose: func(number int, text string, abnormal bool) {
 			if abnormal || f.keepEvidence {
 				record.keep(number, text)
@@ -217,6 +223,7 @@ func (f runFlags) play(ctx context.Context, cmd *cobra.Command, p planned, backe
 		return errors.Join(played, err)
 	}
 	code, err := render(to, held, p.suite, p.known, p.profile, screen)
+	_ = times.Keep(context.WithoutCancel(ctx)) // no measurement is no fault of a run
 	failed := errors.Join(played, err)
 	return &exitError{code: gravest(code, exitCode(played), exitCode(err)), err: failed}
 }

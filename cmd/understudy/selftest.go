@@ -19,6 +19,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/run"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/commands"
+	"github.com/understudy-conformance/understudy/harness/timing"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/images"
 	"github.com/understudy-conformance/understudy/scenarios"
@@ -196,7 +197,9 @@ func (t trial) play(ctx context.Context, name string, cases []plan.Case, known k
 	defer record.close()
 	var events []journal.Event
 	err = run.Run(ctx, run.Options{
-		Backend: t.backend, Manifest: t.manifest, Cases: cases, Procs: procs(t.procs, t.manifest.Slowness), Identity: who, Journal: record.journal,
+		Backend: t.backend, Manifest: t.manifest, Cases: cases, Procs: procs(t.procs, t.manifest.Slowness),
+		Measured: timing.Of(t.cache, t.manifest.Name, t.backend.Name()).Last(ctx), // of the reference: the mutant's would be wrong for that
+		Identity: who, Journal: record.journal,
 		Watch:    func(e journal.Event) { events = append(events, e) },
 		Diagnose: func(number int, text string, _ bool) { record.keep(number, text) },
 		Limits:   run.DefaultLimits(t.manifest.Slowness),

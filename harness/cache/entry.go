@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 )
 
 // Names beside an entry.
@@ -81,8 +80,7 @@ func (e Entry) use(ctx context.Context, m Maker, use func() error) error {
 		}
 		if err == nil {
 			if lock != nil {
-				now := time.Now()
-				_ = os.Chtimes(lock.Path(), now, now) // only clean looks at it
+				used(lock)
 				e.folder.hold(lock)
 			}
 			return nil
@@ -257,13 +255,12 @@ func (e Entry) compare() error {
 // Refresh calls build, which brings the folder of the entry up to date and changes nothing that is,
 // such as "go build". What is not as the last call left it is thrown away before, and people are told.
 func (e Entry) Refresh(ctx context.Context, what string, build func(dir string) error) error {
-	used, err := take(ctx, e.Path+lockSuffix, true, func() {})
+	held, err := take(ctx, e.Path+lockSuffix, true, func() {})
 	if err != nil {
 		return err
 	}
-	e.folder.hold(used)
-	now := time.Now()
-	_ = os.Chtimes(used.Path(), now, now) // only clean looks at it
+	e.folder.hold(held)
+	used(held)
 	lock, err := take(ctx, e.Path+refreshSuffix, false, func() { e.folder.tell("another run is making the same " + what + "; waiting for it") })
 	if err != nil {
 		return err

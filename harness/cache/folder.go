@@ -1,5 +1,6 @@
 // Package cache keeps between runs what takes long to make: helper commands,
-// layers, roots, the folders of built-in implementations.
+// layers, roots, the folders of built-in implementations, and notes: small files
+// that are of use as long as they can be read, and are never asked for twice.
 //
 // Nothing in it is believed. Beside each entry lies a record of what was made:
 //
