@@ -10,17 +10,21 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 )
+
+var roles = []role.Role{role.Runner, role.Worker}
 
 // drawQueue draws cases, how long some of them took, and the order that follows.
 func drawQueue(t *rapid.T) (drawn []plan.Case, measured map[string]time.Duration, order []string) {
 	measured = map[string]time.Duration{}
 	for i := range rapid.IntRange(0, 20).Draw(t, "cases") {
-		c := plan.Case{ID: fmt.Sprintf("c%02d", i), BudgetMS: rapid.Int64Range(0, 3).Draw(t, "budget")}
+		c := plan.Case{ID: fmt.Sprintf("c%02d", i), Role: rapid.SampledFrom(roles).Draw(t, "role"), BudgetMS: rapid.Int64Range(0, 3).Draw(t, "budget")}
 		if rapid.Bool().Draw(t, "measured") {
 			measured[c.ID] = time.Duration(rapid.IntRange(0, 5).Draw(t, "took"))
 		}
@@ -29,42 +33,59 @@ func drawQueue(t *rapid.T) (drawn []plan.Case, measured map[string]time.Duration
 	return drawn, measured, plan.IDs(plan.LongestFirst(drawn, measured))
 }
 
-// Whatever sandboxes do, each case begins once, the longest that is left is told first, and each sandbox is told
+// Whatever sandboxes do, each case begins once, the longest that it can play is told each, and each is told
 // what is left in the order of its plan.
 func TestTheQueueHandsOutEachCaseOnceLongestFirst(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		drawn, measured, order := drawQueue(t)
-		all := newQueue(drawn, measured)
+		as := map[string]role.Role{}
+		for _, c := range drawn {
+			as[c.ID] = c.Role
+		}
 		places := make([]*place, rapid.IntRange(1, 5).Draw(t, "places"))
+		all := newQueue(drawn, measured, len(places))
 		plans := make([][]string, len(places)) // what the sandbox of each place may still be told
 		for i := range places {
 			places[i] = &place{queue: all}
+			plans[i] = plan.IDs(places[i].fresh())
 		}
+		asked := make([]bool, len(places)) // the sandbox of each place is done with its controls
 		told := map[string]bool{}
-		var begun []string
-		for len(begun) < len(drawn) {
+		begun := []string{}
+		for over := 0; over < len(places); {
 			i := rapid.IntRange(0, len(places)-1).Draw(t, "place")
 			p := places[i]
-			switch rapid.SampledFrom([]string{"next", "next", "begin", "begin", "fresh"}).Draw(t, "does") {
-			case "fresh": // the sandbox died, or is the first
-				plans[i] = plan.IDs(p.left())
-			case "next":
-				if plans[i] == nil {
-					plans[i] = plan.IDs(p.left())
-				}
-				id := p.next()
-				if id == "" {
+			if p.over {
+				i = slices.IndexFunc(places, func(p *place) bool { return !p.over })
+				p = places[i]
+			}
+			switch rapid.SampledFrom([]string{"next", "next", "next", "begin", "begin", "begin", "dies", "fails"}).Draw(t, "does") {
+			case "dies":
+				plans[i], asked[i] = plan.IDs(p.fresh()), false
+			case "fails":
+				if asked[i] {
 					continue
+				}
+				p.fails(rapid.SampledFrom(roles).Draw(t, "role"))
+			case "next":
+				again := p.told != nil
+				asked[i] = true
+				first := slices.IndexFunc(order, func(id string) bool { return !told[id] && !p.others[as[id]] })
+				id := p.next()
+				if !again && id == "" && first < 0 {
+					if over++; len(p.fresh()) > 0 {
+						t.Fatalf("place %d is over, and a sandbox would start there", i)
+					}
+					continue
+				}
+				if !again && (first < 0 || id != order[first]) {
+					t.Fatalf("place %d is told %q, %d of %q would be the longest for it", i, id, first, order)
 				}
 				at := slices.Index(plans[i], id)
 				if at < 0 {
 					t.Fatalf("place %d is told %s, which its sandbox has not or is beyond: %q", i, id, plans[i])
 				}
-				plans[i] = plans[i][at:]
-				if longest := slices.IndexFunc(order, func(id string) bool { return !told[id] }); !told[id] && order[longest] != id {
-					t.Fatalf("told %s, and %s is longer", id, order[longest])
-				}
-				told[id] = true
+				plans[i], told[id] = plans[i][at:], true
 			case "begin":
 				if p.told == nil {
 					continue
@@ -73,31 +94,30 @@ func TestTheQueueHandsOutEachCaseOnceLongestFirst(t *testing.T) {
 				if p.begun("another") || !p.begun(id) || p.begun(id) {
 					t.Fatalf("%s does not count as begun, or twice", id)
 				}
-				plans[i] = slices.DeleteFunc(slices.Clone(plans[i]), func(has string) bool { return has == id })
+				plans[i] = plans[i][1:]
 				begun = append(begun, id)
 			}
 		}
 		slices.Sort(begun)
-		if diff := gocmp.Diff(plan.IDs(drawn), begun); diff != "" {
+		if diff := gocmp.Diff(plan.IDs(drawn), begun, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("cases that began (-want +got):\n%s", diff)
-		}
-		for i, p := range places {
-			if p.next() != "" || len(p.left()) > 0 {
-				t.Fatalf("place %d is told a case when all have begun", i)
-			}
 		}
 	})
 }
 
 // fate is what becomes of a sandbox.
 type fate struct {
-	holds int    // cases that it plays before
-	end   string // "": it plays on
+	fails []role.Role // controls
+	holds int         // cases that it plays before
+	end   string      // "": it plays on
 }
 
 var errDead = errors.New("exit status 137")
 
 func (f fate) play(in *inside) error {
+	for _, r := range f.fails {
+		in.fail(r)
+	}
 	for range f.holds {
 		if !in.hold() {
 			return in.leave()
@@ -126,9 +146,9 @@ func (f fate) play(in *inside) error {
 // However sandboxes die, each case begins and ends once, unless the run ends since sandboxes begin nothing.
 func TestNothingIsLostWhenSandboxesDie(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		drawn, measured, order := drawQueue(t)
+		drawn, measured, _ := drawQueue(t)
 		fates := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) fate {
-			return fate{rapid.IntRange(0, 4).Draw(t, "holds"), rapid.SampledFrom([]string{
+			return fate{rapid.SliceOfNDistinct(rapid.SampledFrom(roles), 0, 2, rapid.ID[role.Role]).Draw(t, "fails"), rapid.IntRange(0, 4).Draw(t, "holds"), rapid.SampledFrom([]string{
 				"", "before it asks", "before it hears", "before it begins", "in the case", "left dirty"}).Draw(t, "end")}
 		}), 0, 12).Draw(t, "fates")
 		backend := &stageless{play: func(_ context.Context, n int, in *inside) error {
@@ -152,16 +172,11 @@ func TestNothingIsLostWhenSandboxesDie(t *testing.T) {
 		if diff := gocmp.Diff(plan.IDs(drawn), events[0].Identity.Planned); diff != "" {
 			t.Fatalf("the plan is not in the order of the catalogue (-want +got):\n%s", diff)
 		}
-		started, ended, last := map[string]int{}, map[string]int{}, map[int]int{}
+		started, ended := map[string]int{}, map[string]int{}
 		for _, e := range events {
 			switch e.Kind {
 			case journal.CaseStart:
 				started[e.Case]++
-				at := 1 + slices.Index(order, e.Case)
-				if at <= last[e.Sandbox] {
-					t.Fatalf("sandbox %d began %s after a shorter one", e.Sandbox, e.Case)
-				}
-				last[e.Sandbox] = at
 			case journal.CaseEnd:
 				ended[e.Case]++
 			}
@@ -229,5 +244,46 @@ func TestSandboxesEndAtAboutTheSameTime(t *testing.T) {
 	}
 	if spread := last.Sub(first); spread > 50*time.Millisecond {
 		t.Errorf("the first sandbox ended %s before the last", spread)
+	}
+}
+
+func TestASandboxWhoseControlFailsLeavesTheCasesToOthers(t *testing.T) {
+	list := []plan.Case{{ID: "r1", Role: role.Runner}, {ID: "r2", Role: role.Runner}, {ID: "w1", Role: role.Worker}, {ID: "r3", Role: role.Runner}}
+	for name, c := range map[string]struct {
+		failing int // sandboxes
+		want    string
+	}{
+		"of two one": {1, "[1 w1 2 r1 2 r2 2 r3]"},
+		"both":       {2, "[1 w1 2 r1 2 r2 2 r3]"}, // the second knows that no other can
+	} {
+		t.Run(name, func(t *testing.T) {
+			var played []string
+			turn := make(chan bool) // the first sandbox is told whatever it is told before the second
+			run := func(_ context.Context, n int, in *inside) error {
+				if n == 2 {
+					<-turn
+				}
+				if n <= c.failing {
+					in.fail(role.Runner)
+				}
+				for id := in.next(); id != ""; id = in.next() {
+					played = append(played, fmt.Sprint(n, " ", id))
+					in.start(id)
+					in.end(id)
+				}
+				if n == 1 {
+					close(turn)
+				}
+				return in.leave()
+			}
+			var record bytes.Buffer
+			err := Run(t.Context(), Options{
+				Backend: &stageless{play: run}, Cases: list, Procs: 2,
+				Journal: journal.NewWriter(&record, nil), Watch: func(journal.Event) {}, Limits: DefaultLimits(1),
+			})
+			if got := fmt.Sprint(played); err != nil || got != c.want {
+				t.Errorf("got %s, %v, want %s", got, err, c.want)
+			}
+		})
 	}
 }

@@ -129,8 +129,9 @@ func (r *runner) nextNumber() int {
 func (r *runner) attempts(ctx context.Context) error {
 	for attempt := 1; attempt <= r.Repeat; attempt++ {
 		group, ctx := errgroup.WithContext(ctx)
-		all := newQueue(r.Cases, r.Measured)
-		for range min(r.Procs, len(r.Cases)) {
+		places := min(r.Procs, len(r.Cases))
+		all := newQueue(r.Cases, r.Measured, places)
+		for range places {
 			group.Go(func() error { return r.empty(ctx, &place{queue: all}, attempt) })
 		}
 		if err := group.Wait(); err != nil {
@@ -143,11 +144,11 @@ func (r *runner) attempts(ctx context.Context) error {
 // empty plays cases of the queue until none is left, in one sandbox, or in as many as it takes.
 func (r *runner) empty(ctx context.Context, at *place, attempt int) error {
 	barren := 0 // sandboxes in a row that began no case
-	for len(at.left()) > 0 {
+	for cases := at.fresh(); len(cases) > 0; cases = at.fresh() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		seen, err := r.sandbox(ctx, at, attempt)
+		seen, err := r.sandbox(ctx, at, cases, attempt)
 		switch {
 		case err != nil:
 			return err
@@ -156,7 +157,7 @@ func (r *runner) empty(ctx context.Context, at *place, attempt int) error {
 		default:
 			barren++
 		}
-		if barren == 2 && len(at.left()) > 0 {
+		if barren == 2 && !at.over && len(at.left()) > 0 {
 			return fmt.Errorf("%w: %s", ErrNoSandbox, seen.why())
 		}
 	}
@@ -164,9 +165,9 @@ func (r *runner) empty(ctx context.Context, at *place, attempt int) error {
 }
 
 // sandbox plays cases of the queue in one sandbox, as many as it can.
-func (r *runner) sandbox(ctx context.Context, at *place, attempt int) (*watched, error) {
+func (r *runner) sandbox(ctx context.Context, at *place, cases []plan.Case, attempt int) (*watched, error) {
 	line, err := json.Marshal(plan.Plan{
-		Schema: journal.Schema, RunID: r.Identity.RunID, Attempt: attempt, Manifest: r.Manifest, Cases: at.left(),
+		Schema: journal.Schema, RunID: r.Identity.RunID, Attempt: attempt, Manifest: r.Manifest, Cases: cases,
 		Bin: sandbox.Bin, Implementation: sandbox.Implementation, Sandbox: r.Backend.Name(), KeepEvidence: r.KeepEvidence,
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 )
 
@@ -30,6 +32,7 @@ type inside struct {
 	*journal.Writer
 	input lines
 	life  context.Context
+	past  int // how many cases of its plan it has gone through
 }
 
 // lines is the rest of the standard input of a sandbox, which as a pipe takes what nobody reads yet.
@@ -62,7 +65,13 @@ func (in *inside) begin() string {
 	return id
 }
 
+// start begins a case. As the worker, it goes through its plan in one direction only.
 func (in *inside) start(id string) {
+	at := slices.Index(plan.IDs(in.Cases)[in.past:], id)
+	if at < 0 {
+		panic("told " + id + ", which does not come in the plan after what it was told before")
+	}
+	in.past += at + 1
 	in.Write(journal.Event{Kind: journal.CaseStart, Case: id, Attempt: in.Attempt, BudgetMS: 1000})
 }
 
@@ -77,6 +86,11 @@ func (in *inside) hold() bool {
 
 func (in *inside) end(id string) {
 	in.Write(journal.Event{Kind: journal.CaseEnd, Case: id, Attempt: in.Attempt, Observation: &journal.Observation{Outcome: journal.Held}})
+}
+
+// fail says that the control of the role failed.
+func (in *inside) fail(r role.Role) {
+	in.Write(journal.Event{Kind: journal.Control, Role: r, Observation: &journal.Observation{Outcome: journal.CouldNotRun}})
 }
 
 func (in *inside) leave() error {
@@ -119,7 +133,7 @@ func (s *stageless) Start(_ context.Context, line []byte) (sandbox.Process, erro
 	events, out := io.Pipe()
 	f := &fake{events: events, input: make(lines, 100), says: s.says, end: end, result: make(chan error, 1)}
 	go func() {
-		err := s.play(life, n, &inside{p, journal.NewWriter(out, nil), f.input, life})
+		err := s.play(life, n, &inside{p, journal.NewWriter(out, nil), f.input, life, 0})
 		if err == nil && life.Err() != nil {
 			err = errors.New("signal: killed")
 		}

@@ -129,6 +129,10 @@ func (w *watched) take(e journal.Event) error {
 		e = journal.Event{Kind: journal.Malformed, Sandbox: w.number, Text: fmt.Sprintf("sandbox %d wrote a %s, which only the outer command may", w.number, e.Kind)}
 	case journal.SandboxStart:
 		e.Environment = w.environment(e.Environment)
+	case journal.Control:
+		if e.Observation == nil || e.Observation.Outcome != journal.Held {
+			w.at.fails(e.Role)
+		}
 	case journal.CaseStart:
 		w.open, w.longer = e, 0
 		if w.at.begun(e.Case) {
