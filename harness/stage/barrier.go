@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/harness/proc"
 )
 
 // barrier is a FIFO at which a task waits. The stage keeps it open for reading
@@ -53,36 +55,19 @@ func (b *barrier) close() { b.file.Close() }
 
 // holder finds the process that has the FIFO open: the oldest one, if the task
 // has given the descriptor to children.
-func (b *barrier) holder() (Process, error) {
-	all, err := processes()
+func (b *barrier) holder() (proc.Process, error) {
+	all, err := proc.All()
 	if err != nil {
-		return Process{}, err
+		return proc.Process{}, err
 	}
-	var holders []Process
+	var holders []proc.Process
 	for pid, p := range all {
-		if pid != os.Getpid() && b.isOpenIn(p) {
+		if pid != os.Getpid() && p.HasOpen(b.dev, b.inode) {
 			holders = append(holders, p)
 		}
 	}
 	if len(holders) == 0 {
-		return Process{}, errors.New("no process has " + b.file.Name() + " open")
+		return proc.Process{}, errors.New("no process has " + b.file.Name() + " open")
 	}
-	return byStart(holders)[0], nil
-}
-
-func (b *barrier) isOpenIn(p Process) bool {
-	entries, err := os.ReadDir(p.path("fd"))
-	if err != nil {
-		return false
-	}
-	for _, entry := range entries {
-		info, err := os.Stat(p.path("fd/" + entry.Name()))
-		if err != nil {
-			continue
-		}
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Ino == b.inode && stat.Dev == b.dev {
-			return true
-		}
-	}
-	return false
+	return proc.ByStart(holders)[0], nil
 }

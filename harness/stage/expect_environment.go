@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/understudy-conformance/understudy/harness/proc"
 )
 
 // Environment returns the variables that /proc shows for a process. One that
 // rewrites its own memory shows none or nonsense; a child of it does not.
-func (s *Stage) Environment(p Process) map[string]string {
+func (s *Stage) Environment(p proc.Process) map[string]string {
 	list, err := p.Environ()
 	s.must(err)
 	variables := map[string]string{}
@@ -68,16 +70,16 @@ func (c Check) NoTrace(r *Run, text string) {
 	c.Empty("places where the startup data stands", traces...)
 }
 
-func (c Check) unreadable(living []Process) {
+func (c Check) unreadable(living []proc.Process) {
 	c.fails("control: no environment of the run can be read", "PATH in one of them", listed(living))
 }
 
 // Living returns the processes of the run that live now.
-func (r *Run) Living() []Process {
-	return slices.DeleteFunc(r.Processes(), func(p Process) bool { return !p.Alive() })
+func (r *Run) Living() []proc.Process {
+	return slices.DeleteFunc(r.Processes(), func(p proc.Process) bool { return !p.Alive() })
 }
 
 // Ran reports whether a process of that name was seen among those of the run.
 func (r *Run) Ran(name string) bool {
-	return slices.ContainsFunc(r.Processes(), func(p Process) bool { return p.Name == name })
+	return slices.ContainsFunc(r.Processes(), func(p proc.Process) bool { return p.Name == name })
 }

@@ -3,11 +3,13 @@ package stage
 import (
 	"fmt"
 	"slices"
+
+	"github.com/understudy-conformance/understudy/harness/proc"
 )
 
 // RunsAs waits until the run stands at the barrier and requires that the process
 // there is the user's by its real, effective and saved uid.
-func (c Check) RunsAs(r *Run, barrier, user string) Process {
+func (c Check) RunsAs(r *Run, barrier, user string) proc.Process {
 	task := r.At(barrier)
 	uid := c.stage.UID(user)
 	c.Equal(fmt.Sprintf("real, effective and saved uid of %s at barrier %s", r.Label(), barrier), task.UIDs[:3], []int{uid, uid, uid})
@@ -17,7 +19,7 @@ func (c Check) RunsAs(r *Run, barrier, user string) Process {
 // HasGroups requires exactly the groups of the user: its own as real, effective
 // and saved gid, and as supplementary ones those of the account database. The
 // kernel's list may or may not repeat the user's own group.
-func (c Check) HasGroups(task Process, user string) {
+func (c Check) HasGroups(task proc.Process, user string) {
 	account := c.stage.Account(user)
 	c.Equal("real, effective and saved gid of process "+fmt.Sprint(task.PID), task.GIDs[:3], []int{account.GID, account.GID, account.GID})
 	supplementary := slices.DeleteFunc(slices.Clone(task.Groups), func(gid int) bool { return gid == account.GID })

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/world"
 )
 
@@ -15,14 +16,14 @@ const execBound = 2 * time.Second
 
 // Lives requires that a process of that user and name lives, and returns it once
 // /proc shows all of it: the control before its end is required.
-func (c Check) Lives(user, name string) Process {
+func (c Check) Lives(user, name string) proc.Process {
 	bound, stop := c.stage.wait(c.stage.scaled(execBound))
 	defer stop()
-	again := time.NewTicker(watchEvery)
+	again := time.NewTicker(proc.Every)
 	defer again.Stop()
 	for {
 		living := c.stage.Alive(user)
-		i := slices.IndexFunc(living, func(p Process) bool { return p.Name == name && p.executed() })
+		i := slices.IndexFunc(living, func(p proc.Process) bool { return p.Name == name && p.Executed() })
 		if i >= 0 {
 			c.held(fmt.Sprintf("process %d (%s) of %s lives", living[i].PID, name, user))
 			return living[i]
@@ -36,7 +37,7 @@ func (c Check) Lives(user, name string) Process {
 	}
 }
 
-func (c Check) dead(user, name string, living []Process) {
+func (c Check) dead(user, name string, living []proc.Process) {
 	c.fails("a process that should live does not", fmt.Sprintf("a process %q of %s", name, user), listed(living))
 }
 
@@ -49,11 +50,11 @@ func (c Check) AllGone(within time.Duration, user string) {
 	c.held("no process of " + user + " lives")
 }
 
-func (c Check) left(within time.Duration, user string, left []Process) {
+func (c Check) left(within time.Duration, user string, left []proc.Process) {
 	c.fails("processes of the task are left", fmt.Sprintf("no process of %s lives after %v", user, c.stage.scaled(within)), listed(left))
 }
 
-func listed(processes []Process) string {
+func listed(processes []proc.Process) string {
 	text := ""
 	for _, p := range processes {
 		text += p.String() + "\n"

@@ -3,6 +3,8 @@ package stage
 import (
 	"slices"
 	"sync"
+
+	"github.com/understudy-conformance/understudy/harness/proc"
 )
 
 // Overheard collects the types of the requests that a runner sends while a
@@ -21,12 +23,12 @@ func (s *Stage) Overhear(user string) *Overheard { return &Overheard{uid: s.UID(
 // Wire is how frames are written: unchanged, while the requests are noted.
 func (o *Overheard) Wire() Wire {
 	return Wire{Answer: func(kind string, _ map[string]any, answer Answer) Answer {
-		all, err := processes()
+		all, err := proc.All()
 		if err != nil {
 			return answer // nothing is noted, so whoever asks for it finds nothing
 		}
 		for _, p := range all {
-			if !p.zombie() && p.hasUID(o.uid) {
+			if !p.Zombie() && p.HasUID(o.uid) {
 				o.mu.Lock()
 				defer o.mu.Unlock()
 				o.kinds = append(o.kinds, kind)

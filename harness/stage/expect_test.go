@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/world"
 )
 
@@ -17,8 +18,8 @@ import (
 func event(text string) map[string]any { return map[string]any{"timestamp": "now", "event": text} }
 
 func TestWordsOfScenarios(t *testing.T) {
-	alice := Process{PID: 5, GIDs: [4]int{61002, 61002, 61002, 61002}}
-	groups := func(gids ...int) Process {
+	alice := proc.Process{PID: 5, GIDs: [4]int{61002, 61002, 61002, 61002}}
+	groups := func(gids ...int) proc.Process {
 		p := alice
 		p.Groups = gids
 		return p

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/understudy-conformance/understudy/harness/proc"
 )
 
 // killTime is how long a killed process may take to be gone, on a machine that is not busy.
@@ -17,40 +19,40 @@ const killTime = 5 * time.Second
 
 // Alive returns the processes of a fixture user that live now: those whose real,
 // effective or saved uid is the user's. Zombies do not count.
-func (s *Stage) Alive(user string) []Process {
+func (s *Stage) Alive(user string) []proc.Process {
 	uid := s.UID(user)
-	return s.living(func(p Process) bool { return p.hasUID(uid) })
+	return s.living(func(p proc.Process) bool { return p.HasUID(uid) })
 }
 
 // Gone waits until no process of these users lives, and returns those that
 // still do after the limit, to which the slowness of the implementation is applied,
 // and not how busy the machine is: the limit is what a requirement demands.
-func (s *Stage) Gone(within time.Duration, users ...string) []Process {
+func (s *Stage) Gone(within time.Duration, users ...string) []proc.Process {
 	var uids []int
 	for _, user := range users {
 		uids = append(uids, s.UID(user))
 	}
-	return s.fade(s.scaled(within), func(p Process) bool { return slices.ContainsFunc(uids, p.hasUID) })
+	return s.fade(s.scaled(within), func(p proc.Process) bool { return slices.ContainsFunc(uids, p.HasUID) })
 }
 
 // living returns the processes, zombies left out, that match now.
-func (s *Stage) living(match func(Process) bool) []Process {
-	all, err := processes()
+func (s *Stage) living(match func(proc.Process) bool) []proc.Process {
+	all, err := proc.All()
 	s.must(err)
-	var found []Process
+	var found []proc.Process
 	for _, p := range all {
-		if !p.zombie() && match(p) {
+		if !p.Zombie() && match(p) {
 			found = append(found, p)
 		}
 	}
-	return byStart(found)
+	return proc.ByStart(found)
 }
 
 // fade waits until nothing matches and returns what still does at the end.
-func (s *Stage) fade(limit time.Duration, match func(Process) bool) []Process {
+func (s *Stage) fade(limit time.Duration, match func(proc.Process) bool) []proc.Process {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
-	again := time.NewTicker(watchEvery)
+	again := time.NewTicker(proc.Every)
 	defer again.Stop()
 	for {
 		left := s.living(match)
@@ -73,13 +75,13 @@ func (s *Stage) killAll() error {
 	wait, stop := s.session.Busy.Wait(context.Background(), killTime, nil)
 	defer stop()
 	for {
-		all, err := processes()
+		all, err := proc.All()
 		if err != nil {
 			return err
 		}
 		var left []string
 		for _, p := range all {
-			if p.zombie() || !s.belongs(p) {
+			if p.Zombie() || !s.belongs(p) {
 				continue
 			}
 			left = append(left, p.String())
@@ -98,13 +100,13 @@ func (s *Stage) killAll() error {
 }
 
 // belongs reports whether a process must not outlive the case.
-func (s *Stage) belongs(p Process) bool {
-	for uid := range s.watch.uids {
-		if p.hasUID(uid) {
+func (s *Stage) belongs(p proc.Process) bool {
+	for uid := range fixtureUIDs() {
+		if p.HasUID(uid) {
 			return true
 		}
 	}
-	return s.watch.knows(p)
+	return s.watch.Knows(p)
 }
 
 // RemoveFixtureFiles empties the homes of the fixture users and removes what they
@@ -138,7 +140,7 @@ func RemoveFixtureFiles() error {
 // the last thing a sandbox without process namespace does.
 func KillFixtures() {
 	uids := fixtureUIDs()
-	all, err := processes()
+	all, err := proc.All()
 	if err != nil {
 		return // without /proc there is nothing left to do
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/internal/safefile"
@@ -239,12 +240,12 @@ func (r *Run) begin(cmd *exec.Cmd, ends ...*os.File) error {
 		return fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	expendable(cmd.Process.Pid)
-	first, err := readProcess(cmd.Process.Pid)
+	first, err := proc.Read(cmd.Process.Pid)
 	if err != nil {
 		return fmt.Errorf("look at the process just started: %w", err)
 	}
 	r.root = first
-	r.stage.watch.add(r, first)
+	r.stage.watch.Add(r, first)
 	go func() {
 		// The error of Wait repeats the state, which is asked for instead.
 		_ = cmd.Wait()

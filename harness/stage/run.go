@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/internal/safefile"
@@ -29,7 +30,7 @@ type Run struct {
 	runID  string
 	taskID string
 
-	root    Process // the process that was started, or that the stand-in parent started
+	root    proc.Process // the process that was started, or that the stand-in parent started
 	parent  *exec.Cmd
 	ended   chan struct{} // closed when that process has ended
 	status  syscall.WaitStatus
@@ -100,7 +101,7 @@ func (r *Run) Pushed(key string) bool {
 
 // At waits until the task says, on the ordered channel, that it stands at the
 // barrier, and returns the process that stands there as /proc shows it.
-func (r *Run) At(name string) Process {
+func (r *Run) At(name string) proc.Process {
 	s := r.stage
 	b := r.barriers[name]
 	if b == nil {
@@ -115,11 +116,11 @@ func (r *Run) At(name string) Process {
 	if err != nil {
 		s.violated(s.first(), "no process stands at the barrier", awaited+", holding its FIFO open", err.Error())
 	}
-	s.watch.poll()
-	s.record.process(r, holder.event("at barrier "+name))
-	for _, p := range s.watch.of(r) {
+	s.watch.Poll()
+	s.record.process(r, holder.Event("at barrier "+name))
+	for _, p := range s.watch.Of(r) {
 		if p.PID != holder.PID && p.Alive() {
-			s.record.process(r, p.event("alive while the task is at barrier "+name))
+			s.record.process(r, p.Event("alive while the task is at barrier "+name))
 		}
 	}
 	return holder
@@ -289,9 +290,9 @@ func (r *Run) Fails() End {
 
 // Processes returns every process that was ever seen to belong to the run, as
 // it was seen last. One that lived for less than 20 ms may be missing.
-func (r *Run) Processes() []Process {
-	r.stage.watch.poll()
-	return r.stage.watch.of(r)
+func (r *Run) Processes() []proc.Process {
+	r.stage.watch.Poll()
+	return r.stage.watch.Of(r)
 }
 
 // saw says in a few lines where the run stands: for a violation's "actual". What is

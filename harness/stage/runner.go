@@ -16,6 +16,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
@@ -297,8 +298,8 @@ func (r *Run) beginByStandIn(cmd *exec.Cmd, theirs []*os.File) error {
 		return fmt.Errorf("start stand-in parent: %w", err)
 	}
 	expendable(r.parent.Process.Pid)
-	if parent, err := readProcess(r.parent.Process.Pid); err == nil {
-		r.stage.watch.addParent(parent)
+	if parent, err := proc.Read(r.parent.Process.Pid); err == nil {
+		r.stage.watch.AddParent(parent)
 	}
 	var pid int
 	if _, err := fmt.Fscanln(told, &pid); err != nil {
@@ -310,11 +311,11 @@ func (r *Run) beginByStandIn(cmd *exec.Cmd, theirs []*os.File) error {
 		told.Close()
 		return fmt.Errorf("open process %d: %w", pid, err)
 	}
-	if r.root, err = readProcess(pid); err != nil {
+	if r.root, err = proc.Read(pid); err != nil {
 		told.Close()
 		return fmt.Errorf("look at the process just started: %w", err)
 	}
-	r.stage.watch.add(r, r.root)
+	r.stage.watch.Add(r, r.root)
 	go r.followStandIn(fd, told)
 	return nil
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/expect"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
 )
@@ -110,8 +111,8 @@ func drawFacts(t *rapid.T, name string) facts {
 }
 
 // process is one of alice's.
-func (f facts) process(command string) Process {
-	return Process{PID: f.pid, UIDs: [4]int{61002, 61002, 61002, 61002}, GIDs: [4]int{61002, 61002, 61002, 61002}, Groups: []int{61100}, Command: command}
+func (f facts) process(command string) proc.Process {
+	return proc.Process{PID: f.pid, UIDs: [4]int{61002, 61002, 61002, 61002}, GIDs: [4]int{61002, 61002, 61002, 61002}, Groups: []int{61100}, Command: command}
 }
 
 // logLine is a record as implementations write them.
@@ -128,7 +129,7 @@ func (f facts) run(c Check, state string) *Run {
 		s.World.Report(f.ti, world.Report{Type: "state", State: state, At: f.at}, nil)
 	}
 	r := &Run{
-		stage: s, label: "alice", ti: f.ti, dagID: "probe", runID: "r", taskID: "probe_alice", root: Process{PID: f.pid},
+		stage: s, label: "alice", ti: f.ti, dagID: "probe", runID: "r", taskID: "probe_alice", root: proc.Process{PID: f.pid},
 		ended: make(chan struct{}), drained: make(chan struct{}), over: make(chan struct{}), barriers: map[string]*barrier{},
 		said:   []string{fmt.Sprintf("PUT task-instances/%s/heartbeat 204", f.ti), fmt.Sprintf("state(%s) after %v", state, f.took)},
 		faults: []string{fmt.Sprintf("read frame header: %d octets", f.times)},
@@ -281,7 +282,7 @@ var sentences = map[string][]func(Check, facts){
 	`NoneOf: what + " that should not be there"`: {func(c Check, f facts) {
 		c.NoneOf("variables", []string{"SUDO_UID", "HOME", "SUDO_GID"}, "HOME", "SUDO_UID", "SUDO_GID")
 	}},
-	`unreadable: "control: no environment of the run can be read"`: {func(c Check, f facts) { c.unreadable([]Process{f.process("sleep 600")}) }},
+	`unreadable: "control: no environment of the run can be read"`: {func(c Check, f facts) { c.unreadable([]proc.Process{f.process("sleep 600")}) }},
 	`NoTrace: "places where the startup data stands"`: {func(c Check, f facts) {
 		c.Empty("places where the startup data stands", "variable X of "+f.process("sudo").String())
 	}},
@@ -294,10 +295,10 @@ var sentences = map[string][]func(Check, facts){
 		func(c Check, f facts) { c.IsPayload("value", f.nonce, 7) },
 		func(c Check, f facts) { c.IsPayload("value", "abdd", 4) },
 	},
-	`dead: "a process that should live does not"`: {func(c Check, f facts) { c.dead("alice", "sleep", []Process{f.process("sh -c x")}) }},
+	`dead: "a process that should live does not"`: {func(c Check, f facts) { c.dead("alice", "sleep", []proc.Process{f.process("sh -c x")}) }},
 	`left: "processes of the task are left"`: {
-		func(c Check, f facts) { c.left(f.took, "alice", []Process{f.process("/usr/bin/sleep 600")}) },
-		func(c Check, f facts) { c.left(f.took, "alice", []Process{f.process("python -m x")}) },
+		func(c Check, f facts) { c.left(f.took, "alice", []proc.Process{f.process("/usr/bin/sleep 600")}) },
+		func(c Check, f facts) { c.left(f.took, "alice", []proc.Process{f.process("python -m x")}) },
 	},
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/internal/busy"
 	"github.com/understudy-conformance/understudy/internal/safefile"
@@ -149,7 +150,7 @@ func (s *Stage) furnish() error {
 	if s.mounted, err = mounts(); err != nil {
 		return err
 	}
-	s.watch, err = newWatch(fixtureUIDs(), func(r *Run, p Process) { s.record.process(r, p.event("")) })
+	s.watch, err = proc.NewWatch(fixtureUIDs(), func(r *Run, p proc.Process) { s.record.process(r, p.Event("")) })
 	return err
 }
 
@@ -167,8 +168,8 @@ func (s *Stage) cleanUp() (dirty []string) {
 	var errs []error
 	runs := s.allRuns()
 	if s.watch != nil {
-		s.watch.end()
-		s.watch.poll()
+		s.watch.End()
+		s.watch.Poll()
 		s.journalProcesses(runs)
 	}
 	for _, r := range runs {
@@ -237,11 +238,11 @@ func (s *Stage) waitFor(done <-chan struct{}, otherwise string) error {
 // journalProcesses writes what is known of every process of the case.
 func (s *Stage) journalProcesses(runs []*Run) {
 	for _, r := range append(runs, nil) {
-		for _, p := range s.watch.of(r) {
-			event := p.event("ended")
-			event.Seen = s.watch.lastSeen(p)
+		for _, p := range s.watch.Of(r) {
+			event := p.Event("ended")
+			event.Seen = s.watch.LastSeen(p)
 			if p.Alive() {
-				event = p.event("left over: alive at the end of the scenario")
+				event = p.Event("left over: alive at the end of the scenario")
 			}
 			s.record.process(r, event)
 		}

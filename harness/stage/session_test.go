@@ -18,6 +18,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/internal/patience"
 )
@@ -101,12 +102,12 @@ func (th *theatre) play(t *testing.T, as role.Role, spec Spec) journal.Observati
 	if len(ended.Dirty) > 0 {
 		t.Errorf("the case left: %s", strings.Join(ended.Dirty, "; "))
 	}
-	all, err := processes()
+	all, err := proc.All()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range all {
-		if p.hasUID(firstUID) && !p.zombie() {
+		if p.HasUID(firstUID) && !p.Zombie() {
 			t.Errorf("a process is left: %v", p)
 		}
 	}
@@ -380,7 +381,7 @@ func TestSurvivorsAreSeenJournalledAndKilled(t *testing.T) {
 		check.Equal("nothing of the run holds a channel", end.Open, false)
 		living := s.Alive(WorkerAccount)
 		check.Equal("survivors", len(living), 1)
-		seen := slices.ContainsFunc(run.Processes(), func(p Process) bool { return p.PID == living[0].PID })
+		seen := slices.ContainsFunc(run.Processes(), func(p proc.Process) bool { return p.PID == living[0].PID })
 		check.Equal("the survivor is one of the processes of the run", seen, true)
 		check.Equal("gone within", len(s.Gone(time.Second, WorkerAccount)), 1)
 		s.must(living[0].Signal(syscall.SIGTERM))

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/internal/busy"
@@ -34,7 +35,7 @@ type Stage struct {
 	folder  *safefile.Folder // the same, held from before the implementation was started
 	begun   time.Time
 	record  *record
-	watch   *watch
+	watch   *proc.Watch[*Run]
 	api     *apiServer
 
 	mounted  map[string]bool // mount points before the case

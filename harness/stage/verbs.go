@@ -25,7 +25,7 @@ func (v Verb) Catch() Verb { return v.With("catch", true) }
 
 func do(name string) Verb { return Verb{"do": name} }
 
-// WhoAmI claims ids and groups; for evidence read Process.
+// WhoAmI claims ids and groups; for evidence read proc.Process.
 func WhoAmI() Verb { return do("whoami") }
 
 // PushXCom pushes value under key of the task itself.

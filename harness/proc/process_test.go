@@ -1,4 +1,4 @@
-package stage
+package proc
 
 import (
 	"bufio"
@@ -13,8 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/internal/apart"
 	"github.com/understudy-conformance/understudy/internal/patience"
 )
+
+func TestMain(m *testing.M) { os.Exit(apart.Run(m.Run)) }
 
 func TestStatLinesAreReadWhateverTheName(t *testing.T) {
 	const rest = " S 7 42 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1234567890123 0"
@@ -75,7 +78,7 @@ func startChild(t *testing.T, script string, attributes *syscall.SysProcAttr) (*
 	if _, err := bufio.NewReader(output).ReadString('\n'); err != nil {
 		t.Fatalf("the child did not get ready: %v", err)
 	}
-	p, err := readProcess(cmd.Process.Pid)
+	p, err := Read(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,8 +89,8 @@ func TestAProcessIsReadAsTheKernelShowsIt(t *testing.T) {
 	attributes := &syscall.SysProcAttr{Setpgid: true}
 	ids, groups := [4]int{os.Getuid(), os.Getuid(), os.Getuid(), os.Getuid()}, []int(nil)
 	if os.Geteuid() == 0 {
-		attributes.Credential = &syscall.Credential{Uid: firstUID, Gid: firstUID, Groups: []uint32{DagsGroup, 5}}
-		ids, groups = [4]int{firstUID, firstUID, firstUID, firstUID}, []int{5, DagsGroup}
+		attributes.Credential = &syscall.Credential{Uid: 61001, Gid: 61001, Groups: []uint32{61100, 5}}
+		ids, groups = [4]int{61001, 61001, 61001, 61001}, []int{5, 61100}
 	}
 	cmd, p := startChild(t, "umask 0027", attributes)
 	if p.PID != cmd.Process.Pid || p.PPID != os.Getpid() || p.Group != p.PID || p.Name != "sh" || p.UIDs != ids {
@@ -150,108 +153,6 @@ func TestAProcessThatEndedIsNotAlive(t *testing.T) {
 	}
 }
 
-func TestTheWatchSeesDescendantsAndOrphans(t *testing.T) {
-	noticed := map[string]int{}
-	w, err := newWatch(map[int]string{os.Getuid(): "me"}, func(_ *Run, p Process) { noticed[p.Command]++ })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.end()
-	_, before := startChild(t, ":", nil) // a helper of the stage, started during the case
-	r := &Run{label: "r"}
-	// A child, a grandchild, and a daemon in a session of its own whose parent is gone.
-	_, first := startChild(t, "sleep 61 & (sleep 62 & sleep 63) & setsid sh -c 'sleep 64 & exec sleep 0' ", &syscall.SysProcAttr{Setpgid: true})
-	w.add(r, first)
-	want := map[string]bool{"sleep 61": true, "sleep 62": true, "sleep 63": true, "sleep 64": true}
-	deadline := time.Now().Add(patience.Limit)
-	for len(want) > 0 && time.Now().Before(deadline) {
-		w.poll()
-		for _, p := range w.of(r) {
-			delete(want, p.Command)
-		}
-	}
-	t.Cleanup(func() {
-		for _, p := range w.of(r) {
-			_ = p.Signal(unix.SIGKILL)
-		}
-	})
-	if len(want) > 0 {
-		t.Errorf("not seen: %v; seen: %v", want, w.of(r))
-	}
-	for _, p := range w.of(r) {
-		if p.PID == before.PID {
-			t.Error("a helper of the stage counts as a process of the run")
-		}
-	}
-	w.mu.Lock()
-	if noticed["sleep 61"] == 0 {
-		t.Errorf("noticed: %v", noticed)
-	}
-	w.mu.Unlock()
-	if len(w.of(r)) > 0 && w.of(r)[0].PID != first.PID {
-		t.Errorf("the oldest process is %v", w.of(r)[0])
-	}
-}
-
-func TestABarrierKnowsWhoWaits(t *testing.T) {
-	dir := t.TempDir()
-	b, err := newBarrier(dir, "here")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.close()
-	if holder, err := b.holder(); err == nil {
-		t.Errorf("before anybody came, %v stands there", holder)
-	}
-	// The inner shell stands at the barrier, with a child that inherits it.
-	cmd, _ := startChild(t, "exec 3<"+dir+"/here; sleep 65 & :", nil)
-	holder, err := b.holder()
-	if err != nil || holder.PID != cmd.Process.Pid {
-		t.Errorf("there stands %v, %v; want %d", holder, err, cmd.Process.Pid)
-	}
-	all, err := processes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range all {
-		if p.PPID == cmd.Process.Pid {
-			_ = p.Signal(unix.SIGKILL)
-		}
-	}
-}
-
-func TestABarrierIsReleasedOnce(t *testing.T) {
-	dir := t.TempDir()
-	b, err := newBarrier(dir, "here")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.close()
-	released := make(chan error, 1)
-	ready := make(chan struct{})
-	go func() {
-		fifo, err := os.Open(dir + "/here")
-		close(ready)
-		if err == nil {
-			_, err = fifo.Read(make([]byte, 1))
-			fifo.Close()
-		}
-		released <- err
-	}()
-	<-ready
-	select {
-	case err := <-released:
-		t.Fatalf("the barrier let go by itself: %v", err)
-	default:
-	}
-	if err := b.release(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-released; err != nil {
-		t.Error(err)
-	}
-}
-
 // Go, like Python, learns of a successful exec before the kernel shows the new
 // arguments and environment.
 func TestExecutedProcessesShowAll(t *testing.T) {
@@ -263,11 +164,11 @@ func TestExecutedProcessesShowAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		for executed := false; !executed; {
-			p, err := readProcess(cmd.Process.Pid)
-			if err != nil || p.zombie() {
+			p, err := Read(cmd.Process.Pid)
+			if err != nil || p.Zombie() {
 				t.Fatalf("%v, %v", p, err)
 			}
-			if executed = p.executed(); !executed {
+			if executed = p.Executed(); !executed {
 				early++
 				continue
 			}

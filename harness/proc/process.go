@@ -1,7 +1,10 @@
-package stage
+// Package proc reads the processes of a machine from /proc, and follows those that
+// belong to a case. It knows nothing of what they run.
+package proc
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -39,18 +42,19 @@ type identity struct {
 
 func (p Process) identity() identity { return identity{p.PID, p.Start} }
 
-// zombie reports a process that has ended and waits for its parent to notice.
-func (p Process) zombie() bool { return p.State == "Z" || p.State == "X" }
+// Zombie reports a process that has ended and waits for its parent to notice.
+func (p Process) Zombie() bool { return p.State == "Z" || p.State == "X" }
 
-// hasUID reports whether any of the four user ids is uid.
-func (p Process) hasUID(uid int) bool { return slices.Contains(p.UIDs[:], uid) }
+// HasUID reports whether any of the four user ids is uid.
+func (p Process) HasUID(uid int) bool { return slices.Contains(p.UIDs[:], uid) }
 
 func (p Process) String() string {
 	return fmt.Sprintf("pid %d uid %d/%d/%d gid %d/%d/%d groups %v (%s)",
 		p.PID, p.UIDs[0], p.UIDs[1], p.UIDs[2], p.GIDs[0], p.GIDs[1], p.GIDs[2], p.Groups, p.Command)
 }
 
-func (p Process) event(note string) *journal.Proc {
+// Event is the process as an event of the journal holds it.
+func (p Process) Event(note string) *journal.Proc {
 	return &journal.Proc{
 		PID: p.PID, PPID: p.PPID, State: p.State, UIDs: p.UIDs, GIDs: p.GIDs,
 		Groups: p.Groups, Command: p.Command, Note: note, Started: p.started(),
@@ -70,8 +74,8 @@ func (p Process) started() time.Time {
 
 // Alive reports whether this very process still runs. Zombies do not.
 func (p Process) Alive() bool {
-	now, err := readProcess(p.PID)
-	return err == nil && now.Start == p.Start && !now.zombie()
+	now, err := Read(p.PID)
+	return err == nil && now.Start == p.Start && !now.Zombie()
 }
 
 // Signal sends a signal to this very process, as root. It is no error if the
@@ -85,7 +89,7 @@ func (p Process) Signal(signal syscall.Signal) error {
 		return fmt.Errorf("open process %d: %w", p.PID, err)
 	}
 	defer unix.Close(fd)
-	now, err := readProcess(p.PID)
+	now, err := Read(p.PID)
 	if err != nil || now.Start != p.Start {
 		return nil
 	}
@@ -101,9 +105,9 @@ func (p Process) Environ() ([]string, error) { return p.strings("environ") }
 // Argv returns the argument list that /proc shows for the process.
 func (p Process) Argv() ([]string, error) { return p.strings("cmdline") }
 
-// executed reports whether no exec is under way: until its end the kernel shows
+// Executed reports whether no exec is under way: until its end the kernel shows
 // no arguments, and for a moment longer no environment.
-func (p Process) executed() bool {
+func (p Process) Executed() bool {
 	argv, err := p.Argv()
 	if err != nil || len(argv) == 0 {
 		return false
@@ -195,12 +199,32 @@ func closeOnExec(fdinfo string) bool {
 	return false
 }
 
+// HasOpen reports whether a descriptor of the process is the file with this device and
+// inode.
+func (p Process) HasOpen(device, inode uint64) bool {
+	entries, err := os.ReadDir(p.path("fd"))
+	if err != nil {
+		return false
+	}
+	for _, entry := range entries {
+		info, err := os.Stat(p.path("fd/" + entry.Name()))
+		if err != nil {
+			continue
+		}
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Ino == inode && stat.Dev == device {
+			return true
+		}
+	}
+	return false
+}
+
 func (p Process) path(file string) string {
 	return filepath.Join("/proc", strconv.Itoa(p.PID), file)
 }
 
-// readProcess reads one process from /proc.
-func readProcess(pid int) (Process, error) {
+// Read reads one process from /proc. The error is fs.ErrNotExist if there is none, or
+// ESRCH if it ends meanwhile.
+func Read(pid int) (Process, error) {
 	p, err := readStat(pid)
 	if err != nil {
 		return p, err
@@ -291,13 +315,13 @@ func fourIDs(text string) [4]int {
 	return ids
 }
 
-// processes returns all processes there are, zombies included, by id.
-func processes() (map[int]Process, error) {
-	return processesBut(nil)
+// All returns all processes there are, zombies included, by id.
+func All() (map[int]Process, error) {
+	return allBut(nil)
 }
 
-// processesBut returns all processes save the given ones.
-func processesBut(known map[identity]bool) (map[int]Process, error) {
+// allBut returns all processes save the given ones.
+func allBut(known map[identity]bool) (map[int]Process, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
@@ -315,4 +339,12 @@ func processesBut(known map[identity]bool) (map[int]Process, error) {
 		all[pid] = p
 	}
 	return all, nil
+}
+
+// ByStart orders processes, in place, so that parents come before their children.
+func ByStart(list []Process) []Process {
+	slices.SortFunc(list, func(a, b Process) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.PID, b.PID))
+	})
+	return list
 }
