@@ -17,7 +17,7 @@ import (
 // careful are the folders whose code handles paths in folders of others: files of the
 // implementation under test, report folders, task logs. It opens them by
 // internal/safefile.
-var careful = []string{"harness/implementation", "harness/proc", "harness/stage", "cmd/understudy", "reports", "reference/dagfile", "reference/supervisor"}
+var careful = []string{"harness/account", "harness/implementation", "harness/proc", "harness/stage", "cmd/understudy", "reports", "reference/dagfile", "reference/supervisor"}
 
 // bare are the functions of package os that follow links and wait for FIFOs.
 var bare = []string{"Open", "OpenFile", "Create", "CreateTemp", "ReadFile", "WriteFile"}

@@ -16,6 +16,7 @@ import (
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
+	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/sandbox"
@@ -67,12 +68,12 @@ that cannot be used, 3 where no sandbox is possible, 4 for our own faults.`,
 	flags.SetInterspersed(false) // flags behind COMMAND are its own
 	flags.StringVar(&f.implementation, "implementation", images.Reference, "manifest, its folder, or the name of a built-in implementation")
 	flags.StringVar(&f.sandbox, "sandbox", "auto", "auto, docker or namespace")
-	flags.StringVar(&f.user, "user", "root", "account that runs COMMAND: "+strings.Join(shell.Accounts(), ", ")+", or a user id, without further groups")
+	flags.StringVar(&f.user, "user", "root", "account that runs COMMAND: "+strings.Join(account.Names(), ", ")+", or a user id, without further groups")
 	flags.StringVar(&f.bring, "bring", "", "folder to be copied to "+sandbox.Brought)
 	flags.BoolVar(&f.ptrace, "ptrace", false, "give COMMAND the capability SYS_PTRACE where it is root")
 	completePath(cmd, "implementation", images.Names())
 	complete(cmd, "sandbox", sandboxKinds)
-	complete(cmd, "user", shell.Accounts())
+	complete(cmd, "user", account.Names())
 	return cmd
 }
 
@@ -120,8 +121,8 @@ func (f shellFlags) run(cmd *cobra.Command, argv []string) error {
 
 // check settles what can be settled before a sandbox starts.
 func (f shellFlags) check() error {
-	if uid, err := strconv.ParseUint(f.user, 10, 31); !slices.Contains(shell.Accounts(), f.user) && (err != nil || uid == 0) {
-		return usage("--user %s: use %s, or a user id", f.user, strings.Join(shell.Accounts(), ", "))
+	if uid, err := strconv.ParseUint(f.user, 10, 31); !slices.Contains(account.Names(), f.user) && (err != nil || uid == 0) {
+		return usage("--user %s: use %s, or a user id", f.user, strings.Join(account.Names(), ", "))
 	}
 	if f.bring != "" {
 		if info, err := os.Stat(f.bring); err != nil {

@@ -16,8 +16,3 @@
 // One frame of input at a time is under way, so that a command that does not read
 // never keeps the end of the standard input, the life line, from init.
 package shell
-
-// Accounts are the names that a command can be run as, besides bare user ids.
-func Accounts() []string {
-	return []string{"root", "airflow", "alice", "bob", "carol", "randomuser", "airflowuser"}
-}

@@ -1,87 +1,12 @@
 package stage
 
-import (
-	"errors"
-	"fmt"
-	"maps"
-	"os"
-	"os/exec"
-	"slices"
-	"strconv"
-	"strings"
+import "github.com/understudy-conformance/understudy/harness/account"
+
+// What scenarios need to know of the accounts beforehand.
+const (
+	WorkerAccount = account.Worker  // runs the implementation unless a Task says otherwise
+	Sudoers       = account.Sudoers // the policy of every sandbox
 )
-
-// Account is one of the accounts that exist in a sandbox.
-type Account struct {
-	Name     string
-	UID, GID int
-	Groups   []int // supplementary, its own group left out
-	Home     string
-	Shell    string
-}
-
-// DagsGroup is the group that alice and bob share.
-const DagsGroup = 61100
-
-const firstUID = 61001
-
-// WorkerAccount runs the implementation unless a Task says otherwise.
-const WorkerAccount = "airflow"
-
-// fixtures are the accounts of every sandbox. The user ghost has none.
-var fixtures = func() map[string]Account {
-	accounts := map[string]Account{}
-	for i, name := range []string{WorkerAccount, "alice", "bob", "carol", "randomuser", "airflowuser"} {
-		a := Account{Name: name, UID: firstUID + i, GID: firstUID + i, Home: "/home/" + name, Shell: "/bin/sh"}
-		if name == "alice" || name == "bob" {
-			a.Groups = []int{DagsGroup}
-		}
-		accounts[name] = a
-	}
-	return accounts
-}()
-
-var root = Account{Name: "root", Home: "/root", Shell: "/bin/sh"}
-
-// Sudoers is the policy of every sandbox: Debian's, and a rule by which the
-// worker account may become anybody.
-const Sudoers = `Defaults	env_reset
-Defaults	mail_badpass
-Defaults	secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-Defaults	use_pty
-root	ALL=(ALL:ALL) ALL
-airflow	ALL=(ALL:ALL) NOPASSWD: SETENV: ALL
-`
-
-// systemGroups are those that sudo, its time stamps and the devices need.
-var systemGroups = map[string]int{
-	"root": 0, "daemon": 1, "bin": 2, "sys": 3, "adm": 4, "tty": 5, "disk": 6, "mail": 8, "sudo": 27,
-	"www-data": 33, "shadow": 42, "utmp": 43, "staff": 50, "games": 60, "users": 100, "nogroup": 65534,
-}
-
-// fixtureUIDs returns the names of the fixture accounts by uid, root not among them.
-func fixtureUIDs() map[int]string {
-	uids := map[int]string{}
-	for name, a := range fixtures {
-		uids[a.UID] = name
-	}
-	return uids
-}
-
-// account finds a fixture account, root, or makes one up for a bare uid, which
-// then has no entry anywhere.
-func account(name string) (Account, error) {
-	if name == "root" {
-		return root, nil
-	}
-	if a, ok := fixtures[name]; ok {
-		return a, nil
-	}
-	if uid, err := strconv.Atoi(name); err == nil && uid > 0 {
-		return Account{UID: uid, GID: uid, Home: "/"}, nil
-	}
-	return Account{}, fmt.Errorf("no account %q in the sandbox", name)
-}
 
 // UID returns the user id of a fixture account or of root.
 func (s *Stage) UID(name string) int { return s.Account(name).UID }
@@ -90,107 +15,8 @@ func (s *Stage) UID(name string) int { return s.Account(name).UID }
 func (s *Stage) GID(name string) int { return s.Account(name).GID }
 
 // Account returns a fixture account or root.
-func (s *Stage) Account(name string) Account {
-	a, err := account(name)
+func (s *Stage) Account(name string) account.Account {
+	a, err := account.Find(name)
 	s.must(err)
 	return a
-}
-
-// WriteAccounts replaces the account database of the sandbox, whole, and asks
-// the system afterwards whether it believes it: an account of the machine with
-// the same name would otherwise change what is tested.
-func WriteAccounts() error {
-	for path, file := range accountFiles() {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("replace %s: %w", path, err)
-		}
-		if err := writeFile(path, file.text, root, file.mode); err != nil {
-			return err
-		}
-	}
-	if err := os.RemoveAll("/etc/sudoers.d"); err != nil {
-		return fmt.Errorf("remove further sudo rules: %w", err)
-	}
-	if err := os.Mkdir("/etc/sudoers.d", 0o750); err != nil {
-		return fmt.Errorf("make folder of further sudo rules: %w", err)
-	}
-	if err := os.MkdirAll("/home", 0o755); err != nil {
-		return fmt.Errorf("make /home: %w", err)
-	}
-	for _, a := range fixtures {
-		if err := newHome(a); err != nil {
-			return err
-		}
-	}
-	return verifyAccounts()
-}
-
-type accountFile struct {
-	text string
-	mode os.FileMode
-}
-
-func accountFiles() map[string]accountFile {
-	var passwd, shadow, group strings.Builder
-	passwd.WriteString("root:x:0:0:root:/root:/bin/bash\n" +
-		"nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n")
-	shadow.WriteString("root:*:20000:0:99999:7:::\nnobody:*:20000:0:99999:7:::\n")
-	for _, name := range slices.Sorted(maps.Keys(systemGroups)) {
-		fmt.Fprintf(&group, "%s:x:%d:\n", name, systemGroups[name])
-	}
-	fmt.Fprintf(&group, "dags:x:%d:alice,bob\n", DagsGroup)
-	for _, name := range slices.Sorted(maps.Keys(fixtures)) {
-		a := fixtures[name]
-		fmt.Fprintf(&passwd, "%s:x:%d:%d::%s:%s\n", name, a.UID, a.GID, a.Home, a.Shell)
-		fmt.Fprintf(&shadow, "%s:*:20000:0:99999:7:::\n", name)
-		fmt.Fprintf(&group, "%s:x:%d:\n", name, a.GID)
-	}
-	return map[string]accountFile{
-		"/etc/passwd":  {passwd.String(), 0o644},
-		"/etc/group":   {group.String(), 0o644},
-		"/etc/shadow":  {shadow.String(), 0o600},
-		"/etc/gshadow": {"", 0o600},
-		"/etc/sudoers": {Sudoers, 0o440},
-	}
-}
-
-// newHome gives an account an empty home.
-func newHome(a Account) error {
-	if err := os.RemoveAll(a.Home); err != nil {
-		return fmt.Errorf("empty %s: %w", a.Home, err)
-	}
-	return makeDir(a.Home, a, 0o700)
-}
-
-// verifyAccounts asks the system for every account.
-func verifyAccounts() error {
-	for name, a := range fixtures {
-		out, err := exec.Command("id", "-u", name).Output()
-		if err != nil {
-			return fmt.Errorf("ask for account %s: %w", name, err)
-		}
-		if got := strings.TrimSpace(string(out)); got != strconv.Itoa(a.UID) {
-			return fmt.Errorf("account %s has uid %s, %d was written", name, got, a.UID)
-		}
-		out, err = exec.Command("id", "-G", name).Output()
-		if err != nil {
-			return fmt.Errorf("ask for the groups of %s: %w", name, err)
-		}
-		want := strings.Trim(fmt.Sprint(append([]int{a.GID}, a.Groups...)), "[]")
-		if got := strings.TrimSpace(string(out)); got != want {
-			return fmt.Errorf("account %s has groups %s, %s were written", name, got, want)
-		}
-	}
-	if err := exec.Command("id", "-u", "ghost").Run(); err == nil {
-		return errors.New("account ghost exists, and should not")
-	}
-	return nil
-}
-
-// makeDir makes one folder with exactly this owner and mode.
-func makeDir(path string, owner Account, mode os.FileMode) error {
-	if err := os.Mkdir(path, mode); err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("make folder: %w", err)
-	}
-	return own(path, owner, mode)
 }

@@ -10,22 +10,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
-)
 
-// RunAs makes cmd run as an account of the sandbox, with that account's
-// environment and groups.
-func RunAs(cmd *exec.Cmd, user string) error {
-	a, err := account(user)
-	if err != nil {
-		return err
-	}
-	cmd.Env = []string{"PATH=" + searchPath, "HOME=" + a.Home, "USER=" + a.Name, "LOGNAME=" + a.Name, "SHELL=" + a.Shell, "LANG=C.UTF-8"}
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Credential = credential(a)
-	return nil
-}
+	"github.com/understudy-conformance/understudy/harness/account"
+)
 
 // Output is what a command of the stage gave.
 type Output struct {
@@ -41,7 +28,7 @@ func (s *Stage) As(user string, argv ...string) Output {
 	cmd := exec.CommandContext(s.ctx, argv[0], argv[1:]...)
 	cmd.Dir = "/"
 	cmd.WaitDelay = time.Second
-	s.must(RunAs(cmd, user))
+	s.must(account.RunAs(cmd, user))
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -56,7 +43,7 @@ func (s *Stage) As(user string, argv ...string) Output {
 // What stood there before is put back afterwards.
 func (s *Stage) File(path, owner string, mode os.FileMode, text string) {
 	s.restore(path)
-	s.must(writeFile(path, text, s.Account(owner), mode))
+	s.must(s.Account(owner).WriteFile(path, text, mode))
 }
 
 // Dir makes a folder for the time of the case, with exactly this owner and mode.
@@ -66,12 +53,12 @@ func (s *Stage) Dir(path, owner string, mode os.FileMode) {
 	if err == nil {
 		stat, _ := info.Sys().(*syscall.Stat_t)
 		s.undo = append(s.undo, func() error {
-			return own(path, Account{UID: int(stat.Uid), GID: int(stat.Gid)}, info.Mode().Perm())
+			return account.Account{UID: int(stat.Uid), GID: int(stat.Gid)}.Own(path, info.Mode().Perm())
 		})
 	} else {
 		s.undo = append(s.undo, func() error { return os.RemoveAll(path) })
 	}
-	s.must(makeDir(path, s.Account(owner), mode))
+	s.must(s.Account(owner).MakeDir(path, mode))
 }
 
 // Sudoers replaces the sudo policy for the time of the case.
@@ -122,7 +109,8 @@ func copyFile(from, to string, info os.FileInfo) error {
 	if err != nil {
 		return fmt.Errorf("copy file: %w", err)
 	}
-	if err := makeFile(to, string(text), int(stat.Uid), int(stat.Gid), stat.Mode&0o7777); err != nil {
+	owner := account.Account{UID: int(stat.Uid), GID: int(stat.Gid)}
+	if err := owner.MakeFile(to, string(text), stat.Mode&0o7777); err != nil {
 		return fmt.Errorf("copy file: %w", err)
 	}
 	return nil

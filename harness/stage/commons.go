@@ -174,7 +174,7 @@ func (h *held) read(path string) error {
 			fmt.Fprintf(sum, "%q\n", entry.Name())
 		}
 	case h.mode&unix.S_IFMT == unix.S_IFREG:
-		err := inFolder(path, func(folder *safefile.Folder, name string) error {
+		err := safefile.InFolder(path, func(folder *safefile.Folder, name string) error {
 			f, err := folder.Open(name, safefile.Terms{})
 			if err != nil {
 				return err

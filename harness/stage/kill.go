@@ -2,15 +2,13 @@ package stage
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/proc"
 )
 
@@ -101,52 +99,10 @@ func (s *Stage) killAll() error {
 
 // belongs reports whether a process must not outlive the case.
 func (s *Stage) belongs(p proc.Process) bool {
-	for uid := range fixtureUIDs() {
+	for uid := range account.ByUID() {
 		if p.HasUID(uid) {
 			return true
 		}
 	}
 	return s.watch.Knows(p)
-}
-
-// RemoveFixtureFiles empties the homes of the fixture users and removes what they
-// left in the folders that all may write to.
-func RemoveFixtureFiles() error {
-	var errs []error
-	for _, a := range fixtures {
-		errs = append(errs, newHome(a))
-	}
-	uids := fixtureUIDs()
-	for _, dir := range []string{"/tmp", "/var/tmp", "/dev/shm", "/run"} {
-		entries, err := os.ReadDir(dir)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		errs = append(errs, err)
-		for _, entry := range entries {
-			info, err := entry.Info()
-			if err != nil {
-				continue // gone meanwhile
-			}
-			if stat, ok := info.Sys().(*syscall.Stat_t); ok && uids[int(stat.Uid)] != "" {
-				errs = append(errs, os.RemoveAll(filepath.Join(dir, entry.Name())))
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// KillFixtures ends every process of a fixture user, as far as that is possible:
-// the last thing a sandbox without process namespace does.
-func KillFixtures() {
-	uids := fixtureUIDs()
-	all, err := proc.All()
-	if err != nil {
-		return // without /proc there is nothing left to do
-	}
-	for _, p := range all {
-		if slices.ContainsFunc(p.UIDs[:], func(uid int) bool { return uids[uid] != "" }) {
-			_ = p.Signal(syscall.SIGKILL) // it may end by itself meanwhile
-		}
-	}
 }

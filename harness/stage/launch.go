@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/role"
@@ -37,7 +38,7 @@ func (s *Stage) newRun(task Task) *Run {
 	s.World.AddSecret(task.Secrets...)
 
 	dir := s.Path("barrier", r.label)
-	s.must(makeDir(dir, root, 0o755))
+	s.must(account.Root().MakeDir(dir, 0o755))
 	for _, verb := range task.Verbs {
 		name, _ := verb["name"].(string)
 		if verb["do"] != "wait_for" || r.barriers[name] != nil {
@@ -112,12 +113,12 @@ func (s *Stage) launch(r *Run) error {
 	if !ok || len(how.Argv) == 0 {
 		return fmt.Errorf("the manifest has no role %s", s.role)
 	}
-	worker, err := account(workerOf(r.task))
+	worker, err := account.Find(workerOf(r.task))
 	if err != nil {
 		return err
 	}
 	for _, dir := range []string{"home", "logs", "bundles"} {
-		err := own(s.Path(dir), worker, 0o755)
+		err := worker.Own(s.Path(dir), 0o755)
 		if errors.Is(err, safefile.ErrNotRegular) || errors.Is(err, fs.ErrNotExist) {
 			s.exchangedFolder(dir, err)
 		}
@@ -140,7 +141,7 @@ func (s *Stage) launch(r *Run) error {
 		cmd.Args = append(cmd.Args, replace.Replace(arg))
 	}
 	cmd.Env = s.environment(r.task, worker, settings, replaced(how.Env, replace))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: credential(worker)}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: worker.Credential()}
 	if s.role == role.Worker {
 		return s.startWorker(r, cmd, worker)
 	}
@@ -153,20 +154,12 @@ func (s *Stage) exchangedFolder(name string, err error) {
 
 func workerOf(task Task) string {
 	if task.Worker == "" {
-		return WorkerAccount
+		return account.Worker
 	}
 	return task.Worker
 }
 
-func credential(a Account) *syscall.Credential {
-	c := &syscall.Credential{Uid: uint32(a.UID), Gid: uint32(a.GID), Groups: []uint32{uint32(a.GID)}}
-	for _, g := range a.Groups {
-		c.Groups = append(c.Groups, uint32(g))
-	}
-	return c
-}
-
-func (s *Stage) writeConfig(task Task, worker Account, settings map[string]string) error {
+func (s *Stage) writeConfig(task Task, worker account.Account, settings map[string]string) error {
 	if task.File == nil {
 		return nil
 	}
@@ -180,18 +173,18 @@ func (s *Stage) writeConfig(task Task, worker Account, settings map[string]strin
 	owner, mode := worker, task.File.Mode
 	if task.File.Owner != "" {
 		var err error
-		if owner, err = account(task.File.Owner); err != nil {
+		if owner, err = account.Find(task.File.Owner); err != nil {
 			return err
 		}
 	}
 	if mode == 0 {
 		mode = 0o644
 	}
-	return writeFile(s.ConfigPath(), text, owner, mode)
+	return owner.WriteFile(s.ConfigPath(), text, mode)
 }
 
 // templates replaces what a manifest may use in argv and environment.
-func (s *Stage) templates(r *Run, worker Account) *strings.Replacer {
+func (s *Stage) templates(r *Run, worker account.Account) *strings.Replacer {
 	pairs := []string{
 		"{bin}", s.session.Plan.Bin, "{implementation}", s.session.Plan.Implementation,
 		"{workload}", s.workloadPath(r), "{user}", worker.Name, "{home}", worker.Home,
@@ -280,13 +273,13 @@ func (r *Run) outcome(ended bool) string {
 // lookPath finds a command in the path that the implementation gets, not in the
 // stage's own.
 func lookPath(name string) (string, error) {
-	for _, dir := range filepath.SplitList(searchPath) {
+	for _, dir := range filepath.SplitList(account.SearchPath) {
 		path := filepath.Join(dir, name)
 		if unix.Access(path, unix.X_OK) == nil {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("find %s in %s: %w", name, searchPath, exec.ErrNotFound)
+	return "", fmt.Errorf("find %s in %s: %w", name, account.SearchPath, exec.ErrNotFound)
 }
 
 func closeFiles(files []*os.File) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/proc"
@@ -25,7 +26,7 @@ type Session struct {
 	Plan  plan.Plan
 	Write func(journal.Event) // takes each event as one line of the journal
 	Root  string              // folder that holds a folder a case
-	Tidy  func() error        // removes what tasks left outside that folder; see RemoveFixtureFiles
+	Tidy  func() error        // removes what tasks left outside that folder; see account.RemoveFiles
 	// Commons, unless nil, is compared after each case. A difference, unless the scenario says that it
 	// Alters the sandbox, is for the implementation under test: the stage puts back what it changes.
 	Commons *Commons
@@ -125,16 +126,19 @@ func (s *Stage) furnish() error {
 	if err := os.MkdirAll(s.session.Root, 0o755); err != nil {
 		return fmt.Errorf("make folder of cases: %w", err)
 	}
-	worker := fixtures[WorkerAccount]
+	root := account.Root()
+	worker, err := account.Find(account.Worker)
+	if err != nil {
+		return err
+	}
 	for _, dir := range []struct {
 		name  string
-		owner Account
+		owner account.Account
 	}{{"", root}, {"dags", root}, {"barrier", root}, {"home", worker}, {"logs", worker}, {"bundles", worker}} {
-		if err := makeDir(s.Path(dir.name), dir.owner, 0o755); err != nil {
+		if err := dir.owner.MakeDir(s.Path(dir.name), 0o755); err != nil {
 			return err
 		}
 	}
-	var err error
 	if s.folder, err = safefile.OpenFolder(s.dir); err != nil {
 		return err
 	}
@@ -143,14 +147,14 @@ func (s *Stage) furnish() error {
 		if err != nil {
 			return fmt.Errorf("read the probe of the implementation: %w", err)
 		}
-		if err := writeFile(s.Path("dags", filepath.Base(probe)), string(text), root, 0o644); err != nil {
+		if err := root.WriteFile(s.Path("dags", filepath.Base(probe)), string(text), 0o644); err != nil {
 			return err
 		}
 	}
 	if s.mounted, err = mounts(); err != nil {
 		return err
 	}
-	s.watch, err = proc.NewWatch(fixtureUIDs(), func(r *Run, p proc.Process) { s.record.process(r, p.Event("")) })
+	s.watch, err = proc.NewWatch(account.ByUID(), func(r *Run, p proc.Process) { s.record.process(r, p.Event("")) })
 	return err
 }
 

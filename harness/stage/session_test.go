@@ -31,6 +31,9 @@ type theatre struct {
 	events []journal.Event
 }
 
+// workerUID is that of the account airflow.
+const workerUID = 61001
+
 func newTheatre(t *testing.T) *theatre {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -107,7 +110,7 @@ func (th *theatre) play(t *testing.T, as role.Role, spec Spec) journal.Observati
 		t.Fatal(err)
 	}
 	for _, p := range all {
-		if p.HasUID(firstUID) && !p.Zombie() {
+		if p.HasUID(workerUID) && !p.Zombie() {
 			t.Errorf("a process is left: %v", p)
 		}
 	}
@@ -188,8 +191,8 @@ func TestAtABarrierTheProcessIsThatOfTheWorkerAccount(t *testing.T) {
 		p := run.At("here")
 		check := s.Require("IMP-004")
 		check.Equal("process", p.PID, run.PID())
-		check.Equal("uids", p.UIDs, []int{firstUID, firstUID, firstUID, firstUID})
-		check.Equal("groups", p.Groups, []int{firstUID})
+		check.Equal("uids", p.UIDs, []int{workerUID, workerUID, workerUID, workerUID})
+		check.Equal("groups", p.Groups, []int{workerUID})
 		check.Equal("group leader", p.Group, p.PID)
 		fds, err := p.FDs()
 		s.must(err)
@@ -404,7 +407,7 @@ func TestTheWorkerRoleIsPlayedOverHTTP(t *testing.T) {
 		run := s.Start(Task{As: "alice"})
 		end := run.Succeeds()
 		check := s.Require("IMP-004")
-		check.Equal("uid of the worker", run.Result("uid"), firstUID)
+		check.Equal("uid of the worker", run.Result("uid"), workerUID)
 		check.Equal("task log", end.Channel, `{"event":"written by the worker"}`+"\n")
 		check.Equal("task", run.TI().Task, "probe_alice")
 		check.Equal("heartbeats", len(run.TI().Heartbeats), 1)

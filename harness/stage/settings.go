@@ -7,11 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/role"
 )
-
-// path of every process that the stage starts for the implementation.
-const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // noAPI is the server of a runner, which has no business with it: nothing
 // listens there.
@@ -74,9 +72,9 @@ func iniText(settings map[string]string) (string, error) {
 }
 
 // environment is all that a process of the implementation gets.
-func (s *Stage) environment(task Task, worker Account, settings, ofRole map[string]string) []string {
+func (s *Stage) environment(task Task, worker account.Account, settings, ofRole map[string]string) []string {
 	env := map[string]string{
-		"PATH": searchPath, "HOME": worker.Home, "LANG": "C.UTF-8",
+		"PATH": account.SearchPath, "HOME": worker.Home, "LANG": "C.UTF-8",
 		"AIRFLOW_HOME": s.Path("home"),
 	}
 	if worker.Name != "" {

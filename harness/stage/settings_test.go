@@ -2,7 +2,6 @@ package stage
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,7 +19,7 @@ func TestTheEnvironmentIsWholeAndNothingElse(t *testing.T) {
 		Env:      map[string]string{"LOGNAME": "alice"}, Without: []string{"LANG"},
 	}
 	_, settings := s.inFile(task)
-	got := s.environment(task, fixtures["airflow"], settings, map[string]string{"FROM_MANIFEST": "x"})
+	got := s.environment(task, s.Account(WorkerAccount), settings, map[string]string{"FROM_MANIFEST": "x"})
 	want := []string{
 		"AIRFLOW_HOME=/case/home",
 		"AIRFLOW__CORE__DEFAULT_IMPERSONATION=bob",
@@ -49,7 +48,7 @@ func TestAConfigFileTakesWhatItIsToldTo(t *testing.T) {
 	if len(environment) != 0 || file["core.default_impersonation"] != "bob" || file["core.load_examples"] != "False" {
 		t.Errorf("alone: file %v\nenvironment %v", file, environment)
 	}
-	list := s.environment(Task{File: &ConfigFile{}}, fixtures["airflow"], nil, nil)
+	list := s.environment(Task{File: &ConfigFile{}}, s.Account(WorkerAccount), nil, nil)
 	if !slices.Contains(list, "AIRFLOW_CONFIG=/case/home/airflow.cfg") {
 		t.Errorf("the file is not named in %v", list)
 	}
@@ -62,41 +61,5 @@ func TestINI(t *testing.T) {
 	}
 	if _, err := iniText(map[string]string{"nosection": "1"}); err == nil {
 		t.Error("a setting without section was written")
-	}
-}
-
-func TestAccountFilesAgree(t *testing.T) {
-	files := accountFiles()
-	for name, a := range fixtures {
-		for _, path := range []string{"/etc/passwd", "/etc/shadow", "/etc/group"} {
-			if !strings.Contains(files[path].text, "\n"+name+":") {
-				t.Errorf("%s has no entry for %s", path, name)
-			}
-		}
-		if (len(a.Groups) > 0) != (name == "alice" || name == "bob") {
-			t.Errorf("%s has groups %v", name, a.Groups)
-		}
-	}
-	if strings.Contains(files["/etc/passwd"].text, "ghost") {
-		t.Error("ghost exists")
-	}
-	uids := map[int]bool{}
-	for _, a := range fixtures {
-		uids[a.UID] = true
-	}
-	if len(uids) != 6 || !uids[61001] || !uids[61006] {
-		t.Errorf("uids %v", uids)
-	}
-}
-
-func TestABareUIDIsAnAccountWithoutName(t *testing.T) {
-	got, err := account("62001")
-	if diff := cmp.Diff(Account{UID: 62001, GID: 62001, Home: "/"}, got); diff != "" || err != nil {
-		t.Errorf("%v %s", err, diff)
-	}
-	for _, name := range []string{"ghost", "", "-1", "0"} {
-		if a, err := account(name); err == nil {
-			t.Errorf("%q is %+v", name, a)
-		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
@@ -41,12 +42,12 @@ func (r *Run) misplaced(problem string) {
 // one that is too large (safefile.ErrTooLarge) its beginning. A log that is not
 // written yet is fs.ErrNotExist.
 func (r *Run) readTaskLog() (string, error) {
-	worker, err := account(workerOf(r.task))
+	worker, err := account.Find(workerOf(r.task))
 	if err != nil {
 		return "", err
 	}
 	owners := []int{worker.UID} // whose it has to be is for a scenario to say
-	for uid := range fixtureUIDs() {
+	for uid := range account.ByUID() {
 		owners = append(owners, uid)
 	}
 	slices.Sort(owners)

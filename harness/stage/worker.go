@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/world/executionapi"
 )
@@ -64,7 +65,7 @@ func (s *Stage) exchanged(e executionapi.Exchange) {
 func (s *Stage) workloadPath(r *Run) string { return s.Path("workload-" + r.label + ".json") }
 
 // startWorker writes the workload and starts cmd as a worker.
-func (s *Stage) startWorker(r *Run, cmd *exec.Cmd, worker Account) error {
+func (s *Stage) startWorker(r *Run, cmd *exec.Cmd, worker account.Account) error {
 	ti := r.TI()
 	logPath := r.label + ".log"
 	r.taskLog = filepath.Join("logs", logPath)
@@ -87,7 +88,8 @@ func (s *Stage) startWorker(r *Run, cmd *exec.Cmd, worker Account) error {
 		return fmt.Errorf("encode workload: %w", err)
 	}
 	// It holds the token: for the worker account and nobody else.
-	if err := writeFile(s.workloadPath(r), string(workload), Account{Name: worker.Name, GID: worker.GID}, 0o640); err != nil {
+	owner := account.Account{Name: worker.Name, GID: worker.GID}
+	if err := owner.WriteFile(s.workloadPath(r), string(workload), 0o640); err != nil {
 		return err
 	}
 	var ends []*os.File

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/plan"
-	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
 // askTime bounds one question to a program of the sandbox. An implementation
@@ -35,7 +35,7 @@ func environment(ctx context.Context, p plan.Plan) map[string]string {
 		for i, arg := range p.Manifest.Version {
 			argv[i] = replace.Replace(arg)
 		}
-		e["implementation"] = firstLine(ask(ctx, stage.WorkerAccount, argv...))
+		e["implementation"] = firstLine(ask(ctx, account.Worker, argv...))
 	}
 	return e
 }
@@ -68,7 +68,7 @@ func ask(ctx context.Context, user string, argv ...string) string {
 	cmd.WaitDelay = time.Second
 	var stdout, stderr head
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := stage.RunAs(cmd, user); err != nil {
+	if err := account.RunAs(cmd, user); err != nil {
 		return "(" + err.Error() + ")"
 	}
 	if err := cmd.Run(); err != nil {

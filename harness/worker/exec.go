@@ -12,9 +12,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/shell"
-	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/wall"
 )
 
@@ -43,7 +43,7 @@ func Exec() error {
 			return err
 		}
 	}
-	if err := stage.WriteAccounts(); err != nil {
+	if err := account.WriteDatabase(); err != nil {
 		return err
 	}
 	out := shell.NewWriter(os.NewFile(journalFD, "frames"))
@@ -66,7 +66,7 @@ func execute(e plan.Exec, in io.Reader, out *shell.Writer) (int, error) {
 	cmd := exec.Command(e.Argv[0], e.Argv[1:]...)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := stage.RunAs(cmd, e.User); err != nil {
+	if err := account.RunAs(cmd, e.User); err != nil {
 		return 0, err
 	}
 	connect := pipes

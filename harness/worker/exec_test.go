@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/shell"
-	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
 // ran is what a command did.
@@ -76,7 +76,7 @@ func TestExecPassesEverythingThrough(t *testing.T) {
 		{"no program", "", []string{"/etc"}, "root", ran{126, "", "understudy: fork/exec /etc: permission denied\n"}},
 		{"folder", "", []string{"pwd"}, "root", ran{0, "/\n", ""}},
 		{"environment", "", []string{"sh", "-c", "echo $HOME $USER $LOGNAME ${GORACE-none} ${TERM-none}"}, "root", ran{0, "/root root root none none\n", ""}},
-		{"account", "", []string{"sh", "-c", "echo $HOME; id -u; id -G"}, "alice", ran{0, "/home/alice\n61002\n61002 " + strconv.Itoa(stage.DagsGroup) + "\n", ""}},
+		{"account", "", []string{"sh", "-c", "echo $HOME; id -u; id -G"}, "alice", ran{0, "/home/alice\n61002\n61002 " + strconv.Itoa(account.DagsGroup) + "\n", ""}},
 		{"user id", "", []string{"id", "-u"}, "4711", ran{0, "4711\n", ""}},
 		{"a daemon holds the output", "", []string{"sh", "-c", "sleep 600 & head -c 60000 /dev/zero | tr '\\0' x"}, "root", ran{0, strings.Repeat("x", 60000), ""}},
 	} {
@@ -111,7 +111,7 @@ func TestShellAccountsExist(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("to change the user needs root")
 	}
-	for i, name := range shell.Accounts() {
+	for i, name := range account.Names() {
 		want := "0\n"
 		if i > 0 {
 			want = strconv.Itoa(61000+i) + "\n"

@@ -14,7 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/account"
+	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/wall"
 )
 
@@ -134,7 +135,7 @@ func endWith(stdin io.Reader, run int) {
 		os.Exit(128 + int(unix.SIGTERM))
 	}
 	_ = unix.Kill(run, unix.SIGKILL) // it may be gone already
-	stage.KillFixtures()
+	proc.KillUsers(account.ByUID())
 	os.Exit(128 + int(unix.SIGTERM))
 }
 
@@ -152,7 +153,7 @@ func reap(run int) (int, error) {
 			continue
 		}
 		if os.Getpid() != 1 {
-			stage.KillFixtures()
+			proc.KillUsers(account.ByUID())
 		}
 		if status.Signaled() {
 			fmt.Fprintln(os.Stderr, "understudy-worker: run was ended by signal "+strconv.Itoa(int(status.Signal())))

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/account"
 )
 
 // step is one look of preflight. It has a name, so that a test can hold the list.
@@ -25,7 +25,7 @@ type step struct {
 var steps = []step{
 	{"root", alone(rootHere)},
 	{"capabilities", alone(func() error { return capable(readText("/proc/self/status")) })},
-	{"accounts", alone(stage.WriteAccounts)},
+	{"accounts", alone(account.WriteDatabase)},
 	{"walls", walled},
 	{"sudo file", alone(sudoFile)},
 	{"sudo policy", alone(policy)},
@@ -106,18 +106,18 @@ func realSudo(ctx context.Context) error {
 	cmd.WaitDelay = time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := stage.RunAs(cmd, stage.WorkerAccount); err != nil {
+	if err := account.RunAs(cmd, account.Worker); err != nil {
 		return err
 	}
 	err := cmd.Run()
 	noise := strings.TrimSpace(stderr.String())
 	switch {
 	case err != nil:
-		return fmt.Errorf("sudo from %s to alice: %w: %s", stage.WorkerAccount, err, noise)
+		return fmt.Errorf("sudo from %s to alice: %w: %s", account.Worker, err, noise)
 	case strings.TrimSpace(stdout.String()) != "alice":
-		return fmt.Errorf("sudo from %s to alice ran as %q", stage.WorkerAccount, strings.TrimSpace(stdout.String()))
+		return fmt.Errorf("sudo from %s to alice ran as %q", account.Worker, strings.TrimSpace(stdout.String()))
 	case noise != "":
-		return fmt.Errorf("sudo from %s to alice works and complains: %s", stage.WorkerAccount, noise)
+		return fmt.Errorf("sudo from %s to alice works and complains: %s", account.Worker, noise)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/account"
 )
 
 // proofLimit bounds each proof.
@@ -27,7 +27,7 @@ func looksInside(ctx context.Context) (err error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "cat")
 	cmd.Dir = "/"
-	if err := stage.RunAs(cmd, "alice"); err != nil {
+	if err := account.RunAs(cmd, "alice"); err != nil {
 		return err
 	}
 	const mark = "UNDERSTUDY_PREFLIGHT=seen"
@@ -103,7 +103,7 @@ func fifosWork(ctx context.Context, root string) error {
 	cmd.WaitDelay = time.Second
 	var stdout, stderr head
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := stage.RunAs(cmd, "alice"); err != nil {
+	if err := account.RunAs(cmd, "alice"); err != nil {
 		return err
 	}
 	err = cmd.Run()

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
@@ -44,7 +45,7 @@ func Run(ctx context.Context) (int, error) {
 	}
 	write := recorder(os.NewFile(journalFD, "journal"))
 	pl := &player{
-		session: &stage.Session{Plan: p, Write: write, Root: casesRoot, Tidy: stage.RemoveFixtureFiles, Busy: busy.Factor},
+		session: &stage.Session{Plan: p, Write: write, Root: casesRoot, Tidy: account.RemoveFiles, Busy: busy.Factor},
 		write:   write, unable: map[role.Role]string{}, grace: cleanUpTime,
 		named: lines(os.Stdin),
 	}

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/wall/escape"
 )
 
@@ -19,7 +19,7 @@ func walled(ctx context.Context) error {
 	const limit = 2 * time.Minute
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	users := []string{"root", stage.WorkerAccount, "alice"}
+	users := []string{"root", account.Worker, "alice"}
 	found := make([]error, len(users))
 	var tried sync.WaitGroup
 	for i, user := range users {
@@ -40,7 +40,7 @@ func walledAs(ctx context.Context, user string) error {
 	cmd.WaitDelay = time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := stage.RunAs(cmd, user); err != nil {
+	if err := account.RunAs(cmd, user); err != nil {
 		return err
 	}
 	if err := cmd.Run(); err != nil {

@@ -21,6 +21,17 @@ type Folder struct {
 // OpenFolder opens the folder at a path that a user named. Symbolic links are followed.
 func OpenFolder(path string) (*Folder, error) { return openFolder(path, 0) }
 
+// InFolder opens the folder that a path lies in, as OpenFolder does, for as long as do
+// takes. name is the last part of the path, which Folder does not follow.
+func InFolder(path string, do func(folder *Folder, name string) error) error {
+	folder, err := OpenFolder(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return do(folder, filepath.Base(path))
+}
+
 // MakeFolder opens a folder, which it makes with all above it if it is missing.
 // The last part of the path has to be the folder itself: where others may write
 // to the folder above, a symbolic link could be anybody's.

@@ -294,6 +294,24 @@ func TestUsersPathsMayBeLinks(t *testing.T) {
 	}
 }
 
+func TestInItsFolderTheLastPartOfAPathIsNotFollowed(t *testing.T) {
+	folder, victim := scene(t)
+	must(t, os.Symlink(victim, folder.Path("link")))
+	must(t, os.Symlink("below", folder.Path("in")))
+	read := func(d *safefile.Folder, name string) error {
+		_, err := d.Read(name, 100, safefile.Terms{})
+		return err
+	}
+	if err := safefile.InFolder(folder.Path("link"), read); !errors.Is(err, safefile.ErrNotRegular) {
+		t.Errorf("a link: got %v", err)
+	}
+	must(t, os.WriteFile(folder.Path("below/file"), []byte("x"), 0o600))
+	must(t, safefile.InFolder(folder.Path("in/file"), read))
+	if err := safefile.InFolder(folder.Path("gone/file"), read); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without its folder: got %v", err)
+	}
+}
+
 func TestEntriesAreBoundedAndListedAgain(t *testing.T) {
 	folder, _ := scene(t)
 	empty, err := folder.Sub("below/deep")
