@@ -38,11 +38,11 @@ func command(args []string) (int, error) {
 	case len(args) == 1 && args[0] == "init":
 		return worker.Init(os.Stdin)
 	case len(args) == 1 && args[0] == "run":
-		return worker.Run(context.Background())
+		return worker.Run(context.Background(), areas())
 	case len(args) == 1 && args[0] == "exec":
 		return 0, worker.Exec()
 	case len(args) == 1 && args[0] == "index":
-		return 0, worker.Index(os.Stdout, scenarios.Catalogue())
+		return 0, worker.Index(os.Stdout, scenarios.Catalogue(), areas())
 	case len(args) == 1 && args[0] == "sandbox":
 		spec, err := namespace.ReadSpec()
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 
 func TestTheEmbeddedIndexIsThatOfTheTree(t *testing.T) {
 	var tree bytes.Buffer
-	if err := worker.Index(&tree, scenarios.Catalogue()); err != nil {
+	if err := worker.Index(&tree, scenarios.Catalogue(), areas()); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(scenarios.Index()), tree.String()); diff != "" {

@@ -12,7 +12,7 @@
 // Both doors lead to the same world (package world), so a scenario acts and
 // checks without knowing which is open:
 //
-//	var _ = stage.Scenario(stage.Spec{
+//	var xcomAcrossUsers = stage.Spec{
 //		Slug: "xcom-across-users", Says: "alice pushes an XCom, bob pulls it unchanged",
 //		Verifies: []string{"MSG-011"}, Roles: []role.Role{role.Runner, role.Worker},
 //		Run: func(s *stage.Stage) {
@@ -22,7 +22,7 @@
 //			pull.Succeeds()
 //			s.Require("MSG-011").Equal("what bob pulled", pull.Result("got"), value)
 //		},
-//	})
+//	}
 //
 // # How a scenario ends
 //

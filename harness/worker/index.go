@@ -18,15 +18,12 @@ import (
 
 // Index writes the case index as JSON, sorted by id. The folder holds the catalogue
 // of requirements. Faults in scenarios are errors, all of them at once.
-func Index(to io.Writer, folder fs.FS) error {
+func Index(to io.Writer, folder fs.FS, areas []stage.Area) error {
 	requirements, err := catalogue.Read(folder)
 	if err != nil {
 		return err
 	}
-	cases, err := index(stage.Specs(), func(id string) error {
-		_, err := requirements.Find(id)
-		return err
-	})
+	cases, err := index(areas, requirements)
 	if err != nil {
 		return err
 	}
@@ -43,22 +40,23 @@ func Index(to io.Writer, folder fs.FS) error {
 
 var slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
-// index returns the cases of all scenarios, sorted by id. known says whether the
-// catalogue has a requirement.
-func index(specs []stage.Spec, known func(id string) error) ([]plan.Case, error) {
+// index returns the cases of all scenarios, sorted by id.
+func index(areas []stage.Area, requirements *catalogue.Catalogue) ([]plan.Case, error) {
 	var faults []error
 	cases := []plan.Case{}
-	where := map[string]string{}
-	for _, spec := range specs {
-		for _, fault := range check(spec, known) {
-			faults = append(faults, fmt.Errorf("%s: scenario %q: %w", spec.Where, spec.Slug, fault))
-		}
-		for _, c := range spec.Cases() {
-			if other, doubled := where[c.ID]; doubled {
-				faults = append(faults, fmt.Errorf("%s: case %s is registered at %s already", spec.Where, c.ID, other))
+	taken := map[string]string{} // area of each case
+	for _, area := range areas {
+		for _, spec := range area.Scenarios {
+			for _, fault := range check(spec, requirements) {
+				faults = append(faults, fmt.Errorf("area %s: scenario %q: %w", area.Name, spec.Slug, fault))
 			}
-			where[c.ID] = spec.Where
-			cases = append(cases, c)
+			for _, c := range spec.Cases(area.Name) {
+				if other, doubled := taken[c.ID]; doubled {
+					faults = append(faults, fmt.Errorf("area %s: area %s has a case %s already", area.Name, other, c.ID))
+				}
+				taken[c.ID] = area.Name
+				cases = append(cases, c)
+			}
 		}
 	}
 	slices.SortFunc(cases, func(a, b plan.Case) int { return cmp.Compare(a.ID, b.ID) })
@@ -66,7 +64,7 @@ func index(specs []stage.Spec, known func(id string) error) ([]plan.Case, error)
 }
 
 // check names what is wrong with one scenario.
-func check(spec stage.Spec, known func(id string) error) []error {
+func check(spec stage.Spec, requirements *catalogue.Catalogue) []error {
 	var faults []error
 	fault := func(wrong bool, format string, args ...any) {
 		if wrong {
@@ -84,7 +82,7 @@ func check(spec stage.Spec, known func(id string) error) []error {
 		fault(slices.Contains(spec.Roles[:i], r), "role %s stands there twice", r)
 	}
 	for i, id := range spec.Verifies {
-		if err := known(id); err != nil {
+		if _, err := requirements.Find(id); err != nil {
 			faults = append(faults, err)
 		}
 		fault(slices.Contains(spec.Verifies[:i], id), "requirement %s stands there twice", id)

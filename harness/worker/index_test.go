@@ -1,36 +1,41 @@
 package worker
 
 import (
-	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	suite "github.com/understudy-conformance/understudy/scenarios"
 )
 
 func good() stage.Spec {
 	return stage.Spec{
-		Slug: "a-slug", Says: "something holds", Verifies: []string{"IMP-004", "IMP-001"}, Area: "impersonation", Where: "here:1",
+		Slug: "a-slug", Says: "something holds", Verifies: []string{"IMP-004", "IMP-001"},
 		Roles: []role.Role{role.Worker, role.Runner}, Needs: []string{"git-bundles"}, Budget: time.Minute, Run: func(*stage.Stage) {},
 	}
 }
 
-func known(id string) error {
-	if !strings.HasPrefix(id, "IMP-") {
-		return errors.New("no requirement " + id)
+// indexOf is the index of an area that has these scenarios.
+func indexOf(t *testing.T, area string, scenarios ...stage.Spec) ([]plan.Case, error) {
+	t.Helper()
+	requirements, err := catalogue.Read(suite.Catalogue())
+	if err != nil {
+		t.Fatal(err)
 	}
-	return nil
+	return index([]stage.Area{{Name: area, Scenarios: scenarios}}, requirements)
 }
 
 func TestTheIndexHasOneCaseARoleSortedByID(t *testing.T) {
 	other := good()
 	other.Verifies = []string{"IMP-002"}
-	got, err := index([]stage.Spec{good(), other}, known)
+	got, err := indexOf(t, "impersonation", good(), other)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +64,7 @@ func TestTheIndexRefusesFaultyScenarios(t *testing.T) {
 		"slug":                {func(s *stage.Spec) { s.Slug = "A Slug" }, "lower case words"},
 		"sentence":            {func(s *stage.Spec) { s.Says = "" }, "does not say"},
 		"no requirement":      {func(s *stage.Spec) { s.Verifies = nil }, "verifies no requirement"},
-		"unknown requirement": {func(s *stage.Spec) { s.Verifies = []string{"XXX-001"} }, "no requirement XXX-001"},
+		"unknown requirement": {func(s *stage.Spec) { s.Verifies = []string{"XXX-001"} }, `no requirement "XXX-001"`},
 		"doubled requirement": {func(s *stage.Spec) { s.Verifies = []string{"IMP-001", "IMP-001"} }, "IMP-001 stands there twice"},
 		"no role":             {func(s *stage.Spec) { s.Roles = nil }, "no role"},
 		"unknown role":        {func(s *stage.Spec) { s.Roles = []role.Role{"wroker"} }, `unknown role "wroker"`},
@@ -69,14 +74,21 @@ func TestTheIndexRefusesFaultyScenarios(t *testing.T) {
 	} {
 		spec := good()
 		test.change(&spec)
-		_, err := index([]stage.Spec{spec}, known)
-		if err == nil || !strings.Contains(err.Error(), test.fault) || !strings.Contains(err.Error(), "here:1") {
+		_, err := indexOf(t, "impersonation", spec)
+		if err == nil || !strings.Contains(err.Error(), test.fault) || !strings.Contains(err.Error(), fmt.Sprintf("area impersonation: scenario %q: ", spec.Slug)) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	second := good()
-	second.Where = "there:2"
-	if _, err := index([]stage.Spec{good(), second}, known); err == nil || !strings.Contains(err.Error(), "there:2: case IMP-004/runner/a-slug is registered at here:1 already") {
+	if _, err := indexOf(t, "impersonation", good(), good()); err == nil || !strings.Contains(err.Error(), "area impersonation has a case IMP-004/runner/a-slug already") {
 		t.Errorf("doubled case: %v", err)
+	}
+}
+
+func TestAScenarioWithoutABudgetHasTheDefault(t *testing.T) {
+	spec := good()
+	spec.Budget = 0
+	cases, err := indexOf(t, "impersonation", spec)
+	if err != nil || cases[0].Budget() != stage.DefaultBudget {
+		t.Errorf("%v, %v", cases, err)
 	}
 }

@@ -25,9 +25,9 @@ import (
 // casesRoot holds a folder a case.
 const casesRoot = "/srv/understudy"
 
-// Run plays those cases of the plan on planFD that lines on inputFD name, one each time that it asks, and
+// Run plays, of the scenarios in the areas, those cases of the plan on planFD that lines on inputFD name, one each time that it asks, and
 // writes the journal to journalFD. It returns the exit code: 0 whenever the journal is complete, whatever it says.
-func Run(ctx context.Context) (int, error) {
+func Run(ctx context.Context, areas []stage.Area) (int, error) {
 	unix.CloseOnExec(inputFD)
 	unix.CloseOnExec(planFD)
 	unix.CloseOnExec(journalFD)
@@ -39,7 +39,7 @@ func Run(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	work, err := find(p.Cases)
+	work, err := find(areas, p.Cases)
 	if err != nil {
 		return 0, err
 	}
@@ -90,11 +90,13 @@ type task struct {
 }
 
 // find looks up the scenario of each case, in the order of the plan.
-func find(cases []plan.Case) ([]task, error) {
+func find(areas []stage.Area, cases []plan.Case) ([]task, error) {
 	byID := map[string]stage.Spec{}
-	for _, spec := range stage.Specs() {
-		for _, c := range spec.Cases() {
-			byID[c.ID] = spec
+	for _, area := range areas {
+		for _, spec := range area.Scenarios {
+			for _, c := range spec.Cases(area.Name) {
+				byID[c.ID] = spec
+			}
 		}
 	}
 	var work []task

@@ -7,21 +7,21 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-var _ = stage.Scenario(stage.Spec{
+var parentClosedToTheTarget = stage.Spec{
 	Slug:     "parent-closed-to-the-target",
 	Says:     "a folder above a local bundle is 0700 of the worker: alice's task fails before user code and names path, user and permission",
 	Verifies: []string{"BND-019"},
 	Roles:    both,
 	Run:      func(s *stage.Stage) { closed(s, s.Path("private")) },
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var bundleClosedToTheTarget = stage.Spec{
 	Slug:     "bundle-closed-to-the-target",
 	Says:     "a local bundle itself is 0700 of the worker: alice's task fails before user code and names path, user and permission",
 	Verifies: []string{"BND-019"},
 	Roles:    both,
 	Run:      func(s *stage.Stage) { closed(s, s.Path("private", "dags")) },
-})
+}
 
 // closed runs a task of alice from a local bundle below private, then closes one
 // folder of its path to all but the worker, and requires that alice's next task

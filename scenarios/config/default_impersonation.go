@@ -6,7 +6,7 @@ import (
 
 const key = "core.default_impersonation"
 
-var _ = stage.Scenario(stage.Spec{
+var defaultImpersonationFromBothSources = stage.Spec{
 	Slug:     "default-impersonation-from-both-sources",
 	Says:     "default_impersonation from the environment and from the file have the same effect, and an empty one has none",
 	Verifies: []string{"CFG-003"},
@@ -32,4 +32,4 @@ var _ = stage.Scenario(stage.Spec{
 			run.Succeeds()
 		}
 	},
-})
+}

@@ -9,7 +9,7 @@ import (
 
 var both = []role.Role{role.Runner, role.Worker}
 
-var _ = stage.Scenario(stage.Spec{
+var unreadableConfigurationFile = stage.Spec{
 	Slug:     "unreadable-configuration-file",
 	Says:     "a setting stands only in a 0600 file of the worker: it holds for alice's task, or the task fails before user code and names file and user",
 	Verifies: []string{"CFG-002"},
@@ -34,7 +34,7 @@ var _ = stage.Scenario(stage.Spec{
 		}
 		s.Require("CFG-002").Empty("configuration files in the home of alice", s.Find(s.Account("alice").Home, "airflow.cfg")...)
 	},
-})
+}
 
 // retriesFromFile is a task that reports a setting which only the worker's own
 // configuration file has, and whose default is 3.
@@ -45,7 +45,7 @@ func retriesFromFile(user string) stage.Task {
 	}
 }
 
-var _ = stage.Scenario(stage.Spec{
+var allSettingsInAnUnreadableFile = stage.Spec{
 	Slug:     "all-settings-in-an-unreadable-file",
 	Says:     "every setting stands only in a 0600 file of the worker, and alice's task runs",
 	Verifies: []string{"CFG-001"},
@@ -60,4 +60,4 @@ var _ = stage.Scenario(stage.Spec{
 		run.Release("here")
 		run.Succeeds()
 	},
-})
+}

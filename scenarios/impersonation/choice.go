@@ -7,7 +7,7 @@ import (
 
 var both = []role.Role{role.Runner, role.Worker}
 
-var _ = stage.Scenario(stage.Spec{
+var taskOverDefault = stage.Spec{
 	Slug:     "task-over-default",
 	Says:     "a task with run_as_user randomuser runs as randomuser, though default_impersonation is airflowuser",
 	Verifies: []string{"IMP-034"},
@@ -15,9 +15,9 @@ var _ = stage.Scenario(stage.Spec{
 	Run: runsAs("IMP-034", stage.Task{
 		As: "randomuser", Settings: map[string]string{"core.default_impersonation": "airflowuser"},
 	}, "randomuser"),
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var defaultAlone = stage.Spec{
 	Slug:     "default-alone",
 	Says:     "a task without run_as_user runs as default_impersonation, airflowuser",
 	Verifies: []string{"IMP-034"},
@@ -25,9 +25,9 @@ var _ = stage.Scenario(stage.Spec{
 	Run: runsAs("IMP-034", stage.Task{
 		Settings: map[string]string{"core.default_impersonation": "airflowuser"},
 	}, "airflowuser"),
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var taskDefaultOrNeither = stage.Spec{
 	Slug:     "task-default-or-neither",
 	Says:     "run_as_user alice is followed, without it default_impersonation bob, and without either a task runs as the worker's own user",
 	Verifies: []string{"IMP-001"},
@@ -38,9 +38,9 @@ var _ = stage.Scenario(stage.Spec{
 		runsAs("IMP-001", stage.Task{Settings: defaultBob}, "bob")(s)
 		runsAs("IMP-001", stage.Task{}, stage.WorkerAccount)(s)
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var ownUserWithoutSudo = stage.Spec{
 	Slug:     "own-user-without-sudo",
 	Says:     "run_as_user names the worker's own user: no sudo, no error, though default_impersonation is alice",
 	Verifies: []string{"IMP-003"},
@@ -61,9 +61,9 @@ var _ = stage.Scenario(stage.Spec{
 		own.Release("here")
 		own.Succeeds()
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var userVariablesLie = stage.Spec{
 	Slug:     "user-variables-lie",
 	Says:     "LOGNAME and USER say alice in the worker's environment, and a task of alice is switched all the same",
 	Verifies: []string{"IMP-002"},
@@ -71,9 +71,9 @@ var _ = stage.Scenario(stage.Spec{
 	Run: runsAs("IMP-002", stage.Task{
 		As: "alice", Env: map[string]string{"LOGNAME": "alice", "USER": "alice", "LNAME": "alice", "USERNAME": "alice"},
 	}, "alice"),
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var markersInEnvironment = stage.Spec{
 	Slug:     "markers-in-environment",
 	Says:     "the marker of a second start is in the worker's environment, and a task of alice is switched all the same",
 	Verifies: []string{"IMP-005"},
@@ -81,9 +81,9 @@ var _ = stage.Scenario(stage.Spec{
 	Run: runsAs("IMP-005", stage.Task{
 		As: "alice", Env: map[string]string{"_AIRFLOW__REEXECUTED_PROCESS": "1"},
 	}, "alice"),
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var workerAsRoot = stage.Spec{
 	Slug:     "worker-as-root",
 	Says:     "a worker that runs as root switches to alice with all ids and groups",
 	Verifies: []string{"IMP-032"},
@@ -94,9 +94,9 @@ var _ = stage.Scenario(stage.Spec{
 		run.Release("here")
 		run.Succeeds()
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var workerWithoutEntry = stage.Spec{
 	Slug:     "worker-without-entry",
 	Says:     "a worker whose uid has no passwd entry runs a task that needs no switch",
 	Verifies: []string{"IMP-030"},
@@ -107,4 +107,4 @@ var _ = stage.Scenario(stage.Spec{
 		run.Succeeds()
 		s.Require("IMP-030").Equal("XCom of the task", run.Result("k"), value)
 	},
-})
+}

@@ -6,7 +6,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-var _ = stage.Scenario(stage.Spec{
+var workerFilesRefused = stage.Spec{
 	Slug:     "worker-files-refused",
 	Says:     "the system refuses alice's task the configuration in the worker's 0700 home, the record names the file, and bob's task goes on",
 	Verifies: []string{"IMP-033"},
@@ -32,4 +32,4 @@ var _ = stage.Scenario(stage.Spec{
 		bob.Release("meanwhile")
 		bob.Succeeds()
 	},
-})
+}

@@ -9,7 +9,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-var _ = stage.Scenario(stage.Spec{
+var idsAndGroups = stage.Spec{
 	Slug:     "ids-and-groups",
 	Says:     "tasks of alice and of carol have exactly their users' uids, gids and supplementary groups",
 	Verifies: []string{"IMP-004"},
@@ -23,9 +23,9 @@ var _ = stage.Scenario(stage.Spec{
 			run.Succeeds()
 		}
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var markersInvisible = stage.Spec{
 	Slug:     "markers-invisible",
 	Says:     "neither alice's task nor its child sees the variables by which a second start is marked",
 	Verifies: []string{"IMP-010"},
@@ -36,9 +36,9 @@ var _ = stage.Scenario(stage.Spec{
 		s.Require("IMP-010").NoneOf("variables of the task", task, "HOME", markers...)
 		s.Require("IMP-010").NoneOf("variables of the child", slices.Collect(maps.Keys(child)), "HOME", markers...)
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var variablesOfTheTarget = stage.Spec{
 	Slug:     "variables-of-the-target",
 	Says:     "HOME, USER, LOGNAME and SHELL of a child of alice's task are alice's",
 	Verifies: []string{"IMP-011"},
@@ -50,9 +50,9 @@ var _ = stage.Scenario(stage.Spec{
 			[]string{child["HOME"], child["USER"], child["LOGNAME"], child["SHELL"]},
 			[]string{alice.Home, alice.Name, alice.Name, alice.Shell})
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var ticketCacheHidden = stage.Spec{
 	Slug:     "ticket-cache-hidden",
 	Says:     "the worker's KRB5CCNAME is in the environment of neither alice's task nor its child",
 	Verifies: []string{"IMP-013"},
@@ -62,7 +62,7 @@ var _ = stage.Scenario(stage.Spec{
 		s.Require("IMP-013").NoneOf("variables of the task", task, "HOME", "KRB5CCNAME")
 		s.Require("IMP-013").NoneOf("variables of the child", slices.Collect(maps.Keys(child)), "HOME", "KRB5CCNAME")
 	},
-})
+}
 
 // environments runs a task of alice and returns the names of the variables that
 // the task sees and, from /proc, the variables of a child that it started.
@@ -74,7 +74,7 @@ func environments(s *stage.Stage, requirement string, task stage.Task) (names []
 	return run.Names("names"), s.Environment(s.Require(requirement).Lives("alice", "sleep"))
 }
 
-var _ = stage.Scenario(stage.Spec{
+var startupDataHidden = stage.Spec{
 	Slug:     "startup-data-hidden",
 	Says:     "startup data of alice's task stands in no argument list and no environment",
 	Verifies: []string{"IMP-009"},
@@ -87,9 +87,9 @@ var _ = stage.Scenario(stage.Spec{
 		run.Release("here")
 		run.Succeeds()
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var largeStartupData = stage.Spec{
 	Slug:     "large-startup-data",
 	Says:     "startup data of 16 MiB reaches the task of alice",
 	Verifies: []string{"IMP-008"},
@@ -105,9 +105,9 @@ var _ = stage.Scenario(stage.Spec{
 		run.Release("here")
 		run.Succeeds()
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var exitStatusOfTheTarget = stage.Spec{
 	Slug:     "exit-status-of-the-target",
 	Says:     "exit code and signal that ended alice's task are those of the process that the supervisor started, as without a switch",
 	Verifies: []string{"IMP-017"},
@@ -120,4 +120,4 @@ var _ = stage.Scenario(stage.Spec{
 			s.Require("IMP-017").Equal("exit code and signal after SIGKILL", []any{killed.ExitCode, killed.Signal}, []any{-1, "SIGKILL"})
 		}
 	},
-})
+}

@@ -9,7 +9,7 @@ import (
 // cause matches what a program may say about a user that does not exist.
 const cause = `(?i)unknown user|no such user|not found|does not exist|no account|unknown account|no passwd entry`
 
-var _ = stage.Scenario(stage.Spec{
+var unknownUser = stage.Spec{
 	Slug:     "unknown-user",
 	Says:     "run_as_user is ghost, who does not exist: the task fails, the log says so, and none of its code ran",
 	Verifies: []string{"IMP-006"},
@@ -25,9 +25,9 @@ var _ = stage.Scenario(stage.Spec{
 		s.Require("IMP-006").NoUserCode(ghost)
 		s.Require("IMP-006").LineWith("log of the task of ghost", e.Log, stage.Name("ghost"), cause)
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var policyForbids = stage.Spec{
 	Slug:     "policy-forbids",
 	Says:     "sudo allows the worker to become bob only: a task of bob runs as bob, one of alice fails with sudo's cause, and none of its code ran",
 	Verifies: []string{"IMP-006"},
@@ -46,9 +46,9 @@ var _ = stage.Scenario(stage.Spec{
 		s.Require("IMP-006").Matches("user in the log of the task", e.Log, stage.Name("alice"))
 		s.Require("IMP-006").Matches("cause in the log of the task", e.Log, `(?i)password is required|not allowed|not permitted`)
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var rootRefused = stage.Spec{
 	Slug:     "root-refused",
 	Says:     "run_as_user is root: the task is refused, and none of its code ran",
 	Verifies: []string{"IMP-026"},
@@ -65,9 +65,9 @@ var _ = stage.Scenario(stage.Spec{
 		s.Require("IMP-026").NoUserCode(root)
 		s.Require("IMP-026").LineWith("log of the task of root", e.Log, stage.Name("root"), `(?i)refuse|not allowed|forbid|denied|reject`)
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var namesThatAreNoNames = stage.Spec{
 	Slug:     "names-that-are-no-names",
 	Says:     "a user given as a number, as an option of sudo or in two lines is refused by name, and no code of the task ran",
 	Verifies: []string{"IMP-027"},
@@ -83,4 +83,4 @@ var _ = stage.Scenario(stage.Spec{
 			s.Require("IMP-027").Matches("log of the task", e.Log, c.pattern)
 		}
 	},
-})
+}

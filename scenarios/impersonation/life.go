@@ -12,7 +12,7 @@ import (
 // deathBudget is how long a task may outlive its supervisor or its channel.
 const deathBudget = 10 * time.Second
 
-var _ = stage.Scenario(stage.Spec{
+var parentDies = stage.Spec{
 	Slug:     "parent-dies",
 	Says:     "the privileged parent is killed while alice's task and a child of it live: both end",
 	Verifies: []string{"IMP-029"},
@@ -22,9 +22,9 @@ var _ = stage.Scenario(stage.Spec{
 		run.KillParent()
 		s.Require("IMP-029").AllGone(deathBudget, "alice")
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var channelCloses = stage.Spec{
 	Slug:     "channel-closes",
 	Says:     "the message channel alone is closed while alice's task and a child of it live: both end",
 	Verifies: []string{"IMP-029"},
@@ -34,7 +34,7 @@ var _ = stage.Scenario(stage.Spec{
 		run.CloseChannel()
 		s.Require("IMP-029").AllGone(deathBudget, "alice")
 	},
-})
+}
 
 // withChild starts a task of alice that waits at a barrier beside a child that
 // it has started; both live when it returns.
@@ -47,7 +47,7 @@ func withChild(s *stage.Stage, task stage.Task) *stage.Run {
 	return run
 }
 
-var _ = stage.Scenario(stage.Spec{
+var logChannelAfterTheSwitch = stage.Spec{
 	Slug:     "log-channel-after-the-switch",
 	Says:     "the first thing that alice's process asks for is its log channel, and what she logs comes through it once",
 	Verifies: []string{"IMP-020"},
@@ -63,9 +63,9 @@ var _ = stage.Scenario(stage.Spec{
 		s.Require("IMP-020").Equal("first requests of alice's process", append(overheard.Kinds(), "", "")[:2], []string{"ResendLoggingFD", "SetXCom"})
 		s.Require("IMP-020").Once("log channel", e.Channel, mark)
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var oneStartForTheServer = stage.Spec{
 	Slug:     "one-start-for-the-server",
 	Says:     "the switch of alice's task is invisible to the server: one start, and every heartbeat from the same host and pid",
 	Verifies: []string{"IMP-031", "IMP-018", "LIFE-008"},
@@ -90,4 +90,4 @@ var _ = stage.Scenario(stage.Spec{
 			s.Require("LIFE-008").That("a heartbeat, before the terminal state", beat.At, gomega.BeTemporally("<", ti.Reports[0].At))
 		}
 	},
-})
+}

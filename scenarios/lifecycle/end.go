@@ -4,7 +4,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-var _ = stage.Scenario(stage.Spec{
+var silentExitIsNoSuccess = stage.Spec{
 	Slug:     "silent-exit-is-no-success",
 	Says:     "a task exits with code 0 and without a terminal message: the server is told a state, and not success",
 	Verifies: []string{"LIFE-012"},
@@ -17,9 +17,9 @@ var _ = stage.Scenario(stage.Spec{
 			s.Require("LIFE-012").Equal("states reported of a task that exits silently", run.States(), []string{"failed"})
 		}
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var abnormalEndIsReported = stage.Spec{
 	Slug:     "abnormal-end-is-reported",
 	Says:     "a task of alice exits with code 7 or is killed without a terminal message: the server is told failed, or up_for_retry where it may be tried again",
 	Verifies: []string{"LIFE-013"},
@@ -30,9 +30,9 @@ var _ = stage.Scenario(stage.Spec{
 			s.Require("LIFE-013").Equal("states reported, should_retry true", endsBy(s, end, true).States(), []string{"up_for_retry"})
 		}
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var reasonOfTheEndInTheLog = stage.Spec{
 	Slug:     "reason-of-the-end-in-the-log",
 	Says:     "the task log says that a task of alice exited with code 7, and that another was ended by SIGKILL",
 	Verifies: []string{"LIFE-023"},
@@ -41,7 +41,7 @@ var _ = stage.Scenario(stage.Spec{
 		s.Require("LIFE-023").LineWith("task log", endsBy(s, abnormal[0], false).TaskLog(), `(?i)exit|ended`, `\b7\b`)
 		s.Require("LIFE-023").LineWith("task log", endsBy(s, abnormal[1], false).TaskLog(), `(?i)exit|signal|killed|ended`, `KILL|-9\b`)
 	},
-})
+}
 
 // abnormal are the ends without a word.
 var abnormal = []stage.Verb{stage.Exit(7), stage.SignalSelf("SIGKILL")}

@@ -14,7 +14,7 @@ const stopBudget = 15 * time.Second
 
 var worker = []role.Role{role.Worker}
 
-var _ = stage.Scenario(stage.Spec{
+var stoppedByTheServer = stage.Spec{
 	Slug:     "stopped-by-the-server",
 	Says:     "the server stops a task of alice that ignores SIGTERM and has a daemon: nothing of it is alive afterwards",
 	Verifies: []string{"LIFE-005"},
@@ -26,9 +26,9 @@ var _ = stage.Scenario(stage.Spec{
 		s.World.FailHeartbeats(409, notRunning)
 		s.Require("LIFE-005").AllGone(stopBudget, "alice")
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var oneTerminalState = stage.Spec{
 	Slug:     "one-terminal-state",
 	Says:     "the server stops a task of alice that ignores SIGTERM: whatever states are sent are one and the same, and a late XCom is refused",
 	Verifies: []string{"LIFE-028", "LIFE-020"},
@@ -52,9 +52,9 @@ var _ = stage.Scenario(stage.Spec{
 		}
 		s.Require("LIFE-020").Equal("XComs stored, none of them pushed after the stop", len(s.Stored("late")), 1)
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var stoppedWithoutAWord = stage.Spec{
 	Slug:     "stopped-without-a-word",
 	Says:     "a heartbeat is answered 404, 409 or 410: the task ends, and no state is sent",
 	Verifies: []string{"LIFE-009"},
@@ -78,7 +78,7 @@ var _ = stage.Scenario(stage.Spec{
 		}
 		s.Require("LIFE-009").AllGone(stopBudget, stage.WorkerAccount)
 	},
-})
+}
 
 // stubborn ignores SIGTERM, leaves a daemon behind and waits.
 var stubborn = stage.Verbs(stage.IgnoreSIGTERM(), stage.Daemonise("sleep", "600"), stage.WaitFor("here"))

@@ -10,7 +10,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-var _ = stage.Scenario(stage.Spec{
+var logFolderOfOthers = stage.Spec{
 	Slug:     "log-folder-of-others",
 	Says:     "a link to a file of the worker, a file of alice or a FIFO lies where the task log belongs: nothing is written, nothing waits, and server and caller are told",
 	Verifies: []string{"LOG-011"},
@@ -47,4 +47,4 @@ var _ = stage.Scenario(stage.Spec{
 			s.Require("LOG-011").Matches("what the supervisor prints about the "+planted.name, e.Stdout+e.Stderr, regexp.QuoteMeta(run.LogPath()))
 		}
 	},
-})
+}

@@ -8,7 +8,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-var _ = stage.Scenario(stage.Spec{
+var eachRecordOnce = stage.Spec{
 	Slug:     "each-record-once",
 	Says:     "what alice's task says on log, stdout and stderr arrives once each, and no record twice or as text within another",
 	Verifies: []string{"LOG-006"},
@@ -27,11 +27,11 @@ var _ = stage.Scenario(stage.Spec{
 		s.Require("LOG-006").NoWrapped("records that hold a record as text", e.Records())
 		s.Require("LOG-006").NoRepeated("records that occur twice", e.Channel)
 	},
-})
+}
 
 const lines = 50_000
 
-var _ = stage.Scenario(stage.Spec{
+var tailBeforeExit = stage.Spec{
 	Slug:     "tail-before-exit",
 	Says:     "50,000 lines that a task logs right before it exits without a word are complete, for the worker's own user and for alice",
 	Verifies: []string{"LOG-002"},
@@ -47,9 +47,9 @@ var _ = stage.Scenario(stage.Spec{
 			}
 		}
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var failureBeforeTheLogChannel = stage.Spec{
 	Slug:     "failure-before-the-log-channel",
 	Says:     "the switch to ghost fails before anything can log, and the task log says why all the same",
 	Verifies: []string{"LOG-008"},
@@ -58,9 +58,9 @@ var _ = stage.Scenario(stage.Spec{
 		e := s.Start(stage.Task{As: "ghost", Verbs: stage.Verbs(stage.PushXCom("ran", true))}).Fails()
 		s.Require("LOG-008").Matches("task log", e.Channel, stage.Name("ghost"))
 	},
-})
+}
 
-var _ = stage.Scenario(stage.Spec{
+var ownerOfTheLogFile = stage.Spec{
 	Slug:     "owner-of-the-log-file",
 	Says:     "the task log files of the worker's own user and of alice have the same owner and mode, and neither is alice's",
 	Verifies: []string{"LOG-007"},
@@ -75,4 +75,4 @@ var _ = stage.Scenario(stage.Spec{
 		s.Require("LOG-007").Contains("control: owner of the worker's own log", own.LogFile(), fmt.Sprintf("uid %d ", s.UID(stage.WorkerAccount)))
 		s.Require("LOG-007").Equal("owner and mode of alice's log", alice.LogFile(), own.LogFile())
 	},
-})
+}

@@ -6,7 +6,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/world"
 )
 
-var _ = stage.Scenario(stage.Spec{
+var requestsAsAnotherUser = stage.Spec{
 	Slug:     "requests-as-another-user",
 	Says:     "connections, variables and XComs behave for alice as they do for the worker's own user",
 	Verifies: []string{"MSG-012", "IMP-014"},
@@ -33,7 +33,7 @@ var _ = stage.Scenario(stage.Spec{
 		s.Require("MSG-012").Equal("variables at the end", s.World.Variables(), []string{"given"})
 		s.Require("MSG-012").Equal("XComs that both have deleted", len(s.Stored("x")), 0)
 	},
-})
+}
 
 // The keys under which everyRequest saves answers and refusals.
 var (

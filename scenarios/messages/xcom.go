@@ -7,7 +7,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-var _ = stage.Scenario(stage.Spec{
+var xcomAcrossUsers = stage.Spec{
 	Slug:     "xcom-across-users",
 	Says:     "alice pushes a nested value, it is stored under exactly her task's key, and bob pulls it unchanged",
 	Verifies: []string{"MSG-011", "WIRE-028"},
@@ -28,7 +28,7 @@ var _ = stage.Scenario(stage.Spec{
 		pull.Release("pulled")
 		pull.Succeeds()
 	},
-})
+}
 
 // nested is a value of every kind that JSON has and codecs like to change:
 // integers that no float holds, a float without fraction, nil and empty maps and

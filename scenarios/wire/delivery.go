@@ -5,7 +5,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-var _ = stage.Scenario(stage.Spec{
+var byteByByte = stage.Spec{
 	Slug:     "byte-by-byte",
 	Says:     "every frame reaches the runner one octet at a time, its log descriptor included, for the worker's own user and for alice",
 	Verifies: []string{"WIRE-002"},
@@ -25,4 +25,4 @@ var _ = stage.Scenario(stage.Spec{
 			s.Require("WIRE-002").Once("log channel that arrived in pieces", e.Channel, mark)
 		}
 	},
-})
+}

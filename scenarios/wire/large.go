@@ -13,7 +13,7 @@ const (
 	burst       = 5_000      // lines, more than a socket holds
 )
 
-var _ = stage.Scenario(stage.Spec{
+var largeFrameBetweenLogs = stage.Spec{
 	Slug:     "large-frame-between-logs",
 	Says:     "alice's task sends and bob's receives 20 MB between bursts of log lines on all channels: every octet and every line arrives",
 	Verifies: []string{"WIRE-017"},
@@ -39,7 +39,7 @@ var _ = stage.Scenario(stage.Spec{
 		pull.Succeeds()
 		complete(s, pull, before, after)
 	},
-})
+}
 
 // bursts writes so many lines that the channels are full when the next verb begins.
 func bursts(mark string) []stage.Verb {

@@ -1,0 +1,9 @@
+package messages
+
+import "github.com/understudy-conformance/understudy/harness/stage"
+
+// Area lists all scenarios of the area.
+var Area = stage.Area{Name: "messages", Scenarios: []stage.Spec{
+	requestsAsAnotherUser,
+	xcomAcrossUsers,
+}}

@@ -1,0 +1,9 @@
+package wire
+
+import "github.com/understudy-conformance/understudy/harness/stage"
+
+// Area lists all scenarios of the area.
+var Area = stage.Area{Name: "wire", Scenarios: []stage.Spec{
+	byteByByte,
+	largeFrameBetweenLogs,
+}}
