@@ -52,7 +52,7 @@ func Read(folder fs.FS) (*Catalogue, error) {
 		known[file] = true
 		text, err := fs.ReadFile(folder, file)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("read catalogue: %w", err))
+			problems = append(problems, fmt.Errorf("catalogue: area %s needs a file with its requirements: %w", a.name, err))
 			continue
 		}
 		fmt.Fprintf(sum, "%s %d\n", file, len(text))
@@ -92,7 +92,7 @@ func strangers(folder fs.FS, known map[string]bool) []error {
 	var problems []error
 	for _, e := range entries {
 		if !known[e.Name()] {
-			problems = append(problems, fmt.Errorf("catalogue: %s belongs to no area", e.Name()))
+			problems = append(problems, fmt.Errorf("catalogue: %s belongs to no area: correct its name, or add the area to areas in harness/catalogue/catalogue.go", e.Name()))
 		}
 	}
 	return problems

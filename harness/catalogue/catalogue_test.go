@@ -3,7 +3,6 @@ package catalogue_test
 import (
 	"errors"
 	"io/fs"
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -11,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
-	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/scenarios"
 )
 
@@ -52,7 +50,7 @@ func TestEveryRowOfTheSetIsThere(t *testing.T) {
 		got[a.Name] = n
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("requirements by area (-want +got):\n%s", diff)
+		t.Errorf("requirements by area; after adding some, correct the table in this test (-want +got):\n%s", diff)
 	}
 }
 
@@ -69,24 +67,6 @@ func TestOnlyWhatNoScenarioCanShowIsUntestable(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"WIRE-019", "LIFE-021"}, got); diff != "" {
 		t.Errorf("untestable requirements (-want +got):\n%s", diff)
-	}
-}
-
-func TestEveryCaseOfTheIndexVerifiesKnownRequirements(t *testing.T) {
-	c := load(t)
-	index, err := plan.ReadIndex(scenarios.Index())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, kase := range index {
-		for _, id := range kase.Verifies {
-			r, err := c.Find(id)
-			if err != nil {
-				t.Errorf("case %s: %v", kase.ID, err)
-			} else if !slices.Contains(r.Roles, kase.Role) {
-				t.Errorf("case %s: %s cannot be seen in role %s, says the catalogue", kase.ID, id, kase.Role)
-			}
-		}
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // Index writes the case index as JSON, sorted by id. The folder holds the catalogue
-// of requirements. Faults in scenarios are errors, all of them at once.
+// of requirements. Faults in areas and scenarios are errors, all of them at once.
 func Index(to io.Writer, folder fs.FS, areas []stage.Area) error {
 	requirements, err := catalogue.Read(folder)
 	if err != nil {
@@ -46,6 +46,9 @@ func index(areas []stage.Area, requirements *catalogue.Catalogue) ([]plan.Case, 
 	cases := []plan.Case{}
 	taken := map[string]string{} // area of each case
 	for _, area := range areas {
+		if _, known := requirements.Area(area.Name); !known {
+			faults = append(faults, fmt.Errorf("area %q is not in the catalogue: correct the name in the package's Area, or add it to areas in harness/catalogue/catalogue.go", area.Name))
+		}
 		for _, spec := range area.Scenarios {
 			for _, fault := range check(spec, requirements) {
 				faults = append(faults, fmt.Errorf("area %s: scenario %q: %w", area.Name, spec.Slug, fault))
@@ -82,8 +85,14 @@ func check(spec stage.Spec, requirements *catalogue.Catalogue) []error {
 		fault(slices.Contains(spec.Roles[:i], r), "role %s stands there twice", r)
 	}
 	for i, id := range spec.Verifies {
-		if _, err := requirements.Find(id); err != nil {
+		requirement, err := requirements.Find(id)
+		if err != nil {
 			faults = append(faults, err)
+			continue
+		}
+		for _, r := range spec.Roles {
+			fault(r.Known() && !slices.Contains(requirement.Roles, r),
+				"role %s, in which %s is not seen: remove the role here, or add it in scenarios/catalogue/%s.yaml", r, id, requirement.Area)
 		}
 		fault(slices.Contains(spec.Verifies[:i], id), "requirement %s stands there twice", id)
 	}

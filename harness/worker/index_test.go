@@ -61,16 +61,17 @@ func TestTheIndexRefusesFaultyScenarios(t *testing.T) {
 		change func(*stage.Spec)
 		fault  string
 	}{
-		"slug":                {func(s *stage.Spec) { s.Slug = "A Slug" }, "lower case words"},
-		"sentence":            {func(s *stage.Spec) { s.Says = "" }, "does not say"},
-		"no requirement":      {func(s *stage.Spec) { s.Verifies = nil }, "verifies no requirement"},
-		"unknown requirement": {func(s *stage.Spec) { s.Verifies = []string{"XXX-001"} }, `no requirement "XXX-001"`},
-		"doubled requirement": {func(s *stage.Spec) { s.Verifies = []string{"IMP-001", "IMP-001"} }, "IMP-001 stands there twice"},
-		"no role":             {func(s *stage.Spec) { s.Roles = nil }, "no role"},
-		"unknown role":        {func(s *stage.Spec) { s.Roles = []role.Role{"wroker"} }, `unknown role "wroker"`},
-		"doubled role":        {func(s *stage.Spec) { s.Roles = []role.Role{role.Runner, role.Runner} }, "role runner stands there twice"},
-		"nothing to run":      {func(s *stage.Spec) { s.Run = nil }, "nothing to run"},
-		"budget":              {func(s *stage.Spec) { s.Budget = -1 }, "below 0"},
+		"slug":                  {func(s *stage.Spec) { s.Slug = "A Slug" }, "lower case words"},
+		"sentence":              {func(s *stage.Spec) { s.Says = "" }, "does not say"},
+		"no requirement":        {func(s *stage.Spec) { s.Verifies = nil }, "verifies no requirement"},
+		"unknown requirement":   {func(s *stage.Spec) { s.Verifies = []string{"XXX-001"} }, `no requirement "XXX-001"`},
+		"role of a requirement": {func(s *stage.Spec) { s.Verifies = []string{"IMP-001", "LOG-011"} }, "role runner, in which LOG-011 is not seen"},
+		"doubled requirement":   {func(s *stage.Spec) { s.Verifies = []string{"IMP-001", "IMP-001"} }, "IMP-001 stands there twice"},
+		"no role":               {func(s *stage.Spec) { s.Roles = nil }, "no role"},
+		"unknown role":          {func(s *stage.Spec) { s.Roles = []role.Role{"wroker"} }, `unknown role "wroker"`},
+		"doubled role":          {func(s *stage.Spec) { s.Roles = []role.Role{role.Runner, role.Runner} }, "role runner stands there twice"},
+		"nothing to run":        {func(s *stage.Spec) { s.Run = nil }, "nothing to run"},
+		"budget":                {func(s *stage.Spec) { s.Budget = -1 }, "below 0"},
 	} {
 		spec := good()
 		test.change(&spec)
@@ -81,6 +82,12 @@ func TestTheIndexRefusesFaultyScenarios(t *testing.T) {
 	}
 	if _, err := indexOf(t, "impersonation", good(), good()); err == nil || !strings.Contains(err.Error(), "area impersonation has a case IMP-004/runner/a-slug already") {
 		t.Errorf("doubled case: %v", err)
+	}
+}
+
+func TestTheIndexRefusesAnAreaThatTheCatalogueDoesNotKnow(t *testing.T) {
+	if _, err := indexOf(t, "strange", good()); err == nil || !strings.Contains(err.Error(), `area "strange" is not in the catalogue`) {
+		t.Error(err)
 	}
 }
 
