@@ -8,7 +8,7 @@ import (
 	"io/fs"
 )
 
-//go:generate sh -c "go run ../cmd/understudy-worker index >index.new && mv index.new index.json"
+//go:generate sh -c "go run ../cmd/understudy-worker index >index.new && mv index.new index.json || { rm -f index.new; exit 1; }"
 
 //go:embed catalogue/*.yaml index.json mutants
 var files embed.FS
