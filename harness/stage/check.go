@@ -90,22 +90,10 @@ func (c Check) That(what string, actual any, matcher types.GomegaMatcher) {
 	c.held(what)
 }
 
-// Fails is a violation found by other means.
-func (c Check) Fails(what, expected, actual string) { c.fails(what, expected, actual) }
-
 // Contains requires that the text holds sub.
 func (c Check) Contains(what, text, sub string) {
 	if !strings.Contains(text, sub) {
 		c.fails(what+" does not contain what it should", fmt.Sprintf("a text with %q", sub), end(text))
-	}
-	c.held(what)
-}
-
-// NotContains requires that the text does not hold sub.
-func (c Check) NotContains(what, text, sub string) {
-	if i := strings.Index(text, sub); i >= 0 {
-		from, to := max(0, i-200), min(len(text), i+len(sub)+200)
-		c.fails(what+" contains what it should not", fmt.Sprintf("a text without %q", sub), "around it stands:\n"+text[from:to])
 	}
 	c.held(what)
 }

@@ -23,14 +23,6 @@ func (s *Stage) violated(requirement, says, expected, actual string) {
 	}})
 }
 
-// NotApplicable ends the scenario: the implementation does not have the
-// capability, which the scenario found by asking it.
-func (s *Stage) NotApplicable(capability, why string) {
-	panic(stop{journal.Observation{
-		Outcome: journal.NotApplicable, Capability: capability, Says: s.text(why), Where: caller(),
-	}})
-}
-
 // CouldNotRun ends the scenario: the sandbox does not offer what it needs.
 func (s *Stage) CouldNotRun(why string) {
 	panic(stop{journal.Observation{Outcome: journal.CouldNotRun, Says: s.text(why), Where: caller()}})

@@ -74,9 +74,6 @@ func (r *Run) TI() world.TaskInstance {
 	return ti
 }
 
-// PID returns the id of the process that was started.
-func (r *Run) PID() int { return r.root.PID }
-
 // XCom returns the key in the world of an XCom of this task.
 func (r *Run) XCom(key string) world.XComKey {
 	return world.XComKey{Dag: r.dagID, Run: r.runID, Task: r.taskID, Map: -1, Key: key}
@@ -134,12 +131,6 @@ func (r *Run) Release(name string) {
 	}
 	r.stage.must(b.release())
 	r.stage.Step(fmt.Sprintf("let %s go on from barrier %s", r.label, name))
-}
-
-// Signal sends a signal to the process that was started, as its supervisor would.
-func (r *Run) Signal(signal syscall.Signal) {
-	r.stage.Step(fmt.Sprintf("send %v to process %d of %s", signal, r.root.PID, r.label))
-	r.stage.must(r.root.Signal(signal))
 }
 
 // CloseChannel closes the stage's end of the message channel (role runner).

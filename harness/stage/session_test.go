@@ -190,7 +190,7 @@ func TestAtABarrierTheProcessIsThatOfTheWorkerAccount(t *testing.T) {
 		run := s.Start(Task{Verbs: Verbs(WaitFor("here"), WaitFor("there"))})
 		p := run.At("here")
 		check := s.Require("IMP-004")
-		check.Equal("process", p.PID, run.PID())
+		check.Equal("process", p.PID, run.root.PID)
 		check.Equal("uids", p.UIDs, []int{workerUID, workerUID, workerUID, workerUID})
 		check.Equal("groups", p.Groups, []int{workerUID})
 		check.Equal("group leader", p.Group, p.PID)
@@ -303,10 +303,6 @@ func TestOtherWaysToLeaveAScenario(t *testing.T) {
 			Spec{Needs: []string{"declared", "other"}, Run: func(*Stage) { panic("must not run") }},
 			journal.Observation{Outcome: journal.NotApplicable, Capability: "other", Says: "too new"},
 		},
-		"capability that was probed": {
-			Spec{Run: func(s *Stage) { s.NotApplicable("colour", "it said so") }},
-			journal.Observation{Outcome: journal.NotApplicable, Capability: "colour", Says: "it said so"},
-		},
 		"environment": {
 			Spec{Run: func(s *Stage) { s.CouldNotRun("no network") }},
 			journal.Observation{Outcome: journal.CouldNotRun, Says: "no network"},
@@ -411,7 +407,7 @@ func TestTheWorkerRoleIsPlayedOverHTTP(t *testing.T) {
 		check.Equal("task log", end.Channel, `{"event":"written by the worker"}`+"\n")
 		check.Equal("task", run.TI().Task, "probe_alice")
 		check.Equal("heartbeats", len(run.TI().Heartbeats), 1)
-		check.Equal("pid at the server", run.TI().PID, run.PID())
+		check.Equal("pid at the server", run.TI().PID, run.root.PID)
 	}})
 	th.require(t, o, journal.Held)
 	var requests []string

@@ -46,9 +46,6 @@ type Stage struct {
 	undo []func() error // what the clean-up puts back, last first
 }
 
-// Role returns the part that the implementation plays in this case.
-func (s *Stage) Role() role.Role { return s.role }
-
 // Context is done when the budget of the case has passed, which is longer on a busy machine.
 func (s *Stage) Context() context.Context { return s.ctx }
 
@@ -77,9 +74,6 @@ func (s *Stage) Path(parts ...string) string {
 
 // ConfigPath is where a Task's ConfigFile is written.
 func (s *Stage) ConfigPath() string { return s.Path("home", "airflow.cfg") }
-
-// Has reports whether the implementation declares a capability.
-func (s *Stage) Has(capability string) bool { return s.session.has(capability) }
 
 // patience is the time of one wait, before the slowness of the implementation.
 func (s *Stage) patience() time.Duration { return cmp.Or(s.spec.Patience, DefaultPatience) }

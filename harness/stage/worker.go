@@ -37,16 +37,6 @@ func (s *Stage) openAPI() error {
 	return nil
 }
 
-// CloseAPI closes the Execution API and its connections, as an outage does: who
-// asks from now on is refused.
-func (s *Stage) CloseAPI() {
-	if s.api == nil {
-		s.broken("CloseAPI: no Execution API was started")
-	}
-	s.Step("close the Execution API")
-	s.must(s.api.server.Close())
-}
-
 // exchanged journals one request.
 func (s *Stage) exchanged(e executionapi.Exchange) {
 	label := ""

@@ -40,7 +40,8 @@ func TestEveryCaseThatStartsEnds(t *testing.T) {
 	add("elsewhere", role.Runner, func(*stage.Stage) { t.Error("a case that another sandbox plays was played") })
 	add("violated", role.Runner, func(s *stage.Stage) { s.Require("IMP-001").Equal("one", 2, 1) })
 	add("panics", role.Runner, func(*stage.Stage) { panic("oh") })
-	add("not-applicable", role.Runner, func(s *stage.Stage) { s.NotApplicable("colour", "it has none") })
+	add("not-applicable", role.Runner, func(*stage.Stage) { t.Error("a case was played whose capability is lacking") })
+	work[len(work)-1].spec.Needs = []string{"colour"}
 	add("unable", role.Worker, func(*stage.Stage) { t.Error("a case of a role that cannot be played was played") })
 	add("hangs", role.Runner, func(*stage.Stage) { <-never })
 	add("after", role.Runner, func(*stage.Stage) { t.Error("a case was played in a sandbox that is given up") })
