@@ -31,7 +31,7 @@ func (pl *player) playAll(work []task) {
 	open := &opened{write: pl.write, attempt: pl.session.Plan.Attempt, grace: pl.grace}
 	ginkgo.Describe("understudy", ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
 		for _, t := range work {
-			ginkgo.It(t.kase.ID, labels(t.kase), ginkgo.SpecTimeout(pl.session.Busy.Longest(pl.session.Budget(t.kase)+pl.grace)), ginkgo.GracePeriod(time.Second),
+			ginkgo.It(t.kase.ID, ginkgo.SpecTimeout(pl.session.Busy.Longest(pl.session.Budget(t.kase)+pl.grace)), ginkgo.GracePeriod(time.Second),
 				func(ctx ginkgo.SpecContext) { pl.playOne(ctx, t, open) })
 		}
 		// What Ginkgo ended, and not the case itself, still gets its end.
@@ -46,10 +46,6 @@ func (pl *player) playAll(work []task) {
 	reporter.NoColor = true
 	reporter.Succinct = true
 	ginkgo.RunSpecs(failed{}, "understudy", suite, reporter)
-}
-
-func labels(c plan.Case) ginkgo.Labels {
-	return append(ginkgo.Labels{"area=" + c.Area, "role=" + string(c.Role)}, c.Verifies...)
 }
 
 // ask learns which case is next, unless it is known.
