@@ -31,7 +31,6 @@ type Reader struct {
 	in     *bufio.Reader
 	text   []byte // of the line that was read last: parsing keeps nothing of it
 	line   int
-	cut    bool
 	failed error
 }
 
@@ -60,15 +59,11 @@ func (r *Reader) Next() (Event, error) {
 			return e, nil
 		}
 		if err != nil {
-			r.cut = true
 			return Event{}, io.EOF
 		}
 		return Event{Kind: Malformed, Text: fmt.Sprintf("line %d of the journal: %v", r.line, problem)}, nil
 	}
 }
-
-// Cut says whether the journal ended in the middle of a line.
-func (r *Reader) Cut() bool { return r.cut }
 
 // readLine returns the next line up to maxLine octets of it, and its true size.
 func (r *Reader) readLine() (text []byte, size int, err error) {

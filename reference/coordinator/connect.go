@@ -2,7 +2,6 @@ package coordinator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -24,9 +23,6 @@ type Channels struct {
 	Comm *net.TCPConn // frames
 	Logs *net.TCPConn // JSON lines
 }
-
-// Close closes both.
-func (c Channels) Close() error { return errors.Join(c.Comm.Close(), c.Logs.Close()) }
 
 // StartError reports a runtime that did not open its connections.
 type StartError struct {

@@ -196,6 +196,11 @@ func heard(t *testing.T, conn net.Conn) string {
 	return strings.TrimSpace(string(b[:n]))
 }
 
+func shut(c Channels) {
+	c.Comm.Close()
+	c.Logs.Close()
+}
+
 func none(t *testing.T) func(string) {
 	return func(text string) { t.Errorf("refused: %s", text) }
 }
@@ -209,7 +214,7 @@ func TestAccept(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, p.output.String())
 			}
-			defer c.Close()
+			defer shut(c)
 			if comm, logs := heard(t, c.Comm), heard(t, c.Logs); comm != "comm" || logs != "logs" {
 				t.Errorf("comm %q, logs %q", comm, logs)
 			}
@@ -295,7 +300,7 @@ func TestStrangersAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer shut(c)
 	if comm, logs := heard(t, c.Comm), heard(t, c.Logs); comm != "comm" || logs != "logs" {
 		t.Errorf("comm %q, logs %q", comm, logs)
 	}
@@ -330,7 +335,7 @@ func TestOtherUsers(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s\n%s", err, p.output.String(), refused)
 	}
-	c.Close()
+	shut(c)
 	if len(refused) != 2 || !strings.Contains(refused[0], "belongs to uid 62953, the runtime is of uid 62952") {
 		t.Errorf("%q", refused)
 	}
@@ -413,7 +418,7 @@ func TestBundleIsStarted(t *testing.T) {
 		if comm, logs := heard(t, c.Comm), heard(t, c.Logs); comm != "comm" || logs != "logs" {
 			t.Errorf("comm %q, logs %q", comm, logs)
 		}
-		c.Close()
+		shut(c)
 		pid := p.cmd.Process.Pid
 		if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err != nil || !strings.HasPrefix(string(line), path+"\x00--comm=") {
 			t.Errorf("%v: command line %q", err, line)

@@ -11,10 +11,6 @@ import (
 // runtimes that name no version and so have the shape of today.
 type Schema struct{ version string }
 
-// NewSchema returns the Schema of a version, "" for none. The error is
-// *message.UnknownSchemaError.
-func NewSchema(version string) (Schema, error) { return Manifest{SDK: SDK{Schema: version}}.schema() }
-
 // Version returns the version, "" if the runtime named none.
 func (s Schema) Version() string { return s.version }
 

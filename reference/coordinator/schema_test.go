@@ -36,7 +36,7 @@ func TestSchema(t *testing.T) {
 		{"request of today", message.Schema20261030, state, state},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, err := NewSchema(c.version)
+			s, err := Manifest{SDK: SDK{Schema: c.version}}.schema()
 			if err != nil || s.Version() != c.version {
 				t.Fatalf("%q: %v", s.Version(), err)
 			}
@@ -48,7 +48,7 @@ func TestSchema(t *testing.T) {
 			}
 		})
 	}
-	_, err = NewSchema("2027-01-01")
+	_, err = Manifest{SDK: SDK{Schema: "2027-01-01"}}.schema()
 	var unknown *message.UnknownSchemaError
 	if !errors.As(err, &unknown) || unknown.Version != "2027-01-01" {
 		t.Errorf("unknown version: %v", err)

@@ -36,19 +36,10 @@ var configure = sync.OnceValue(func() error {
 	return nil
 })
 
-// Available returns nil when an engine answers within two seconds, otherwise an
-// error that wraps sandbox.ErrUnavailable and says what to do. Which engine is
+// connect returns a client of an engine that has just answered, within two seconds,
+// otherwise an error that wraps sandbox.ErrUnavailable and says what to do. Which engine is
 // asked is decided by DOCKER_HOST, else by the default socket and ~/.testcontainers.properties.
 // This process remembers the first answer, also that there is none.
-func Available(ctx context.Context) error {
-	engine, err := connect(ctx)
-	if err != nil {
-		return err
-	}
-	return engine.Close()
-}
-
-// connect returns a client of an engine that has just answered.
 func connect(ctx context.Context) (client.APIClient, error) {
 	if err := configure(); err != nil {
 		return nil, err

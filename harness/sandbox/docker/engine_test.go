@@ -17,8 +17,7 @@ func TestEngineThatDoesNotAnswerIsUnavailableWhateverElseRuns(t *testing.T) {
 	silent := "unix://" + filepath.Join(t.TempDir(), "docker.sock")
 	t.Setenv("DOCKER_HOST", silent)
 	for name, try := range map[string]func() error{
-		"Available": func() error { return Available(t.Context()) },
-		"Sweep":     func() error { _, err := Sweep(t.Context(), false); return err },
+		"Sweep": func() error { _, err := Sweep(t.Context(), false); return err },
 		"Prepare": func() error {
 			return New(Options{Manifest: folder(t, sourceFiles())}).Prepare(t.Context(), func(string) {})
 		},
