@@ -135,7 +135,7 @@ var texts = map[string][]string{
 	"a state: one of a fixed set, which programs compare": {"Verdict", "ProblemKind"},
 	"an id or a title": {"Area.Name", "Area.Title", "Case.Requirement", "Requirement.Cases", "Problem.Case"},
 	"passed on as the journal or the list has it":       {"Model.Environment", "Model.CutWhy", "Sandbox.Environment", "Requirement.Says", "Known.Reason", "Known.Issue", "Known.Cause", "Known.Until", "Problem.Pattern", "Problem.Seen"},
-	"to be typed or pasted as it is":                    {"Case.Again", "Case.Suggestion"},
+	"to be typed or pasted as it is":                    {"Case.Again", "Case.Suggestion", "Pasted"},
 	"what was found out, said where it is, as an error": {"Problem.Text", "Judgement.Problem"},
 }
 

@@ -16,10 +16,10 @@ func again(kase plan.Case, who *journal.Identity) string {
 		who = &journal.Identity{}
 	}
 	if command := who.Command; len(command) > 1 && command[1] == "selftest" {
-		return strings.Join(command, " ")
+		return Pasted(command)
 	}
 	words := []string{"understudy", "run"}
-	add := func(flag, value string) { words = append(words, "--"+flag, shellWord(value)) }
+	add := func(flag, value string) { words = append(words, "--"+flag, value) }
 	if who.Manifest != "" {
 		add("implementation", who.Manifest)
 	}
@@ -32,7 +32,7 @@ func again(kase plan.Case, who *journal.Identity) string {
 		}
 	}
 	add("filter", kase.ID)
-	return strings.Join(words, " ")
+	return Pasted(words)
 }
 
 // joined is the one command that runs again what several ran: nil when there is
@@ -104,13 +104,18 @@ func each(command []string, do func(flag, value string, words []string)) {
 	}
 }
 
-// shellWord quotes a word for a POSIX shell where that is necessary.
-func shellWord(s string) string {
-	safe := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@,=", r)
+// Pasted is a command as it is pasted into a POSIX shell, which then starts exactly
+// these words. Quotes stand only around those that need them.
+func Pasted(command []string) string {
+	unsafe := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@,=", r))
 	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
-		return s
+	words := make([]string, 0, len(command))
+	for _, word := range command {
+		if word == "" || strings.ContainsFunc(word, unsafe) {
+			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+		words = append(words, word)
 	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return strings.Join(words, " ")
 }

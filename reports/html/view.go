@@ -97,7 +97,7 @@ func viewOf(m verdict.Model) view {
 		Name:     visible.Short(strings.TrimSpace(m.Identity.Implementation+" "+m.Identity.Version), 120),
 		Headline: headline, Tone: tone, Sub: subtitle(m),
 		Unfinished:   m.Unfinished,
-		Command:      command(m.Identity.Command),
+		Command:      visible.Line(verdict.Pasted(m.Identity.Command)),
 		Roles:        role.All(),
 		Requirements: len(m.Requirements),
 	}
@@ -251,7 +251,7 @@ func (v *view) about(m verdict.Model) {
 		}
 	}
 	for _, run := range m.Joined {
-		v.About = append(v.About, pair{visible.Short(strings.TrimSpace("Joined run "+run.RunID+" "+shard(run.Shard)), 80), visible.Short(command(run.Command), 300)})
+		v.About = append(v.About, pair{visible.Short(strings.TrimSpace("Joined run "+run.RunID+" "+shard(run.Shard)), 80), visible.Short(verdict.Pasted(run.Command), 300)})
 	}
 	for _, s := range m.Sandboxes {
 		out := sandbox{Number: s.Number, Started: human.Moment(s.Started), Ended: s.Ended}
@@ -275,16 +275,5 @@ func shard(s *journal.Shard) string {
 
 // link is the anchor of a case.
 func link(id string) string { return "#case=" + id }
-
-func command(argv []string) string {
-	quoted := make([]string, 0, len(argv))
-	for _, word := range argv {
-		if word == "" || strings.ContainsFunc(word, func(r rune) bool { return strings.ContainsRune(" '\"$`\\*?&|;<>()!#~", r) }) {
-			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-		}
-		quoted = append(quoted, word)
-	}
-	return visible.Line(strings.Join(quoted, " "))
-}
 
 func since(start, at time.Time) time.Duration { return max(0, at.Sub(start)) }
