@@ -14,8 +14,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/understudy-conformance/understudy/harness/account"
-	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/wall"
 )
 
@@ -24,13 +22,11 @@ const maxPlan = 64 << 20
 
 // Init is the first process of a sandbox. It starts run, or exec where the plan
 // asks for that, which then gets the rest of stdin. It returns its exit code, or
-// 128 and the signal that ended it. Where it is not process 1, in tests,
-// it adopts orphans as if it were, and kills them at the end.
+// 128 and the signal that ended it. It must be process 1, with whose end the kernel
+// ends everything else of the sandbox.
 func Init(stdin *os.File) (int, error) {
-	if os.Getpid() != 1 {
-		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-			return 0, fmt.Errorf("adopt orphans: %w", err)
-		}
+	if pid := os.Getpid(); pid != 1 {
+		return 0, fmt.Errorf("start the sandbox: process id is %d, not 1: nothing would end what the sandbox leaves", pid)
 	}
 	input := bufio.NewReader(io.LimitReader(stdin, maxPlan))
 	line, err := input.ReadBytes('\n')
@@ -54,7 +50,7 @@ func Init(stdin *os.File) (int, error) {
 		return 0, err
 	}
 	rest := io.MultiReader(bytes.NewReader(already(input)), stdin)
-	go endWith(io.TeeReader(rest, &optional{to: write}), run)
+	go endWith(io.TeeReader(rest, &optional{to: write}))
 	return reap(run)
 }
 
@@ -117,9 +113,9 @@ func startRun(mode string, plan, input *os.File) (pid int, err error) {
 	return pid, nil
 }
 
-// endWith ends everything when the input ends or a signal asks for it. As process
-// 1 it only has to leave: the kernel ends the others.
-func endWith(stdin io.Reader, run int) {
+// endWith ends everything when the input ends or a signal asks for it. It only has
+// to leave: the kernel ends the others.
+func endWith(stdin io.Reader) {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	ended := make(chan struct{})
@@ -131,11 +127,6 @@ func endWith(stdin io.Reader, run int) {
 	case <-asked:
 	case <-ended:
 	}
-	if os.Getpid() == 1 {
-		os.Exit(128 + int(unix.SIGTERM))
-	}
-	_ = unix.Kill(run, unix.SIGKILL) // it may be gone already
-	proc.KillUsers(account.ByUID())
 	os.Exit(128 + int(unix.SIGTERM))
 }
 
@@ -151,9 +142,6 @@ func reap(run int) (int, error) {
 			return 0, fmt.Errorf("wait for children: %w", err)
 		case pid != run:
 			continue
-		}
-		if os.Getpid() != 1 {
-			proc.KillUsers(account.ByUID())
 		}
 		if status.Signaled() {
 			fmt.Fprintln(os.Stderr, "understudy-worker: run was ended by signal "+strconv.Itoa(int(status.Signal())))

@@ -183,3 +183,12 @@ func TestInitReapsOrphans(t *testing.T) {
 		t.Errorf("the orphan is still there: exit code %d", code)
 	}
 }
+
+func TestInitThatIsNotProcess1IsRefused(t *testing.T) {
+	cmd := exec.Command("/proc/self/exe", "init")
+	cmd.Stdin = strings.NewReader("exit 0\n")
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 99 || !strings.Contains(string(out), "not 1") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
