@@ -206,7 +206,7 @@ func (f runFlags) play(ctx context.Context, cmd *cobra.Command, p planned, backe
 	times := timing.Of(p.cache, p.manifest.Name, backend.Name())
 	played := run.Run(ctx, run.Options{
 		Backend: backend, Manifest: p.manifest, Cases: p.cases, Measured: times.Last(ctx), Procs: procs(f.procs, p.manifest.Slowness), Repeat: f.repeat,
-		KeepEvidence: f.keepEvidence, Identity: who, Journal: record.journal,
+		Identity: who, Journal: record.journal,
 		Watch: func(e journal.Event) {
 			times.See(e)
 			screen.Event(e)

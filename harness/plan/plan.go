@@ -53,7 +53,6 @@ type Plan struct {
 	Bin            string                  `json:"bin"`            // folder of the helper commands inside the sandbox
 	Implementation string                  `json:"implementation"` // the manifest's folder inside the sandbox
 	Sandbox        string                  `json:"sandbox"`        // namespace, docker
-	KeepEvidence   bool                    `json:"keep_evidence,omitempty"`
 	Exec           *Exec                   `json:"exec,omitempty"` // what to run in place of cases
 }
 

@@ -348,17 +348,3 @@ func ByStart(list []Process) []Process {
 	})
 	return list
 }
-
-// KillUsers ends every process of these users, which are named by uid, as far as that is
-// possible: the last thing a sandbox without process namespace does.
-func KillUsers(uids map[int]string) {
-	all, err := All()
-	if err != nil {
-		return // without /proc there is nothing left to do
-	}
-	for _, p := range all {
-		if slices.ContainsFunc(p.UIDs[:], func(uid int) bool { return uids[uid] != "" }) {
-			_ = p.Signal(syscall.SIGKILL) // it may end by itself meanwhile
-		}
-	}
-}

@@ -39,16 +39,15 @@ var ErrJournal = errors.New("the journal cannot be written")
 
 // Options say what to run and where it is recorded.
 type Options struct {
-	Backend      sandbox.Backend // prepared
-	Manifest     implementation.Manifest
-	Cases        []plan.Case
-	Measured     map[string]time.Duration // how long cases took before, by id: the longest come first; may be nil
-	Procs        int                      // sandboxes at the same time, at least 1
-	Repeat       int                      // how often each case is played, at least 1
-	KeepEvidence bool
-	Identity     journal.Identity // its Planned is filled from Cases
-	Journal      *journal.Writer
-	Watch        func(journal.Event) // sees every event after it was recorded; calls do not overlap
+	Backend  sandbox.Backend // prepared
+	Manifest implementation.Manifest
+	Cases    []plan.Case
+	Measured map[string]time.Duration // how long cases took before, by id: the longest come first; may be nil
+	Procs    int                      // sandboxes at the same time, at least 1
+	Repeat   int                      // how often each case is played, at least 1
+	Identity journal.Identity         // its Planned is filled from Cases
+	Journal  *journal.Writer
+	Watch    func(journal.Event) // sees every event after it was recorded; calls do not overlap
 	// Diagnose gets what a sandbox wrote to standard error, after it ended; abnormal says that it
 	// ended otherwise than by itself. May be nil.
 	Diagnose func(number int, text string, abnormal bool)
@@ -168,7 +167,7 @@ func (r *runner) empty(ctx context.Context, at *place, attempt int) error {
 func (r *runner) sandbox(ctx context.Context, at *place, cases []plan.Case, attempt int) (*watched, error) {
 	line, err := json.Marshal(plan.Plan{
 		Schema: journal.Schema, RunID: r.Identity.RunID, Attempt: attempt, Manifest: r.Manifest, Cases: cases,
-		Bin: sandbox.Bin, Implementation: sandbox.Implementation, Sandbox: r.Backend.Name(), KeepEvidence: r.KeepEvidence,
+		Bin: sandbox.Bin, Implementation: sandbox.Implementation, Sandbox: r.Backend.Name(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write the plan: %w", err)

@@ -11,9 +11,6 @@ const (
 // UID returns the user id of a fixture account or of root.
 func (s *Stage) UID(name string) int { return s.Account(name).UID }
 
-// GID returns the group id of a fixture account or of root.
-func (s *Stage) GID(name string) int { return s.Account(name).GID }
-
 // Account returns a fixture account or root.
 func (s *Stage) Account(name string) account.Account {
 	a, err := account.Find(name)
