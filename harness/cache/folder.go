@@ -101,6 +101,12 @@ const pause = 200 * time.Millisecond
 // meanwhile counts for nothing.
 func take(ctx context.Context, path string, shared bool, waiting func()) (*flock.Flock, error) {
 	for {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("lock %s: it is no regular file: remove it", path)
+		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return nil, Unwritable("make the folder of "+path, err)
 		}

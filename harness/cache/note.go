@@ -63,6 +63,9 @@ func (e Entry) Note(ctx context.Context, limit int64, change func(old []byte) ([
 	if err != nil {
 		return err
 	}
+	if int64(len(content)) > limit {
+		return fmt.Errorf("write a note: %d octets, and the limit is %d", len(content), limit)
+	}
 	partial := e.Path + partialSuffix
 	out, err := e.folder.create(partial)
 	if err != nil {

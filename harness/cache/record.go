@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 // Kinds of record. A file is known by its content. So is a folder of few files
@@ -36,7 +38,7 @@ func (r record) String() string { return fmt.Sprintf("%s %s %d\n", r.kind, r.has
 
 // readRecord returns the record beside an entry.
 func readRecord(path string) (r record, err error) {
-	text, err := os.ReadFile(path)
+	text, err := safefile.Read(path, 1000)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, errNoRecord
 	}

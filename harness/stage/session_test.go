@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -545,5 +546,18 @@ func TestATaskLogThatIsNotReadToItsEndCannotBeJudged(t *testing.T) {
 				t.Errorf("%.500s", fmt.Sprintf("%+v", o))
 			}
 		})
+	}
+}
+
+// What ends the test framework, or a signal to it, is no fault of the implementation. Whoever ends a context may name a cause.
+func TestACaseThatIsEndedFromOutsideIsNoViolation(t *testing.T) {
+	for _, cause := range []error{nil, errors.New("interrupted by the user")} {
+		th := newTheatre(t)
+		ctx, end := context.WithCancelCause(t.Context())
+		ended := th.Play(ctx, Spec{Verifies: []string{"IMP-004"}, Run: func(s *Stage) {
+			end(cause)
+			s.within(patience.Limit, "a thing that does not come", nil, func() string { return "nothing" })
+		}}, plan.Case{ID: "case", Role: role.Runner, BudgetMS: 300_000})
+		th.require(t, ended.Observation, journal.HarnessError)
 	}
 }

@@ -140,7 +140,7 @@ func (s *Stage) late(wait *busy.Wait, awaited, saw string) {
 	limit := "within " + wait.Words()
 	if err := context.Cause(s.ctx); err != nil {
 		limit = "within the budget of the case"
-		if errors.Is(err, context.Canceled) {
+		if !errors.Is(err, context.DeadlineExceeded) { // whoever ended it, gave a cause of his own, or none
 			s.broken("the case was ended while it waited for %s", awaited)
 		}
 	}

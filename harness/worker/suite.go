@@ -80,7 +80,9 @@ func (pl *player) playOne(ctx ginkgo.SpecContext, t task, open *opened) {
 		ended = pl.session.Play(ctx, t.spec, t.kase)
 	}
 	open.end(t.kase.ID, ended.Observation)
-	if len(ended.Dirty) > 0 {
+	if ctx.Err() != nil {
+		pl.stopped = t.kase.ID + " was ended from outside"
+	} else if len(ended.Dirty) > 0 {
 		pl.stopped = "after " + t.kase.ID + ": " + strings.Join(ended.Dirty, "; ")
 	}
 	tell(ended.Observation)
