@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/internal/patience"
+	"github.com/understudy-conformance/understudy/reference/descent"
 )
 
 // TestWhatIsInFlightAtTheEndIsNotLost stops the supervisor before the last lines of the task, so that they lie in
@@ -32,23 +33,22 @@ func TestWhatIsInFlightAtTheEndIsNotLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			gate := openFIFO(t, filepath.Join(s.dir, "go"))
-			r := s.start("probe_alice", verb{"do": "log", "message": "the channel is there"}, verb{"do": "wait_for", "name": "go"},
+			// No wait_for: it asks for something, and a supervisor that is stopped before it answers holds the task up.
+			r := s.start("probe_alice", verb{"do": "log", "message": "the channel is there"}, verb{"do": "read_file", "path": gate.Name()},
 				verb{"do": "log", "message": "line", "count": lines},
 				verb{"do": "log", "message": "line", "count": lines, "channel": "stdout"},
 				verb{"do": "log", "message": "line", "count": lines, "channel": "stderr"}, end)
-			s.waitFor(http.MethodPost, "/at_go", 1)
+			s.waitFor(http.MethodPatch, "/run", 1)
 			pid := int(s.api.all(http.MethodPatch, "/run")[0].Body["pid"].(float64))
+			eventually(t, "the task comes to the FIFO", func() bool { return reads(aliceUID, gate.Name()) })
 			if err := r.cmd.Process.Signal(unix.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := gate.WriteString("x"); err != nil {
+			defer func() { _ = r.cmd.Process.Signal(unix.SIGCONT) }() // it may have ended
+			if err := gate.Close(); err != nil {
 				t.Fatal(err)
 			}
-			for deadline := time.Now().Add(patience.Limit); !over(pid); time.Sleep(time.Millisecond) {
-				if time.Now().After(deadline) {
-					t.Fatal("the task does not end")
-				}
-			}
+			eventually(t, "the task ends", func() bool { return over(pid) })
 			if err := r.cmd.Process.Signal(unix.SIGCONT); err != nil {
 				t.Fatal(err)
 			}
@@ -72,6 +72,31 @@ func TestWhatIsInFlightAtTheEndIsNotLost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// eventually waits until something is so.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience.Limit); !is(); time.Sleep(time.Millisecond) { // between two looks
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", patience.Limit, what)
+		}
+	}
+}
+
+// reads says whether a process of the user has the file open.
+func reads(uid int, path string) bool {
+	all, err := descent.Of(0)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(all, func(p descent.Process) bool {
+		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p.PID)) // the pattern is right
+		return p.UID == uid && slices.ContainsFunc(links, func(link string) bool {
+			to, err := os.Readlink(link)
+			return err == nil && to == path
+		})
+	})
 }
 
 // over says that a process has ended, waited for or not.
