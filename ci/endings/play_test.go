@@ -113,7 +113,7 @@ func TestWhoDiedWhen(t *testing.T) {
 	}
 	t.Run("rows", func(t *testing.T) {
 		for _, row := range Table {
-			if row.Shown != "" {
+			if row.Shown != "" || row.Who == Engine { // see TestTheEngineEnds
 				continue
 			}
 			for _, when := range row.When {
@@ -178,7 +178,7 @@ func (s *site) play(t *testing.T, row Row, when string, deed deed) {
 		hit := r.hit(row.Who, when)
 		t.Logf("%s %s, meant %s", deed.name, hit, when)
 		for _, other := range Table {
-			if other.Who == row.Who && (other.Shown == "" || other.Who == Engine) && slices.Contains(other.When, hit) {
+			if other.Who == row.Who && other.Shown == "" && slices.Contains(other.When, hit) {
 				r.judge(other)
 			}
 		}

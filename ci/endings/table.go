@@ -78,7 +78,7 @@ var Table = []Row{
 	{Who: Worker, When: []string{In}, Exit: []int{4}, Files: []Files{Own}, Later: []int{4}, Says: "a harness error names the case, the rest is played"},
 	{Who: Worker, When: []string{Left}, Exit: []int{3}, Files: []Files{Own}, Later: []int{3}, Shown: "TestAnErrorAfterTheExitRecordIsNoCleanEnd in harness/run"},
 	{Who: Task, When: []string{In}, Exit: []int{0, 1}, Files: []Files{Own}, Later: []int{0, 1}, Says: "a violation, unless the case was done with it"},
-	{Who: Engine, When: []string{In}, Exit: []int{3}, Files: []Files{Own}, Later: []int{3}, Says: "the open case and those after it could not run", Shown: "TestTheEngineEnds"},
+	{Who: Engine, When: []string{In}, Exit: []int{3}, Files: []Files{Own}, Later: []int{3}, Says: "the open case and those after it could not run"},
 }
 
 // Markdown is the table for people.

@@ -14,11 +14,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/reference/descent"
 )
 
@@ -40,7 +38,7 @@ func TestWhatIsInFlightAtTheEndIsNotLost(t *testing.T) {
 				verb{"do": "log", "message": "line", "count": lines, "channel": "stderr"}, end)
 			s.waitFor(http.MethodPatch, "/run", 1)
 			pid := int(s.api.all(http.MethodPatch, "/run")[0].Body["pid"].(float64))
-			eventually(t, "the task comes to the FIFO", func() bool { return reads(aliceUID, gate.Name()) })
+			waitFor(t, "the task comes to the FIFO", func() bool { return reads(aliceUID, gate.Name()) })
 			if err := r.cmd.Process.Signal(unix.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
@@ -48,7 +46,7 @@ func TestWhatIsInFlightAtTheEndIsNotLost(t *testing.T) {
 			if err := gate.Close(); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the task ends", func() bool { return over(pid) })
+			waitFor(t, "the task ends", func() bool { return over(pid) })
 			if err := r.cmd.Process.Signal(unix.SIGCONT); err != nil {
 				t.Fatal(err)
 			}
@@ -71,16 +69,6 @@ func TestWhatIsInFlightAtTheEndIsNotLost(t *testing.T) {
 				t.Errorf("states %v", got)
 			}
 		})
-	}
-}
-
-// eventually waits until something is so.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience.Limit); !is(); time.Sleep(time.Millisecond) { // between two looks
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", patience.Limit, what)
-		}
 	}
 }
 
