@@ -1,7 +1,6 @@
 package proc
 
 import (
-	"bufio"
 	"errors"
 	"os"
 	"os/exec"
@@ -55,29 +54,10 @@ func FuzzStatLine(f *testing.F) {
 	})
 }
 
-// startChild starts a shell that tells when it is ready and ends with its input.
+// startChild starts a shell, see apart.Shell, and reads it.
 func startChild(t *testing.T, script string, attributes *syscall.SysProcAttr) (*exec.Cmd, Process) {
 	t.Helper()
-	cmd := exec.Command("sh", "-c", script+"; echo ready; read line")
-	cmd.SysProcAttr = attributes
-	input, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	output, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		input.Close()
-		_ = cmd.Wait()
-	})
-	if _, err := bufio.NewReader(output).ReadString('\n'); err != nil {
-		t.Fatalf("the child did not get ready: %v", err)
-	}
+	cmd := apart.Shell(t, script, attributes)
 	p, err := Read(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)

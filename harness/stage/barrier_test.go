@@ -1,14 +1,13 @@
 package stage
 
 import (
-	"bufio"
 	"os"
-	"os/exec"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/harness/proc"
+	"github.com/understudy-conformance/understudy/internal/apart"
 )
 
 func TestABarrierKnowsWhoWaits(t *testing.T) {
@@ -22,25 +21,7 @@ func TestABarrierKnowsWhoWaits(t *testing.T) {
 		t.Errorf("before anybody came, %v stands there", holder)
 	}
 	// The inner shell stands at the barrier, with a child that inherits it.
-	cmd := exec.Command("sh", "-c", "exec 3<"+dir+"/here; sleep 65 & echo ready; read line")
-	input, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	output, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		input.Close()
-		_ = cmd.Wait()
-	})
-	if _, err := bufio.NewReader(output).ReadString('\n'); err != nil {
-		t.Fatalf("the shell did not come to the barrier: %v", err)
-	}
+	cmd := apart.Shell(t, "exec 3<"+dir+"/here; sleep 65 & :", nil)
 	holder, err := b.holder()
 	if err != nil || holder.PID != cmd.Process.Pid {
 		t.Errorf("there stands %v, %v; want %d", holder, err, cmd.Process.Pid)
