@@ -136,7 +136,7 @@ func (r *registry) coordinated(p ports) int {
 	if err := hide(); err != nil {
 		return complain(err)
 	}
-	return r.begin(&stage{
+	return r.begin(&execution{
 		bodies: r, channel: newChannel(comm), coordinated: true,
 		lines: &logWriter{fd: logs, fallback: os.Stderr},
 	})
@@ -157,7 +157,7 @@ func awaitInput(fd int) error {
 // stay refuses a task of another user: there is no switch in a language runtime,
 // and running it as the user that is at hand, as Airflow does, would be worse
 // than not running it.
-func (s *stage) stay(ctx context.Context, name string) error {
+func (s *execution) stay(ctx context.Context, name string) error {
 	target, switches, err := impersonate.Resolve(ctx, name, s.settings.policy)
 	if err != nil {
 		return err

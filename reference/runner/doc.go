@@ -12,7 +12,7 @@
 //
 // # The conversation
 //
-//	supervisor            first stage (worker)                 second stage (target)
+//	supervisor            first phase (worker)                 second phase (target)
 //	    |  fd 0: StartupDetails    |
 //	    |------------------------->|
 //	    |       ResendLoggingFD    |
@@ -36,7 +36,7 @@
 //	                                                             | ends what the task left running
 //
 // The pid that the supervisor started stays the same in each of these ways. Of a
-// stage nothing remains after the switch but what it handed over (see Handover).
+// phase nothing remains after the switch but what it handed over (see Handover).
 //
 // # What is promised
 //
@@ -57,7 +57,7 @@
 // # Limits
 //
 // A sudo policy with log_output replaces fd 1, which carries the hand-over; the
-// second stage then fails naming that setting, as it does for log_input and fd 0.
+// second phase then fails naming that setting, as it does for log_input and fd 0.
 // Exec makes a process dumpable, and it takes about a millisecond until the
 // runner has undone that; no startup data has arrived by then, but a debugger
 // that a hostile process of the same user attached meanwhile stays attached.

@@ -13,7 +13,7 @@ import (
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
-// Handover is all that the second stage gets from the first, apart from the
+// Handover is all that the second phase gets from the first, apart from the
 // channel and standard error.
 //
 // It lies in an anonymous memory file. The descriptor of that file and the real
@@ -37,7 +37,7 @@ var errNoHandover = errors.New("descriptor 1 brings no startup data; a sudo poli
 	"and `resume` is started by the runner itself only")
 
 // offer returns the descriptor that has to become descriptor 1 of the second
-// stage. stdout is what that stage gets back as its standard output.
+// phase. stdout is what that phase gets back as its standard output.
 func (h *Handover) offer(stdout int) (fd int, err error) {
 	head, err := json.Marshal(h)
 	if err != nil {

@@ -74,7 +74,7 @@ func (r *registry) execute(args []string, stdout, stderr io.Writer) int {
 		return r.run()
 	}
 	switch {
-	case args[0] == "resume" && len(args) == 1: // the runner's own second stage
+	case args[0] == "resume" && len(args) == 1: // the runner's own second phase
 		return r.resume()
 	case args[0] == "kill" && len(args) > 2:
 		return result(stderr, Kill(args[1], args[2:]))

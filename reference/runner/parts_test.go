@@ -204,7 +204,7 @@ func TestVerifyComparesNumbers(t *testing.T) {
 
 func TestPanicIsAFailure(t *testing.T) {
 	var log bytes.Buffer
-	s := &stage{details: someDetails(t), log: slog.New(slog.NewJSONHandler(&log, nil)), bodies: &registry{}, config: config.FromSettings(nil)}
+	s := &execution{details: someDetails(t), log: slog.New(slog.NewJSONHandler(&log, nil)), bodies: &registry{}, config: config.FromSettings(nil)}
 	s.bodies.add("t", func(context.Context, *Task) error { panic("at the disco") })
 	if err := s.userCode(t.Context()); err == nil || !strings.Contains(err.Error(), "panic: at the disco") {
 		t.Errorf("got %v", err)

@@ -27,7 +27,7 @@ func (e stoppedBy) Error() string { return fmt.Sprintf("stopped by %v", e.signal
 
 // perform runs the task in this process, reports how it ended and ends what it
 // left running. It returns the exit code.
-func (s *stage) perform() int {
+func (s *execution) perform() int {
 	if s.signals == nil {
 		s.signals = catchSignals()
 	}
@@ -64,7 +64,7 @@ func (s *stage) perform() int {
 }
 
 // abandon ends a task that nobody supervises any more (IMP-029).
-func (s *stage) abandon(err error, cancel context.CancelCauseFunc, ended <-chan error, family *family) int {
+func (s *execution) abandon(err error, cancel context.CancelCauseFunc, ended <-chan error, family *family) int {
 	err = fmt.Errorf("the task is ended, since there is no supervisor: %w", err)
 	cancel(err)
 	select {
@@ -76,7 +76,7 @@ func (s *stage) abandon(err error, cancel context.CancelCauseFunc, ended <-chan 
 	return 1
 }
 
-func (s *stage) endFamily(f *family) {
+func (s *execution) endFamily(f *family) {
 	left, err := f.end(s.settings.killStep)
 	if err != nil {
 		s.log.Error("whether the task left processes cannot be seen", "error", err)
@@ -88,7 +88,7 @@ func (s *stage) endFamily(f *family) {
 
 // cancelBySignal cancels the task on the first SIGTERM or SIGINT. The next ones
 // find it cancelled already (LIFE-027).
-func (s *stage) cancelBySignal(cancel context.CancelCauseFunc) (stop func()) {
+func (s *execution) cancelBySignal(cancel context.CancelCauseFunc) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		select {
@@ -103,7 +103,7 @@ func (s *stage) cancelBySignal(cancel context.CancelCauseFunc) (stop func()) {
 
 // userCode runs the body of the task. A panic is an error with its stack in the
 // log.
-func (s *stage) userCode(ctx context.Context) (err error) {
+func (s *execution) userCode(ctx context.Context) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v", cause)
@@ -122,7 +122,7 @@ func (s *stage) userCode(ctx context.Context) (err error) {
 }
 
 // finish sends the terminal message for the end of user code.
-func (s *stage) finish(err error) int {
+func (s *execution) finish(err error) int {
 	now := message.At(time.Now())
 	mayRetry := s.details.TIContext.ShouldRetry
 	var end *outcome
@@ -145,7 +145,7 @@ func (s *stage) finish(err error) int {
 	}
 }
 
-func (s *stage) logFailure(err error) {
+func (s *execution) logFailure(err error) {
 	kind := err
 	var end *outcome
 	if errors.As(err, &end) {
@@ -165,7 +165,7 @@ func (s *stage) logFailure(err error) {
 // of the channel that perhaps it did not. Of a success the supervisor knows then
 // and repeats it, so the exit code is 0; of anything else exit code 1 is what it
 // has to go by (LIFE-016).
-func (s *stage) report(terminal message.Body) int {
+func (s *execution) report(terminal message.Body) int {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), s.settings.terminalTimeout, errNoAnswer)
 	defer cancel()
 	_, err := s.channel.Ask(ctx, terminal)

@@ -16,7 +16,7 @@ type signals struct {
 	ready chan struct{}  // closed when they are caught
 }
 
-// catchSignals begins to catch them. It is to be called by the stage that runs the
+// catchSignals begins to catch them. It is to be called by the phase that runs the
 // task, since exec forgets what was caught.
 func catchSignals() *signals {
 	s := &signals{stop: make(chan os.Signal, 1), child: make(chan os.Signal, 1), ready: make(chan struct{})}

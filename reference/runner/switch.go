@@ -10,9 +10,9 @@ import (
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
-// switchTo becomes the second stage as target, in this process, and returns only
+// switchTo becomes the second phase as target, in this process, and returns only
 // if that is impossible. Nothing may be written to standard output afterwards.
-func (s *stage) switchTo(target impersonate.Account, payload []byte) error {
+func (s *execution) switchTo(target impersonate.Account, payload []byte) error {
 	runner, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find the runner's own executable: %w", err)

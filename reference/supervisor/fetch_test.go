@@ -10,7 +10,7 @@ import (
 
 func TestFetcherThatIsAbsentIsNamedWithTheRemedy(t *testing.T) {
 	for _, path := range []string{"", "/nonexistent/understudy-fetcher"} { // beside this test binary there is none
-		w := &worker{fetcher: path}
+		w := &shared{fetcher: path}
 		_, err := w.fetchGit(t.Context(), bundle.Request{})
 		if err == nil || !strings.Contains(err.Error(), "/understudy-fetcher") || !strings.Contains(err.Error(), "--fetcher PATH") {
 			t.Errorf("%q: got %v, want the program and the flag", path, err)
@@ -23,7 +23,7 @@ func TestFetcherLearnsNoSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &worker{fetcher: fetcher, environ: []string{
+	w := &shared{fetcher: fetcher, environ: []string{
 		"PATH=/usr/bin:/bin", "AIRFLOW__CORE__FERNET_KEY=secret", "AIRFLOW_CONN_DB=secret", "_AIRFLOW_SKIP_DB_TESTS=secret", "HOME=/srv",
 	}}
 	_, err = w.fetchGit(t.Context(), bundle.Request{})

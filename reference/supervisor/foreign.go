@@ -45,28 +45,28 @@ func (f *foreign) close() {
 }
 
 // prepareForeign finds the bundle that has the Dag and decides who it runs as.
-func (t *task) prepareForeign(ctx context.Context, c *coordinator.Coordinator) (p plan, err error) {
+func (t *task) prepareForeign(ctx context.Context, c *coordinator.Coordinator) (p launch, err error) {
 	f := &foreign{startup: c.Startup, uid: os.Geteuid()}
 	defer func() {
 		if err != nil {
 			f.close()
 		}
 	}()
-	if len(t.worker.killers) == 0 {
-		return plan{}, errors.New("a task of another language is started by understudy-runner, which is not beside this program")
+	if len(t.shared.killers) == 0 {
+		return launch{}, errors.New("a task of another language is started by understudy-runner, which is not beside this program")
 	}
-	if f.artifact, err = t.worker.library.Find(ctx, c.Roots, t.workload.TI.DagID); err != nil {
-		return plan{}, fmt.Errorf("coordinator %q: %w", c.Name, err)
+	if f.artifact, err = t.shared.library.Find(ctx, c.Roots, t.workload.TI.DagID); err != nil {
+		return launch{}, fmt.Errorf("coordinator %q: %w", c.Name, err)
 	}
 	dag, err := t.foreignDag(ctx)
 	if err != nil {
-		return plan{}, err
+		return launch{}, err
 	}
-	target, switches, err := t.worker.accounts.resolve(ctx, dag.effective, impersonate.Policy{AllowRoot: t.worker.settings.AllowRoot})
+	target, switches, err := t.shared.accounts.resolve(ctx, dag.effective, impersonate.Policy{AllowRoot: t.shared.settings.AllowRoot})
 	if err != nil {
-		return plan{}, err
+		return launch{}, err
 	}
-	p = plan{argv: []string{t.worker.killers[0], "execute"}, who: "the worker's own user"}
+	p = launch{argv: []string{t.shared.killers[0], "execute"}, who: "the worker's own user"}
 	switch {
 	case switches && dag.file != "":
 		p, err = t.switched(p, target, dag.tree, dag.file, dag.declared)
@@ -75,17 +75,17 @@ func (t *task) prepareForeign(ctx context.Context, c *coordinator.Coordinator) (
 		p.argv, p.credential, err = impersonate.Command(target, p.argv)
 	}
 	if err != nil {
-		return plan{}, err
+		return launch{}, err
 	}
 	if p.foreign = f; switches {
 		f.uid, f.user = target.UID, &target
 	}
-	p.environ = environment(truthful(t.worker.environ, t.process.Unixname), target, switches, t.worker.settings.PassEnvironment)
+	p.environ = environment(truthful(t.shared.environ, t.process.Unixname), target, switches, t.shared.settings.PassEnvironment)
 	if f.environ, err = t.foreignEnvironment(p.environ, dag); err != nil {
-		return plan{}, err
+		return launch{}, err
 	}
 	if f.listener, err = coordinator.Listen(); err != nil {
-		return plan{}, err
+		return launch{}, err
 	}
 	t.log.Record("info", "Starting language runtime as "+p.who, "bundle", f.artifact.Path, "coordinator", c.Name, "schema", f.artifact.Schema.Version(), "command", p.argv)
 	return p, nil
@@ -104,7 +104,7 @@ type foreignDag struct {
 func (t *task) foreignDag(ctx context.Context) (d foreignDag, err error) {
 	if !dagfile.Declares(t.workload.DagRelPath) {
 		t.log.Record("warning", "The Dag file is code: whether the task names a user in it is not known, [core] default_impersonation decides", "dag_file", t.workload.DagRelPath)
-		d.effective = t.worker.settings.DefaultUser
+		d.effective = t.shared.settings.DefaultUser
 		return d, nil
 	}
 	if _, d.tree, err = t.fetch(ctx); err != nil {
@@ -118,12 +118,12 @@ func (t *task) foreignDag(ctx context.Context) (d foreignDag, err error) {
 // foreignEnvironment adds what a runtime cannot read from Airflow's configuration:
 // how much it is to log, as Airflow does, and where the bundle of its Dag file is.
 func (t *task) foreignEnvironment(environ []string, d foreignDag) ([]string, error) {
-	level := t.worker.settings.All["logging.logging_level"]
+	level := t.shared.settings.All["logging.logging_level"]
 	if level == "" {
 		level = "INFO"
 	}
 	environ = with(environ, "AIRFLOW__LOGGING__LOGGING_LEVEL", level)
-	environ = with(environ, "AIRFLOW__LOGGING__NAMESPACE_LEVELS", t.worker.settings.All["logging.namespace_levels"])
+	environ = with(environ, "AIRFLOW__LOGGING__NAMESPACE_LEVELS", t.shared.settings.All["logging.namespace_levels"])
 	if d.file == "" {
 		return environ, nil
 	}
@@ -140,7 +140,7 @@ func with(environ []string, name, value string) []string {
 // connect hands the bundle of another language over, and takes its connections for
 // those of the task. The runner needs neither.
 func (l *life) connect(ctx context.Context) error {
-	f := l.task.plan.foreign
+	f := l.task.launch.foreign
 	if f == nil {
 		return nil
 	}
@@ -192,5 +192,5 @@ func (l *life) neverConnected(ctx context.Context, cause error) error {
 		level, text := l.child.Exit().Describe()
 		l.log.Record(level, text)
 	}
-	return errors.Join(l.task.fail(ctx, fmt.Errorf("start bundle %s as %s: %w", l.task.plan.foreign.artifact.Path, l.task.plan.who, cause)), left)
+	return errors.Join(l.task.fail(ctx, fmt.Errorf("start bundle %s as %s: %w", l.task.launch.foreign.artifact.Path, l.task.launch.who, cause)), left)
 }

@@ -58,7 +58,7 @@ func TestThousandTasksLeaveNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := &service{
-		worker: newWorker(t.Context(), Programs{Runner: filepath.Join(s.bin, "understudy-runner")}, s.env, settings, p),
+		shared: newShared(t.Context(), Programs{Runner: filepath.Join(s.bin, "understudy-runner")}, s.env, settings, p),
 		stderr: os.Stderr, allowed: map[int]bool{os.Geteuid(): true},
 		slots: make(chan struct{}, 8), hellos: make(chan struct{}, 16), ending: make(chan struct{}),
 	}
@@ -90,7 +90,7 @@ func TestThousandTasksLeaveNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		v.worker.transport.CloseIdleConnections()
+		v.shared.transport.CloseIdleConnections()
 		s.api.CloseClientConnections()
 	}
 	round(20)

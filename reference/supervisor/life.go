@@ -36,9 +36,9 @@ type life struct {
 
 func (t *task) newLife(c *family.Child) *life {
 	l := &life{task: t, log: t.log, child: c, state: newTerminal(), drains: tasklog.NewDrains(t.log)}
-	l.killer = family.NewKiller(c, t.worker.settings.KillStep, t.worker.killers, t.log)
+	l.killer = family.NewKiller(c, t.shared.settings.KillStep, t.shared.killers, t.log)
 	l.session = &session{
-		server: t.server, mask: t.mask, conn: c.Comms, max: t.worker.settings.MaxFrame,
+		server: t.server, mask: t.mask, conn: c.Comms, max: t.shared.settings.MaxFrame,
 		log: t.log, state: l.state, logs: l.drains,
 	}
 	l.drains.Start(tasklog.Stdout, c.Stdout, nil)
@@ -55,7 +55,7 @@ func (l *life) run(ctx context.Context, signals <-chan os.Signal) error {
 	if err != nil {
 		return l.abort(ctx, err)
 	}
-	l.session.beat = startHeartbeat(ctx, l.task.server, l.task.process, l.task.worker.settings, l.log, func() { l.session.close(gateRead) })
+	l.session.beat = startHeartbeat(ctx, l.task.server, l.task.process, l.task.shared.settings, l.log, func() { l.session.close(gateRead) })
 	requests, cancel := context.WithCancel(ctx)
 	defer cancel()
 	served := make(chan error, 1)
@@ -86,7 +86,7 @@ func (l *life) begin(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	l.ending.shouldRetry = context.ShouldRetry
-	return startupFrame(l.task.workload, context, l.task.start, l.task.plan.handed, l.session.schema)
+	return startupFrame(l.task.workload, context, l.task.start, l.task.launch.handed, l.session.schema)
 }
 
 // abort ends a process that was never told what to do.
@@ -138,9 +138,9 @@ func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signa
 			stop("protocol error on its channel: " + err.Error())
 		case <-over:
 			over = nil
-			overtime = time.After(l.task.worker.settings.Overtime)
+			overtime = time.After(l.task.shared.settings.Overtime)
 		case <-overtime:
-			stop(fmt.Sprintf("it reported %s %v ago and did not end", l.state.get(), l.task.worker.settings.Overtime))
+			stop(fmt.Sprintf("it reported %s %v ago and did not end", l.state.get(), l.task.shared.settings.Overtime))
 		case s := <-signals:
 			l.log.Record("warning", fmt.Sprintf("Supervisor received %s: it waits for the task to end", family.SignalName(s.(syscall.Signal))))
 		case <-l.child.Orphans():
@@ -162,7 +162,7 @@ func (l *life) watch(ctx context.Context, cancel func(), signals <-chan os.Signa
 // drain copies what is left on all channels. They end by themselves once nothing
 // of the task lives; a process that is out of reach can hold one open.
 func (l *life) drain(served <-chan error) {
-	timeout := time.NewTimer(l.task.worker.settings.SocketCleanup)
+	timeout := time.NewTimer(l.task.shared.settings.SocketCleanup)
 	defer timeout.Stop()
 	logs := l.drains.Done()
 	for logs != nil || served != nil {
@@ -175,7 +175,7 @@ func (l *life) drain(served <-chan error) {
 		case <-logs:
 			logs = nil
 		case <-timeout.C:
-			l.log.Record("warning", "Somebody keeps a channel of the task open; what it still sends is lost", "seconds", l.task.worker.settings.SocketCleanup.Seconds())
+			l.log.Record("warning", "Somebody keeps a channel of the task open; what it still sends is lost", "seconds", l.task.shared.settings.SocketCleanup.Seconds())
 			l.session.close(gateClosed)
 			l.drains.Cut()
 			l.session.conn.Close()
@@ -218,10 +218,10 @@ func (l *life) finish(ctx context.Context) error {
 // explainSwitch names the user where the process ended before the runner said a
 // word: sudo's own message does not tell who was to be impersonated.
 func (l *life) explainSwitch() {
-	if l.task.plan.handed == nil || l.session.served.Load() > 0 || l.ending.exit.Clean() || l.ending.stopped {
+	if l.task.launch.handed == nil || l.session.served.Load() > 0 || l.ending.exit.Clean() || l.ending.stopped {
 		return
 	}
-	l.log.Record("error", fmt.Sprintf("Task could not be run as %s: %s", l.task.plan.who, l.last.get()))
+	l.log.Record("error", fmt.Sprintf("Task could not be run as %s: %s", l.task.launch.who, l.last.get()))
 }
 
 // lastLine keeps the last line of a channel, cut to what an error needs.

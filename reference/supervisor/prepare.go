@@ -22,8 +22,8 @@ import (
 
 const bundleListSetting = "dag_processor.dag_bundle_config_list"
 
-// plan is how the task process is to be started.
-type plan struct {
+// launch is how the task process is to be started.
+type launch struct {
 	argv       []string
 	environ    []string
 	credential *syscall.Credential // or nil
@@ -32,8 +32,8 @@ type plan struct {
 	foreign    *foreign            // nil unless the task is of another language
 }
 
-// close gives back what a plan holds that is not carried out.
-func (p plan) close() {
+// close gives back what a launch holds that is not carried out.
+func (p launch) close() {
 	if p.foreign != nil {
 		p.foreign.close()
 	}
@@ -41,38 +41,38 @@ func (p plan) close() {
 
 // prepare makes the bundle available and decides who the task runs as. Nothing of
 // the user's is executed.
-func (t *task) prepare(ctx context.Context) (plan, error) {
-	c, err := t.worker.settings.Routes.For(message.Or(t.workload.TI.Queue, defaultQueue))
+func (t *task) prepare(ctx context.Context) (launch, error) {
+	c, err := t.shared.settings.Routes.For(message.Or(t.workload.TI.Queue, defaultQueue))
 	if err != nil {
-		return plan{}, err
+		return launch{}, err
 	}
 	if c != nil {
 		return t.prepareForeign(ctx, c)
 	}
 	def, tree, err := t.fetch(ctx)
 	if err != nil {
-		return plan{}, err
+		return launch{}, err
 	}
 	file := filepath.Join(tree.Path, t.workload.DagRelPath)
 	declared, err := t.declaredUser(tree.Path, file)
 	if err != nil {
-		return plan{}, err
+		return launch{}, err
 	}
-	target, switches, err := t.worker.accounts.resolve(ctx, declared.effective, impersonate.Policy{AllowRoot: t.worker.settings.AllowRoot})
+	target, switches, err := t.shared.accounts.resolve(ctx, declared.effective, impersonate.Policy{AllowRoot: t.shared.settings.AllowRoot})
 	if err != nil {
-		return plan{}, err
+		return launch{}, err
 	}
-	p := plan{argv: []string{t.worker.runner}, who: "the worker's own user"}
+	p := launch{argv: []string{t.shared.runner}, who: "the worker's own user"}
 	if switches {
 		if p, err = t.switched(p, target, tree, file, declared); err != nil {
-			return plan{}, err
+			return launch{}, err
 		}
 	}
-	p.environ = environment(truthful(t.worker.environ, t.process.Unixname), target, switches, t.worker.settings.PassEnvironment)
+	p.environ = environment(truthful(t.shared.environ, t.process.Unixname), target, switches, t.shared.settings.PassEnvironment)
 	if def.Git != nil && !switches {
 		list, err := localBundle(tree, def.Name)
 		if err != nil {
-			return plan{}, err
+			return launch{}, err
 		}
 		p.environ = append(p.environ, "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST="+list)
 	}
@@ -82,11 +82,11 @@ func (t *task) prepare(ctx context.Context) (plan, error) {
 
 // fetch makes the bundle of the task available.
 func (t *task) fetch(ctx context.Context) (bundle.Definition, bundle.Tree, error) {
-	def, err := t.worker.settings.Bundles.Get(t.workload.BundleInfo.Name)
+	def, err := t.shared.settings.Bundles.Get(t.workload.BundleInfo.Name)
 	if err != nil {
 		return def, bundle.Tree{}, err
 	}
-	tree, err := t.worker.bundles.Prepare(ctx, def, message.Or(t.workload.BundleInfo.Version, ""))
+	tree, err := t.shared.bundles.Prepare(ctx, def, message.Or(t.workload.BundleInfo.Version, ""))
 	if err != nil {
 		return def, tree, err
 	}
@@ -101,12 +101,12 @@ func (t *task) fetch(ctx context.Context) (bundle.Definition, bundle.Tree, error
 
 // fetchGit has a program bring a version of a git bundle into the storage. Settings,
 // connections and variables are no concern of that program.
-func (w *worker) fetchGit(ctx context.Context, r bundle.Request) (bundle.Fetched, error) {
-	program, err := Find("fetcher", w.fetcher)
+func (s *shared) fetchGit(ctx context.Context, r bundle.Request) (bundle.Fetched, error) {
+	program, err := Find("fetcher", s.fetcher)
 	if err != nil {
-		return bundle.Fetched{}, fmt.Errorf("%w: git bundles need it beside understudy-supervisor, or named by --fetcher PATH", err)
+		return bundle.Fetched{}, fmt.Errorf("%s: git bundles need it beside understudy-supervisor, or named by --fetcher PATH", err)
 	}
-	environ := slices.DeleteFunc(slices.Clone(w.environ), func(entry string) bool {
+	environ := slices.DeleteFunc(slices.Clone(s.environ), func(entry string) bool {
 		return strings.HasPrefix(entry, "AIRFLOW_") || strings.HasPrefix(entry, "_AIRFLOW_")
 	})
 	return bundle.Program(program, environ)(ctx, r)
@@ -115,8 +115,8 @@ func (w *worker) fetchGit(ctx context.Context, r bundle.Request) (bundle.Fetched
 // nameOf describes a user for people.
 func nameOf(a impersonate.Account) string { return fmt.Sprintf("user %q (uid %d)", a.Name, a.UID) }
 
-// switched completes the plan for a task of another user.
-func (t *task) switched(p plan, target impersonate.Account, tree bundle.Tree, file string, d declared) (plan, error) {
+// switched completes the launch for a task of another user.
+func (t *task) switched(p launch, target impersonate.Account, tree bundle.Tree, file string, d declared) (launch, error) {
 	p.who = nameOf(target)
 	reader := bundle.Reader{Name: target.Name, UID: target.UID, GID: target.GID, Groups: target.Groups}
 	paths := []string{tree.Path}
@@ -132,13 +132,13 @@ func (t *task) switched(p plan, target impersonate.Account, tree bundle.Tree, fi
 	if err != nil {
 		return p, err
 	}
-	settings := maps.Clone(t.worker.settings.All)
+	settings := maps.Clone(t.shared.settings.All)
 	settings[bundleListSetting] = list
 	p.handed = &runner.Handed{Settings: settings, Environment: map[string]string{}, Switched: true, Target: &target}
 	if d.found { // nobody need look again
 		p.handed.Bundle = tree.Path
 	}
-	for _, entry := range impersonate.Allowed(t.worker.environ, t.worker.settings.PassEnvironment...) {
+	for _, entry := range impersonate.Allowed(t.shared.environ, t.shared.settings.PassEnvironment...) {
 		name, value, _ := strings.Cut(entry, "=")
 		p.handed.Environment[name] = value
 	}
@@ -176,7 +176,7 @@ func (t *task) declaredUser(root, file string) (declared, error) {
 			"dag_file", t.workload.DagRelPath)
 		return declared{}, nil
 	}
-	d := declared{effective: t.worker.settings.DefaultUser}
+	d := declared{effective: t.shared.settings.DefaultUser}
 	if err := regularBelow(root, file); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return d, nil
@@ -189,7 +189,7 @@ func (t *task) declaredUser(root, file string) (declared, error) {
 		return d, err
 	}
 	if task, ok := dag.Task(t.workload.TI.TaskID); ok {
-		d.effective = impersonate.Effective(task.RunAsUser, t.worker.settings.DefaultUser)
+		d.effective = impersonate.Effective(task.RunAsUser, t.shared.settings.DefaultUser)
 		d.found = dag.ID == t.workload.TI.DagID
 	}
 	return d, nil

@@ -46,7 +46,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return &UsageError{err}
 	}
-	t, err := newWorker(ctx, o.Programs, o.Environ, settings, family.Self{}).task(workload, o.Stderr)
+	t, err := newShared(ctx, o.Programs, o.Environ, settings, family.Self{}).task(workload, o.Stderr)
 	if err != nil {
 		return err
 	}

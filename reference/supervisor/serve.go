@@ -72,7 +72,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	debug.SetGCPercent(garbage)
 	pool := family.NewPool(o.Keeper, o.Stderr)
 	s := &service{
-		worker:  newWorker(ctx, o.Programs, o.Environ, settings, pool),
+		shared:  newShared(ctx, o.Programs, o.Environ, settings, pool),
 		stderr:  o.Stderr,
 		allowed: allowed,
 		slots:   make(chan struct{}, settings.MaxTasks),
@@ -97,7 +97,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	listener.Close()
 	s.wait(signals)
 	pool.Close()
-	s.worker.transport.CloseIdleConnections()
+	s.shared.transport.CloseIdleConnections()
 	return nil
 }
 
@@ -111,7 +111,7 @@ func uids(set map[int]bool) string {
 
 // service is a server that runs.
 type service struct {
-	worker  *worker
+	shared  *shared
 	stderr  io.Writer
 	allowed map[int]bool
 	slots   chan struct{} // one for each task
@@ -217,7 +217,7 @@ func (s *service) admit(conn *net.UnixConn) (*task, error) {
 	if err := s.begin(); err != nil {
 		return nil, err
 	}
-	t, err := s.worker.task(workload, s.stderr)
+	t, err := s.shared.task(workload, s.stderr)
 	if err != nil {
 		<-s.slots
 		s.running.Done()

@@ -19,8 +19,8 @@ import (
 	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
-// worker is what all tasks of this process share.
-type worker struct {
+// shared is what all tasks of this process share.
+type shared struct {
 	runner    string
 	fetcher   string
 	environ   []string
@@ -34,43 +34,43 @@ type worker struct {
 	process   api.Process // the PID is that of this process
 }
 
-func newWorker(ctx context.Context, programs Programs, environ []string, s Settings, p family.Parent) *worker {
-	w := &worker{
+func newShared(ctx context.Context, programs Programs, environ []string, s Settings, p family.Parent) *shared {
+	all := &shared{
 		runner: programs.Runner, fetcher: programs.Fetcher, killers: killers(programs.Runner), environ: environ, settings: s, parent: p,
 		accounts: new(accounts), transport: api.NewTransport(s.API), library: new(coordinator.Library),
 		process: api.Process{Hostname: hostname(), Unixname: workerName(ctx), PID: os.Getpid()},
 	}
-	w.bundles = &bundle.Preparer{Root: s.BundleStorage, Fetch: w.fetchGit}
-	return w
+	all.bundles = &bundle.Preparer{Root: s.BundleStorage, Fetch: all.fetchGit}
+	return all
 }
 
-// task prepares a run, whose log the caller closes. Nothing in it but the worker is
+// task prepares a run, whose log the caller closes. Nothing in it but shared is
 // shared with another task: what one task masks or logs, and its token, is its own.
 // stderr gets the task log of a workload without log_path, and of one whose log
 // cannot be opened: that task is not started, which the server is told by run.
-func (w *worker) task(workload submit.Workload, stderr io.Writer) (*task, error) {
-	mask := tasklog.NewMasker(w.settings.MinSecret, w.settings.SensitiveNames)
+func (s *shared) task(workload submit.Workload, stderr io.Writer) (*task, error) {
+	mask := tasklog.NewMasker(s.settings.MinSecret, s.settings.SensitiveNames)
 	if err := mask.Add(workload.Token); err != nil {
 		return nil, err
 	}
-	log, unlogged := tasklog.Open(w.settings.LogFolder, workload.LogPath, stderr, mask)
+	log, unlogged := tasklog.Open(s.settings.LogFolder, workload.LogPath, stderr, mask)
 	if unlogged != nil {
 		log = tasklog.To(stderr, mask)
 	}
-	client := api.NewClient(w.settings.API, w.transport, workload.Token, func(token string) {
+	client := api.NewClient(s.settings.API, s.transport, workload.Token, func(token string) {
 		if err := mask.Add(token); err != nil {
 			log.Record("warning", "A new token could not be masked", "error", err)
 		}
 	})
 	return &task{
-		worker: w, workload: workload, mask: mask, log: log, unlogged: unlogged, process: w.process, start: time.Now(),
+		shared: s, workload: workload, mask: mask, log: log, unlogged: unlogged, process: s.process, start: time.Now(),
 		server: client.Instance(workload.TI.ID),
 	}, nil
 }
 
 // task is one run.
 type task struct {
-	worker   *worker
+	shared   *shared
 	workload submit.Workload
 	mask     *tasklog.Masker
 	log      *tasklog.Log
@@ -78,7 +78,7 @@ type task struct {
 	server   api.Instance
 	process  api.Process // who the server is told runs the task
 	start    time.Time
-	plan     plan
+	launch   launch
 	known    string // the state that the server knows at the end; "" if it wanted to hear none, or does not know
 }
 
@@ -87,15 +87,15 @@ func (t *task) run(ctx context.Context, signals <-chan os.Signal) error {
 	if t.unlogged != nil {
 		return errors.Join(t.unlogged, t.fail(ctx, t.unlogged))
 	}
-	plan, err := t.prepare(ctx)
+	launch, err := t.prepare(ctx)
 	if err != nil {
 		return t.fail(ctx, err)
 	}
-	t.plan = plan
-	child, err := family.Start(t.worker.parent, plan.argv, plan.environ, plan.credential)
+	t.launch = launch
+	child, err := family.Start(t.shared.parent, launch.argv, launch.environ, launch.credential)
 	if err != nil {
-		plan.close()
-		return t.fail(ctx, fmt.Errorf("run the task as %s: %w", plan.who, err))
+		launch.close()
+		return t.fail(ctx, fmt.Errorf("run the task as %s: %w", launch.who, err))
 	}
 	t.process.PID = child.PID()
 	l := t.newLife(child)

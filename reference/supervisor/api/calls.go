@@ -81,19 +81,19 @@ func absent(err error, code message.ErrorCode, detail map[string]any) (message.B
 	if !Answered(err, http.StatusNotFound) {
 		return nil, err
 	}
-	return refusal(code, detail)
+	return errorResponse(code, detail)
 }
 
 // denied is absent for what a task may be forbidden to see: that must not look
 // as if it were not there, or another, less guarded source would be asked.
 func denied(err error, code message.ErrorCode, detail map[string]any) (message.Body, error) {
 	if Answered(err, http.StatusUnauthorized, http.StatusForbidden) {
-		return refusal(message.PermissionDenied, detail)
+		return errorResponse(message.PermissionDenied, detail)
 	}
 	return absent(err, code, detail)
 }
 
-func refusal(code message.ErrorCode, detail map[string]any) (message.Body, error) {
+func errorResponse(code message.ErrorCode, detail map[string]any) (message.Body, error) {
 	raw, err := message.RawOf(detail)
 	return &message.ErrorResponse{Error: code, Detail: raw}, err
 }

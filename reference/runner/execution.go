@@ -18,8 +18,8 @@ import (
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
-// stage is what a process knows once it talks to its supervisor.
-type stage struct {
+// execution is what a process knows once it talks to its supervisor.
+type execution struct {
 	channel  *channel
 	details  *message.StartupDetails
 	log      *slog.Logger
@@ -44,11 +44,11 @@ func (r *registry) run() int {
 	if err != nil {
 		return complain(err)
 	}
-	return r.begin(&stage{bodies: r, channel: newChannel(fd)})
+	return r.begin(&execution{bodies: r, channel: newChannel(fd)})
 }
 
 // begin reads the startup frame and goes on as it says.
-func (r *registry) begin(s *stage) int {
+func (r *registry) begin(s *execution) int {
 	payload, err := s.channel.first()
 	if err != nil {
 		return complain(err)
@@ -95,7 +95,7 @@ func (r *registry) begin(s *stage) int {
 }
 
 // afterSupervisorsSwitch goes on as the target that this process already is.
-func (s *stage) afterSupervisorsSwitch(handed *Handed) int {
+func (s *execution) afterSupervisorsSwitch(handed *Handed) int {
 	s.bundle = handed.Bundle
 	account, err := ownAccount(handed.Target)
 	if err != nil {
@@ -122,7 +122,7 @@ func ownAccount(target *impersonate.Account) (impersonate.Account, error) {
 }
 
 // resume is the runner after the switch and returns the exit code. Its parent
-// stage made descriptor 1 what it is; it never reads a second startup frame.
+// phase made descriptor 1 what it is; it never reads a second startup frame.
 func (r *registry) resume() int {
 	if err := prepare(); err != nil {
 		return complain(err)
@@ -141,7 +141,7 @@ func (r *registry) resume() int {
 	if err != nil {
 		return complain(err)
 	}
-	s := &stage{bodies: r, channel: newChannel(fd)}
+	s := &execution{bodies: r, channel: newChannel(fd)}
 	if s.details, _, err = decodeStartup(handover.Payload); err != nil {
 		return complain(err)
 	}
@@ -149,7 +149,7 @@ func (r *registry) resume() int {
 }
 
 // asTarget runs the task with nothing of the worker's but its settings.
-func (s *stage) asTarget(account impersonate.Account, given map[string]string, environment []string) int {
+func (s *execution) asTarget(account impersonate.Account, given map[string]string, environment []string) int {
 	s.signals = catchSignals()
 	s.user = userName(&account)
 	s.config = config.FromSettings(given)
@@ -175,14 +175,14 @@ func (s *stage) asTarget(account impersonate.Account, given map[string]string, e
 	return s.perform()
 }
 
-// prepare is what each stage does before anything else.
+// prepare is what each phase does before anything else.
 func prepare() error {
 	go surviveClosedOutput()
 	return hide()
 }
 
 // open begins the conversation: answers are taken in, log lines go out.
-func (s *stage) open() {
+func (s *execution) open() {
 	s.channel.listen(s.settings.maxFrame)
 	if s.lines == nil {
 		s.log, s.lines = openLog(s.channel, os.Stderr, s.details.TI)
@@ -199,7 +199,7 @@ var errMissing = errors.New("not found in the bundle")
 //
 // A language runtime is the other half of a Dag that is code. Such a Dag file is
 // not looked at; nobody can tell here what user it names.
-func (s *stage) findTask() (declared string, err error) {
+func (s *execution) findTask() (declared string, err error) {
 	ti := s.details.TI
 	if s.bodies.find(ti) == nil {
 		return "", fmt.Errorf("task %s.%s is not part of %s: %w", ti.DagID, ti.TaskID, program(), errMissing)
@@ -215,7 +215,7 @@ func (s *stage) findTask() (declared string, err error) {
 
 // checkAccess has every part of the path read by the user of this process, so that
 // what is in the way is named (BND-019, BND-020).
-func (s *stage) checkAccess(root, file string) error {
+func (s *execution) checkAccess(root, file string) error {
 	err := checkDirectory(root, s.user)
 	if err == nil {
 		if err = checkFile(file, s.user); errors.Is(err, fs.ErrNotExist) {
@@ -229,7 +229,7 @@ func (s *stage) checkAccess(root, file string) error {
 }
 
 // readDag reads the Dag file as the user of this process.
-func (s *stage) readDag() (declared string, err error) {
+func (s *execution) readDag() (declared string, err error) {
 	root, file, err := locate(s.config, s.details)
 	if err != nil {
 		return "", err
@@ -251,7 +251,7 @@ func (s *stage) readDag() (declared string, err error) {
 // notFound asks for a later attempt while a missing Dag may still appear
 // (LIFE-024), and refuses everything else. A language runtime, which holds its
 // tasks, says for good that there is no such task (LANG-004).
-func (s *stage) notFound(err error) int {
+func (s *execution) notFound(err error) int {
 	if s.coordinated && errors.Is(err, errMissing) {
 		s.log.Error("removed: " + err.Error())
 		now := message.At(time.Now())
@@ -268,7 +268,7 @@ func (s *stage) notFound(err error) int {
 
 // refuse says why the task cannot run, in the log and on standard error. No
 // terminal message is sent: exit code 1 tells the supervisor.
-func (s *stage) refuse(err error) int {
+func (s *execution) refuse(err error) int {
 	if s.lines.onChannel() {
 		s.log.Error(err.Error())
 	}
