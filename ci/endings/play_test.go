@@ -87,9 +87,20 @@ func (s *site) read(dir string) []journal.Event {
 	return all
 }
 
-func played(all []journal.Event, kind journal.Kind) []journal.Event {
-	return slices.DeleteFunc(slices.Clone(all), func(e journal.Event) bool { return e.Kind != kind })
+// count says how many of the events are of the kind.
+func count(all []journal.Event, is func(journal.Event) bool) (n int) {
+	for _, e := range all {
+		if is(e) {
+			n++
+		}
+	}
+	return n
 }
+
+func caseStart(e journal.Event) bool  { return e.CaseStart != nil }
+func caseEnd(e journal.Event) bool    { return e.CaseEnd != nil }
+func sandboxEnd(e journal.Event) bool { return e.SandboxEnd != nil }
+func runEnd(e journal.Event) bool     { return e.RunEnd != nil }
 
 // rounds is how often each row is played.
 func rounds(t *testing.T) int {
@@ -316,7 +327,7 @@ func moment(when string, cases int) func([]journal.Event) bool {
 		kase = rand.IntN(cases - 1)
 	}
 	return func(all []journal.Event) bool {
-		starts, ends := len(played(all, journal.CaseStart)), len(played(all, journal.CaseEnd))
+		starts, ends := count(all, caseStart), count(all, caseEnd)
 		switch when {
 		case AtStart, Ever:
 			return true
@@ -324,16 +335,16 @@ func moment(when string, cases int) func([]journal.Event) bool {
 			return starts == 0 && len(all) > more%3
 		case In:
 			last := len(all)
-			for last > 0 && all[last-1].Kind != journal.CaseStart {
+			for last > 0 && all[last-1].CaseStart == nil {
 				last--
 			}
 			return starts > kase && ends == starts-1 && len(all)-last >= more
 		case Between:
 			return ends > kase && ends < cases
 		case Left:
-			return len(played(all, journal.SandboxEnd)) > 0
+			return count(all, sandboxEnd) > 0
 		case Writing:
-			return len(played(all, journal.RunEnd)) > 0
+			return count(all, runEnd) > 0
 		}
 		panic("no moment " + when)
 	}
@@ -361,7 +372,7 @@ func (r *round) fill() bool {
 // behind, and the run may have gone on until then.
 func (r *round) hit(who, when string) string {
 	all := r.read(r.dir)
-	late := slices.ContainsFunc(all, func(e journal.Event) bool { return e.Kind == journal.RunEnd && !e.Partial })
+	late := slices.ContainsFunc(all, func(e journal.Event) bool { return e.RunEnd != nil && !e.RunEnd.Partial })
 	switch {
 	case !r.done && when != AtStart:
 		return missed
@@ -373,13 +384,13 @@ func (r *round) hit(who, when string) string {
 	case who != Init && who != Worker:
 		return when
 	}
-	lost := slices.IndexFunc(all, func(e journal.Event) bool { return e.Kind == journal.SandboxLost })
+	lost := slices.IndexFunc(all, func(e journal.Event) bool { return e.SandboxLost != nil })
 	if lost < 0 {
 		return missed
 	}
-	starts, ends := len(played(all[:lost], journal.CaseStart)), len(played(all[:lost], journal.CaseEnd))
+	starts, ends := count(all[:lost], caseStart), count(all[:lost], caseEnd)
 	switch {
-	case len(played(all[:lost], journal.SandboxEnd)) > 0:
+	case count(all[:lost], sandboxEnd) > 0:
 		return Left
 	case starts > ends:
 		return In
@@ -407,7 +418,7 @@ func (r *round) judge(row Row) {
 	}
 	all := r.read(left)
 	files := r.files(left, len(all) == 0)
-	closed := len(played(all, journal.RunEnd)) > 0
+	closed := count(all, runEnd) > 0
 	later := r.later(left)
 
 	t.Logf("exit %d, files %s, later %d, run-end %v", r.exit, files, later, closed)
@@ -429,7 +440,7 @@ func (r *round) judge(row Row) {
 		t.Errorf("exit code 0, files are %v, and %d later", files, later)
 	}
 	if row.Who == Nobody || row.Who == Init || row.Who == Worker {
-		if got := len(played(all, journal.CaseEnd)); got != r.cases {
+		if got := count(all, caseEnd); got != r.cases {
 			t.Errorf("%d cases ended, want all %d", got, r.cases)
 		}
 	}

@@ -154,7 +154,7 @@ func TestNoLinkIsFollowedInTheFolder(t *testing.T) {
 		}
 	}
 	r := begun(t, f)
-	if err := r.journal.Write(journal.Event{Kind: journal.RunEnd}); err != nil {
+	if err := r.journal.Write(journal.Event{RunEnd: &journal.RunEnd{}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(victim, filepath.Join(dir, run.DiagnosticsName(1))); err != nil {
@@ -169,13 +169,13 @@ func TestNoLinkIsFollowedInTheFolder(t *testing.T) {
 func TestTheJournalIsReadBackByWhoWroteIt(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "report")
 	r := begun(t, opened(t, dir))
-	if err := r.journal.Write(journal.Event{Kind: journal.RunStart, Identity: &journal.Identity{Implementation: "Mine"}}); err != nil {
+	if err := r.journal.Write(journal.Event{RunStart: journal.Start(journal.Identity{Implementation: "Mine"})}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(dir, eventsFile)); err != nil {
 		t.Fatal(err)
 	}
-	put(t, filepath.Join(dir, eventsFile), `{"kind":"run-start","identity":{"implementation":"Theirs"}}`)
+	put(t, filepath.Join(dir, eventsFile), `{"kind":"run-start","run_start":{"schema":2,"identity":{"implementation":"Theirs"}}}`)
 	held, err := r.held()
 	if err != nil {
 		t.Fatal(err)

@@ -70,17 +70,17 @@ func played(t *testing.T, dir, id string, flags []string, change func(*journal.I
 	}
 	version := who.Version
 	who.Version = ""
-	write(journal.Event{Kind: journal.RunStart, Identity: &who})
+	write(journal.Event{RunStart: journal.Start(who)})
 	if len(cases) > 0 {
-		write(journal.Event{Kind: journal.SandboxStart, Sandbox: 1, Environment: map[string]string{"implementation": version}})
+		write(journal.Event{Sandbox: 1, SandboxStart: &journal.SandboxStart{Environment: map[string]string{"implementation": version}}})
 		for _, c := range cases {
-			write(journal.Event{Kind: journal.CaseStart, Sandbox: 1, Attempt: 1, Case: c.ID})
-			write(journal.Event{Kind: journal.Step, Sandbox: 1, Attempt: 1, Case: c.ID, Who: journal.Stage, Text: "acts"})
-			write(journal.Event{Kind: journal.CaseEnd, Sandbox: 1, Attempt: 1, Case: c.ID, Observation: &journal.Observation{Outcome: journal.Held}})
+			write(journal.Event{Sandbox: 1, Attempt: 1, Case: c.ID, CaseStart: &journal.CaseStart{}})
+			write(journal.Event{Sandbox: 1, Attempt: 1, Case: c.ID, Step: &journal.Step{Who: journal.Stage, Text: "acts"}})
+			write(journal.Event{Sandbox: 1, Attempt: 1, Case: c.ID, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{Outcome: journal.Held}}})
 		}
-		write(journal.Event{Kind: journal.SandboxEnd, Sandbox: 1})
+		write(journal.Event{Sandbox: 1, SandboxEnd: &journal.SandboxEnd{}})
 	}
-	write(journal.Event{Kind: journal.RunEnd})
+	write(journal.Event{RunEnd: &journal.RunEnd{}})
 	if err := os.WriteFile(filepath.Join(folder, eventsFile), text.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}

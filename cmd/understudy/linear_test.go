@@ -38,16 +38,16 @@ func (l lines) event(e journal.Event) {
 }
 
 func (l lines) start(planned ...string) {
-	l.event(journal.Event{Kind: journal.RunStart, Identity: &journal.Identity{
+	l.event(journal.Event{RunStart: journal.Start(journal.Identity{
 		RunID: "large", Catalogue: "c", Implementation: "mine", Roles: []role.Role{role.Runner, role.Worker}, Sandbox: "namespace",
 		Command: []string{"understudy", "run"}, Planned: planned,
-	}})
+	})})
 }
 
 func (l lines) play(id string, attempt int, outcome journal.Outcome) {
-	l.event(journal.Event{Kind: journal.CaseStart, Sandbox: 1, Case: id, Attempt: attempt})
-	l.event(journal.Event{Kind: journal.Step, Sandbox: 1, Case: id, Attempt: attempt, Who: journal.Stage, Text: "acts"})
-	l.event(journal.Event{Kind: journal.CaseEnd, Sandbox: 1, Case: id, Attempt: attempt, Observation: &journal.Observation{Outcome: outcome, Says: "seen", Expected: "a", Actual: "b"}})
+	l.event(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, CaseStart: &journal.CaseStart{}})
+	l.event(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, Step: &journal.Step{Who: journal.Stage, Text: "acts"}})
+	l.event(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{Outcome: outcome, Says: "seen", Expected: "a", Actual: "b"}}})
 }
 
 // names makes up n cases.
@@ -73,7 +73,7 @@ var large = []struct {
 	}},
 	{"planned cases that never began", 1500, func(l lines, n int) {
 		l.start(names(n)...)
-		l.event(journal.Event{Kind: journal.SandboxStart, Sandbox: 1})
+		l.event(journal.Event{Sandbox: 1, SandboxStart: &journal.SandboxStart{}})
 	}},
 	{"cases that hold", 250, func(l lines, n int) {
 		l.start(names(n)...)
@@ -107,33 +107,33 @@ var large = []struct {
 	}},
 	{"events of one case", 4000, func(l lines, n int) {
 		l.start(largeCase)
-		l.event(journal.Event{Kind: journal.CaseStart, Sandbox: 1, Case: largeCase})
+		l.event(journal.Event{Sandbox: 1, Case: largeCase, CaseStart: &journal.CaseStart{}})
 		for range n {
-			l.event(journal.Event{Kind: journal.Step, Sandbox: 1, Case: largeCase, Who: journal.Stage, Text: "acts"})
+			l.event(journal.Event{Sandbox: 1, Case: largeCase, Step: &journal.Step{Who: journal.Stage, Text: "acts"}})
 		}
 	}},
 	{"sandboxes", 1000, func(l lines, n int) {
 		l.start(largeCase)
 		for i := range n {
-			l.event(journal.Event{Kind: journal.SandboxStart, Sandbox: i})
+			l.event(journal.Event{Sandbox: i, SandboxStart: &journal.SandboxStart{}})
 		}
 		for i := range n {
-			l.event(journal.Event{Kind: journal.SandboxEnd, Sandbox: i})
+			l.event(journal.Event{Sandbox: i, SandboxEnd: &journal.SandboxEnd{}})
 		}
 	}},
 	{"sandboxes that were lost", 1000, func(l lines, n int) {
 		l.start(largeCase)
 		for i := range n {
-			l.event(journal.Event{Kind: journal.SandboxStart, Sandbox: i})
+			l.event(journal.Event{Sandbox: i, SandboxStart: &journal.SandboxStart{}})
 		}
 		for i := range n {
-			l.event(journal.Event{Kind: journal.SandboxLost, Sandbox: i})
+			l.event(journal.Event{Sandbox: i, SandboxLost: &journal.SandboxLost{}})
 		}
 	}},
 	{"controls that failed, and cases that wait for them", 250, func(l lines, n int) {
 		l.start(names(n)...)
 		for range n {
-			l.event(journal.Event{Kind: journal.Control, Role: "worker", Observation: &journal.Observation{Outcome: journal.Violated, Says: "no"}})
+			l.event(journal.Event{Control: &journal.Control{Role: "worker", Observation: journal.Observation{Outcome: journal.Violated, Says: "no"}}})
 		}
 	}},
 	{"runs in one file", 1000, func(l lines, n int) {
@@ -251,7 +251,7 @@ func TestAHugeJournalTakesLittle(t *testing.T) {
 	}{
 		{"300,000 planned cases that never began", func(l lines) {
 			l.start(names(300_000)...)
-			l.event(journal.Event{Kind: journal.RunEnd})
+			l.event(journal.Event{RunEnd: &journal.RunEnd{}})
 		}, "300000 planned cases never began; only the first 1000 of them are listed"},
 		{"300,000 planned cases of a run that was killed", func(l lines) { l.start(names(300_000)...) }, "only the first 1000 of them are listed"},
 		{"500,000 lines that are no events", func(l lines) {

@@ -61,9 +61,9 @@ lacks: {git-bundles: NAME}
 	write("good/probe.py", "")
 	bad := write("bad/implementation.yaml", "schema: 1\n"+yaml+": 1\n")
 	known := write("known.yaml", "- {case: x, actual: y, reason: r, cause: "+yaml+"}\n")
-	write("journal/events.jsonl", `{"kind":"run-start","t":"2026-11-26T00:00:00Z","identity":{"run_id":"x","suite":"\u001b[31m","commit":"\u202e","catalogue":"\u200b","implementation":"\u001b[31m\u202e","version":"\u009b","manifest":"\u001b","roles":["runner","\u001b"],"sandbox":"\u001b","command":["\u001b"],"planned":["\u001b[31m\u202e/x/y"]}}
-{"kind":"case-start","t":"2026-11-26T00:00:01Z","case":"\u001b[31m\u202e/x/y","sandbox":1}
-{"kind":"case-end","t":"2026-11-26T00:00:02Z","case":"\u001b[31m\u202e/x/y","observation":{"outcome":"violated","requirement":"\u001b","says":"\u001b[31m\u202e","actual":"\u200b\u001b","where":"\u001b"}}
+	write("journal/events.jsonl", `{"kind":"run-start","t":"2026-11-26T00:00:00Z","run_start":{"schema":2,"identity":{"run_id":"x","suite":"\u001b[31m","commit":"\u202e","catalogue":"\u200b","implementation":"\u001b[31m\u202e","version":"\u009b","manifest":"\u001b","roles":["runner","\u001b"],"sandbox":"\u001b","command":["\u001b"],"planned":["\u001b[31m\u202e/x/y"]}}}
+{"kind":"case-start","t":"2026-11-26T00:00:01Z","case":"\u001b[31m\u202e/x/y","sandbox":1,"case_start":{"says":"\u001b[31m\u202e"}}
+{"kind":"case-end","t":"2026-11-26T00:00:02Z","case":"\u001b[31m\u202e/x/y","case_end":{"observation":{"outcome":"violated","requirement":"\u001b","says":"\u001b[31m\u202e","actual":"\u200b\u001b","where":"\u001b"}}}
 `)
 	return map[string][][]string{
 		"":           {{hostile}, {"--" + hostile}, {"-" + hostile}},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -59,7 +60,7 @@ type record struct {
 // of all it replaces the reports by those of a run that has only begun: they are
 // red, and stand until those of this run take their place, whatever happens to it.
 func begin(to *folder, all suite, known knownDeviations, who journal.Identity) (*record, error) {
-	started := journal.Event{Kind: journal.RunStart, Time: time.Now(), Identity: &who}
+	started := journal.Event{Time: time.Now(), RunStart: journal.Start(who)}
 	unfinished := verdict.Build(all.catalogue, all.index, verdict.Collate(slices.Values([]journal.Event{started})), nil, started.Time)
 	if err := to.publish(unfinished); err != nil {
 		return nil, unfit("--out", err)
@@ -127,7 +128,11 @@ func readJournal(dir string) (*verdict.Record, error) {
 		return nil, usage("read the journal of a run: %w: name the --out folder of a run", err)
 	}
 	defer f.Close()
-	return collate(f)
+	held, err := collate(f)
+	if errors.Is(err, journal.ErrSchema) {
+		return nil, usage("%s: %w", dir, err)
+	}
+	return held, err
 }
 
 func collate(from io.Reader) (*verdict.Record, error) {

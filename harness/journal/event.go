@@ -9,66 +9,170 @@ package journal
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // Schema is the version of the event shapes below.
-const Schema = 1
-
-// Kind says which of the optional fields of an Event are filled.
-type Kind string
-
-const (
-	RunStart     Kind = "run-start"     // outer: Identity
-	SandboxStart Kind = "sandbox-start" // worker: Environment
-	Control      Kind = "control"       // worker: Role, Observation: can a plain task run at all?
-	Ready        Kind = "ready"         // worker: it waits to be told its next case
-	CaseStart    Kind = "case-start"    // worker: Case, BudgetMS
-	Step         Kind = "step"          // worker: Case, Who, Text: one line of "who did what"; BudgetMS: by how much the case may take longer than its case-start says
-	Frame        Kind = "frame"         // worker: Case, Run, Dir, Size, Text (message), Octets (hex, first 64)
-	HTTP         Kind = "http"          // worker: Case, Run, Text ("PATCH /task-instances/../state 204"), Body
-	Log          Kind = "log"           // worker: Case, Run, Channel, Text
-	Process      Kind = "process"       // worker: Case, Run, Proc
-	CaseEnd      Kind = "case-end"      // worker: Case, Observation, DurationMS
-	SandboxEnd   Kind = "sandbox-end"   // worker: the exit record; a journal of a sandbox without it was cut
-	SandboxLost  Kind = "sandbox-lost"  // outer: Text: it did not end by itself, or ended with an error, be it after its exit record
-	RunEnd       Kind = "run-end"       // outer: Partial, Text
-)
+const Schema = 2
 
 // Stage is the Who of what the stage did.
 const Stage = "stage"
 
-// Event is one line of the journal. Fields that a Kind does not use are absent.
-// All text is bounded and redacted by the writer, valid UTF-8, and still hostile:
-// whoever displays it must escape it.
+// Event is one line of the journal: one thing that happened, and when. Exactly one of
+// its pointers is set, and says what it was. All text is bounded and redacted by the
+// writer, valid UTF-8, and still hostile: whoever displays it must escape it.
 type Event struct {
-	Kind        Kind              `json:"kind"`
-	Time        time.Time         `json:"t"`
-	Sandbox     int               `json:"sandbox,omitempty"`
-	Case        string            `json:"case,omitempty"`
-	Attempt     int               `json:"attempt,omitempty"`
-	Role        role.Role         `json:"role,omitempty"`
-	Run         string            `json:"run,omitempty"`     // which task of the case: "alice", "bob-2"
-	Who         string            `json:"who,omitempty"`     // stage, implementation, task, api
-	Channel     string            `json:"channel,omitempty"` // stdout, stderr, log, tasklog
-	Dir         string            `json:"dir,omitempty"`     // ">" to the implementation, "<" from it
-	Text        string            `json:"text,omitempty"`
-	Body        string            `json:"body,omitempty"`
-	Octets      string            `json:"octets,omitempty"`
-	Size        int               `json:"size,omitempty"` // octets of the frame, header included
-	Proc        *Proc             `json:"proc,omitempty"`
-	Observation *Observation      `json:"observation,omitempty"`
-	BudgetMS    int64             `json:"budget_ms,omitempty"`
-	DurationMS  int64             `json:"duration_ms,omitempty"`
-	Partial     bool              `json:"partial,omitempty"`
-	Environment map[string]string `json:"environment,omitempty"`
-	Identity    *Identity         `json:"identity,omitempty"`
+	Time    time.Time `json:"t"`
+	Sandbox int       `json:"sandbox,omitempty"`
+	Case    string    `json:"case,omitempty"`
+	Attempt int       `json:"attempt,omitempty"`
+	Run     string    `json:"run,omitempty"` // which task of the case: "alice", "bob-2"
+
+	// Written by the outer command.
+	RunStart    *RunStart    `json:"run_start,omitempty"`
+	SandboxLost *SandboxLost `json:"sandbox_lost,omitempty"`
+	RunEnd      *RunEnd      `json:"run_end,omitempty"`
+	Malformed   *Malformed   `json:"malformed,omitempty"`
+
+	// Written by the worker.
+	SandboxStart *SandboxStart `json:"sandbox_start,omitempty"`
+	Control      *Control      `json:"control,omitempty"`
+	Ready        *Ready        `json:"ready,omitempty"`
+	CaseStart    *CaseStart    `json:"case_start,omitempty"`
+	Step         *Step         `json:"step,omitempty"`
+	Frame        *Frame        `json:"frame,omitempty"`
+	HTTP         *HTTP         `json:"http,omitempty"`
+	Log          *Log          `json:"log,omitempty"`
+	Process      *Process      `json:"process,omitempty"`
+	CaseEnd      *CaseEnd      `json:"case_end,omitempty"`
+	SandboxEnd   *SandboxEnd   `json:"sandbox_end,omitempty"`
 }
 
-// Proc is one process as /proc showed it: the stage's evidence for identity and life.
-type Proc struct {
+// Kind is the word for what an event is: the name of the pointer that is set.
+type Kind string
+
+// Kind returns the kind of the event, "" unless exactly one pointer is set.
+func (e Event) Kind() Kind {
+	if kinds := e.kinds(); len(kinds) == 1 {
+		return kinds[0]
+	}
+	return ""
+}
+
+// kinds lists the pointers that are set.
+func (e Event) kinds() []Kind {
+	var set []Kind
+	add := func(kind Kind, is bool) {
+		if is {
+			set = append(set, kind)
+		}
+	}
+	add("run-start", e.RunStart != nil)
+	add("sandbox-lost", e.SandboxLost != nil)
+	add("run-end", e.RunEnd != nil)
+	add("malformed", e.Malformed != nil)
+	add("sandbox-start", e.SandboxStart != nil)
+	add("control", e.Control != nil)
+	add("ready", e.Ready != nil)
+	add("case-start", e.CaseStart != nil)
+	add("step", e.Step != nil)
+	add("frame", e.Frame != nil)
+	add("http", e.HTTP != nil)
+	add("log", e.Log != nil)
+	add("process", e.Process != nil)
+	add("case-end", e.CaseEnd != nil)
+	add("sandbox-end", e.SandboxEnd != nil)
+	return set
+}
+
+// RunStart is the beginning of a run. Start makes one.
+type RunStart struct {
+	Schema   int      `json:"schema"` // of this event and all after it
+	Identity Identity `json:"identity"`
+}
+
+// Start begins a journal.
+func Start(who Identity) *RunStart { return &RunStart{Schema, who} }
+
+// RunEnd is the end of a run.
+type RunEnd struct {
+	Partial bool   `json:"partial,omitempty"` // it ended early
+	Why     string `json:"why,omitempty"`     // it did
+}
+
+// SandboxStart is the beginning of a sandbox, after it was looked at.
+type SandboxStart struct {
+	Environment map[string]string `json:"environment"`
+}
+
+// SandboxEnd is the exit record: the journal of a sandbox without it was cut.
+type SandboxEnd struct {
+	Stopped string `json:"stopped,omitempty"` // why it plays no further case; "" when it was told that none is left
+}
+
+// SandboxLost says that a sandbox did not end by itself, or ended with an error, be it
+// after its exit record.
+type SandboxLost struct {
+	Why string `json:"why"`
+}
+
+// Malformed stands in the place of a line that cannot be read, or that was not the
+// sandbox's to write.
+type Malformed struct {
+	Why string `json:"why"`
+}
+
+// Control is what a plain task showed: whether cases of the role can be played at all.
+type Control struct {
+	Role        role.Role   `json:"role"`
+	Observation Observation `json:"observation"`
+}
+
+// Ready says that the worker waits to be told its next case.
+type Ready struct{}
+
+// CaseStart is the beginning of a case.
+type CaseStart struct {
+	Says     string `json:"says,omitempty"` // what the scenario shows, in words
+	BudgetMS int64  `json:"budget_ms"`
+}
+
+// Step is one line of "who did what".
+type Step struct {
+	Who    string `json:"who"` // stage, implementation
+	Text   string `json:"text"`
+	MoreMS int64  `json:"more_ms,omitempty"` // by how much the case may take longer than its case-start says
+}
+
+// Frame is one message on descriptor 0.
+type Frame struct {
+	Dir    string `json:"dir"`              // ">" to the implementation, "<" from it
+	Size   int    `json:"size"`             // octets, header included
+	Text   string `json:"text"`             // the message in words
+	Octets string `json:"octets,omitempty"` // the first ones behind the header, hexadecimal
+}
+
+// HTTP is one request of the implementation, answered.
+type HTTP struct {
+	Method string `json:"method"`
+	Path   string `json:"path"`
+	Status int    `json:"status"`
+	Body   string `json:"body,omitempty"` // of the request
+	Size   int    `json:"size,omitempty"` // of the body, in octets
+}
+
+// Log is text that arrived on a channel, in whole lines.
+type Log struct {
+	Channel string `json:"channel"` // stdout, stderr, log, tasklog
+	Text    string `json:"text"`
+}
+
+// Process is one process as /proc showed it: the stage's evidence for identity and life.
+type Process struct {
 	PID     int    `json:"pid"`
 	PPID    int    `json:"ppid"`
 	State   string `json:"state,omitempty"`
@@ -80,6 +184,12 @@ type Proc struct {
 
 	Started time.Time `json:"started,omitzero"` // when the kernel says that it began
 	Seen    time.Time `json:"seen,omitzero"`    // when it was last seen alive, when that was before the event
+}
+
+// CaseEnd is the end of a case.
+type CaseEnd struct {
+	Observation Observation `json:"observation"`
+	DurationMS  int64       `json:"duration_ms"`
 }
 
 // Outcome is how a scenario ended, before levels and expectations are applied.
@@ -128,11 +238,33 @@ type Shard struct {
 	Plan  string `json:"plan"` // digest of the whole plan: plan.Digest
 }
 
+// line is an event as it stands in the journal, where its kind is said in a word, too:
+// by that lines are found.
+type line struct {
+	Kind Kind `json:"kind"`
+	Event
+}
+
 // Marshal returns the event as one line, newline included.
 func (e Event) Marshal() ([]byte, error) {
-	line, err := json.Marshal(e)
+	if kinds := e.kinds(); len(kinds) != 1 {
+		return nil, fmt.Errorf("an event that is %s", are(kinds))
+	}
+	text, err := json.Marshal(line{e.Kind(), e})
 	if err != nil {
 		return nil, err
 	}
-	return append(Visible(line), '\n'), nil
+	return append(Visible(text), '\n'), nil
+}
+
+// are lists kinds in words.
+func are(kinds []Kind) string {
+	if len(kinds) == 0 {
+		return "nothing"
+	}
+	names := make([]string, len(kinds))
+	for i, kind := range kinds {
+		names[i] = string(kind)
+	}
+	return strings.Join(names, " and ")
 }

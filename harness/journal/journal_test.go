@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,10 +45,10 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	var out pieces
 	w := journal.NewWriter(&out, nil)
 	want := []journal.Event{
-		{Kind: journal.CaseStart, Time: at, Case: "IMP-001/runner/x", BudgetMS: 60000},
-		{Kind: journal.Process, Time: at, Case: "IMP-001/runner/x", Proc: &journal.Proc{PID: 7, UIDs: [4]int{1, 2, 3, 4}, Groups: []int{5}}},
-		{Kind: journal.CaseEnd, Time: at, Observation: &journal.Observation{Outcome: journal.Violated, Says: "no\nway"}},
-		{Kind: journal.SandboxStart, Time: at, Environment: map[string]string{"sudo": "1.9"}},
+		{Time: at, Case: "IMP-001/runner/x", CaseStart: &journal.CaseStart{BudgetMS: 60000}},
+		{Time: at, Case: "IMP-001/runner/x", Process: &journal.Process{PID: 7, UIDs: [4]int{1, 2, 3, 4}, Groups: []int{5}}},
+		{Time: at, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{Outcome: journal.Violated, Says: "no\nway"}}},
+		{Time: at, SandboxStart: &journal.SandboxStart{Environment: map[string]string{"sudo": "1.9"}}},
 	}
 	for _, e := range want {
 		if err := w.Write(e); err != nil {
@@ -66,41 +67,143 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 }
 
-func TestTheWriterRedactsAndBoundsEveryText(t *testing.T) {
-	const secret = `s3cr"et`
-	long := strings.Repeat("x", 1<<20)
-	var out bytes.Buffer
-	err := journal.NewWriter(&out, redactor(t, secret)).Write(journal.Event{
-		Kind: journal.CaseEnd, Text: secret + long, Body: secret, Octets: hex.EncodeToString([]byte("...." + secret)),
-		Run: secret, Who: secret, Channel: secret,
-		Proc:        &journal.Proc{Command: secret + long, Note: secret, Groups: make([]int, 1000)},
-		Observation: &journal.Observation{Says: secret, Expected: secret, Actual: secret + long, Where: secret, Capability: secret},
-		Environment: map[string]string{"A": secret, secret: "b"},
-	})
-	if err != nil {
-		t.Fatal(err)
+// each calls do with one event of every kind, with the name of its pointer, into whose texts a text was put.
+func each(text string, do func(name string, e journal.Event)) {
+	fields := reflect.TypeFor[journal.Event]()
+	for i := range fields.NumField() {
+		if fields.Field(i).Type.Kind() != reflect.Pointer {
+			continue
+		}
+		e := journal.Event{Case: text, Run: text}
+		part := reflect.New(fields.Field(i).Type.Elem())
+		put(part.Elem(), text)
+		reflect.ValueOf(&e).Elem().Field(i).Set(part)
+		do(fields.Field(i).Name, e)
 	}
-	for _, form := range []string{secret, `s3cr\"et`, hex.EncodeToString([]byte(secret))} {
-		if strings.Contains(out.String(), form) {
-			t.Errorf("the line still holds %s", form)
+}
+
+func put(v reflect.Value, text string) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Map:
+		v.Set(reflect.ValueOf(map[string]string{"name": text, text: "value"}))
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1000, 1000))
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type() != reflect.TypeFor[time.Time]() {
+				put(v.Field(i), text)
+			}
 		}
 	}
-	if out.Len() > 40<<10 {
-		t.Errorf("the line has %d octets", out.Len())
+}
+
+func TestTheWriterRedactsAndBoundsEveryText(t *testing.T) {
+	const secret = `s3cr"et`
+	long := secret + strings.Repeat("x", 1<<20)
+	each(long, func(name string, e journal.Event) {
+		if name == "RunStart" {
+			return // what the outer command says about itself
+		}
+		var out bytes.Buffer
+		if err := journal.NewWriter(&out, redactor(t, secret)).Write(e); err != nil {
+			t.Fatal(err)
+		}
+		text := out.String()
+		for _, state := range []string{`"outcome":"`, `"requirement":"`, `"role":"`} { // one of a fixed set
+			text = strings.ReplaceAll(text, state+`s3cr\"et`, "")
+		}
+		for _, form := range []string{secret, `s3cr\"et`} {
+			if strings.Contains(text, form) {
+				t.Errorf("%s: the line still holds %s", name, form)
+			}
+		}
+		if out.Len() > 40<<10 {
+			t.Errorf("%s: the line has %d octets", name, out.Len())
+		}
+		if !strings.Contains(text, "octets cut]") {
+			t.Errorf("%s: no mark says that text was cut", name)
+		}
+	})
+	var out bytes.Buffer
+	octets := hex.EncodeToString([]byte("...." + secret))
+	if err := journal.NewWriter(&out, redactor(t, secret)).Write(journal.Event{Frame: &journal.Frame{Octets: octets}}); err != nil {
+		t.Fatal(err)
 	}
-	if !strings.Contains(out.String(), "octets cut]") {
-		t.Error("no mark says that text was cut")
+	if strings.Contains(out.String(), hex.EncodeToString([]byte(secret))) {
+		t.Error("the line still holds the octets of the secret")
+	}
+}
+
+func TestEveryKindIsWrittenAndRead(t *testing.T) {
+	seen := map[journal.Kind]string{"": "nothing"}
+	each("text", func(name string, e journal.Event) {
+		kind := e.Kind()
+		if seen[kind] != "" || strings.ReplaceAll(string(kind), "-", "") != strings.ToLower(name) {
+			t.Errorf("%s is called %q, as is %q", name, kind, seen[kind])
+		}
+		seen[kind] = name
+		if e.RunStart != nil {
+			e.RunStart.Schema = journal.Schema
+		}
+		line, err := e.Marshal()
+		if err != nil || !strings.HasPrefix(string(line), `{"kind":"`+string(kind)+`"`) || !strings.Contains(string(line), `,"`+strings.ReplaceAll(string(kind), "-", "_")+`":{`) {
+			t.Errorf("%s: %v, %s", name, err, line)
+		}
+		got, err := journal.ReadAll(bytes.NewReader(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]journal.Event{e}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	})
+}
+
+func TestAnEventIsOneThing(t *testing.T) {
+	for name, e := range map[string]journal.Event{
+		"nothing":          {Time: at, Case: "x"},
+		"step and frame":   {Time: at, Step: &journal.Step{}, Frame: &journal.Frame{}},
+		"run-end and step": {Time: at, Step: &journal.Step{}, RunEnd: &journal.RunEnd{}},
+	} {
+		var out bytes.Buffer
+		if err := journal.NewWriter(&out, nil).Write(e); err == nil || !strings.Contains(err.Error(), name) || out.Len() > 0 {
+			t.Errorf("%s: error %v, written %q", name, err, out.String())
+		}
+		if kind := e.Kind(); kind != "" {
+			t.Errorf("%s: kind %q", name, kind)
+		}
+	}
+}
+
+func TestAJournalOfAnotherSchemaIsRefused(t *testing.T) {
+	const identity = `"identity":{"run_id":"r","suite":"0.1.0","commit":"abc","roles":null,"command":null,"planned":null}`
+	for name, tc := range map[string]struct{ line, want string }{
+		"the first": {`{"kind":"run-start","t":"2026-11-21T22:41:00Z",` + identity + "}", "a journal of schema 1, written by Understudy 0.1.0 (abc), cannot be read by this version of Understudy, which reads schema 2"},
+		"a later":   {`{"kind":"run-start","t":"2026-11-21T22:41:00Z","run_start":{"schema":3,` + identity + "}}", "a journal of schema 3"},
+		"none":      {`{"kind":"run-start","t":"2026-11-21T22:41:00Z","run_start":{` + identity + "}}", "a journal of schema 0"},
+		"hostile":   {`{"kind":"run-start","identity":{"suite":"` + strings.Repeat("x", 1<<20) + `"}}`, "octets cut"},
+	} {
+		events, err := journal.ReadAll(strings.NewReader(tc.line + "\n" + `{"kind":"ready","ready":{}}` + "\n"))
+		if !errors.Is(err, journal.ErrSchema) || !strings.Contains(err.Error(), tc.want) || len(err.Error()) > 1000 || len(events) > 0 {
+			t.Errorf("%s: %d events, error %v", name, len(events), err)
+		}
+		// What a sandbox writes is read event by event: it cannot end the reading.
+		if e, err := journal.NewReader(strings.NewReader(tc.line + "\n")).Next(); err != nil || e.RunStart == nil {
+			t.Errorf("%s: read as %+v, %v", name, e, err)
+		}
 	}
 }
 
 func TestAWriterThatFailedOnceStaysSilent(t *testing.T) {
 	out := &failing{left: 1}
 	w := journal.NewWriter(out, nil)
-	if err := w.Write(journal.Event{Kind: journal.Step}); err != nil {
+	if err := w.Write(journal.Event{Step: &journal.Step{}}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := w.Write(journal.Event{Kind: journal.Step}); !errors.Is(err, io.ErrClosedPipe) {
+		if err := w.Write(journal.Event{Step: &journal.Step{}}); !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("error is %v", err)
 		}
 	}
@@ -206,7 +309,7 @@ func TestBoundKeepsBothEndsAndSaysWhatIsMissing(t *testing.T) {
 }
 
 func TestTheReaderGoesOnAfterWhatItCannotRead(t *testing.T) {
-	const good = `{"kind":"step","t":"2026-11-21T22:41:00Z","text":"x"}`
+	const good = `{"kind":"step","t":"2026-11-21T22:41:00Z","step":{"who":"stage","text":"x"}}`
 	for name, tc := range map[string]struct {
 		in   string
 		want []string // kind, or the text of a malformed line
@@ -215,9 +318,17 @@ func TestTheReaderGoesOnAfterWhatItCannotRead(t *testing.T) {
 		"a whole last line":       {good + "\n" + good, []string{"step", "step"}},
 		"a broken line":           {good + "\n{\n" + good + "\n", []string{"step", "line 2 of the journal", "step"}},
 		"a broken last line":      {good + "\n{\n", []string{"step", "line 2 of the journal"}},
-		"an unknown kind":         {`{"kind":"Step"}` + "\n", []string{`unknown kind "Step"`}},
+		"an unknown kind":         {`{"kind":"Step"}` + "\n", []string{`it is called "Step", and is nothing`}},
+		"one of an unknown kind":  {`{"kind":"puppet","puppet":{}}` + "\n", []string{`it is called "puppet", and is nothing`}},
+		"no kind":                 {`{"step":{"text":"x"}}` + "\n", []string{`it is called "", and is step`}},
+		"of another kind":         {`{"kind":"case-end","step":{"text":"x"}}` + "\n", []string{`it is called "case-end", and is step`}},
+		"of two kinds":            {`{"kind":"step","step":{"text":"x"},"run_end":{}}` + "\n", []string{`it is called "step", and is run-end and step`}},
+		"null":                    {`{"kind":"step","step":null}` + "\n", []string{`it is called "step", and is nothing`}},
+		"no object of its kind":   {`{"kind":"step","step":"x"}` + "\n" + `{"kind":"step","step":[{}]}` + "\n", []string{"line 1", "line 2"}},
+		"of schema 1":             {`{"kind":"step","t":"2026-11-21T22:41:00Z","who":"stage","text":"x"}` + "\n", []string{`it is called "step", and is nothing`}},
+		"a long kind":             {`{"kind":"` + strings.Repeat("x", 1<<20) + `"}` + "\n", []string{"octets cut"}},
 		"no object":               {"[]\nnull\n7\n", []string{"line 1", "line 2", "line 3"}},
-		"a recorded malformed":    {`{"kind":"malformed","text":"line 3"}` + "\n", []string{"line 3"}},
+		"a recorded malformed":    {`{"kind":"malformed","malformed":{"why":"line 3"}}` + "\n", []string{"line 3"}},
 		"empty lines in between":  {"\n" + good + "\n\n" + good + "\n", []string{"step", "step"}},
 		"a line that is too long": {strings.Repeat("x", 17<<20) + "\n" + good + "\n", []string{"more than", "step"}},
 		"nothing":                 {"", nil},
@@ -232,10 +343,10 @@ func TestTheReaderGoesOnAfterWhatItCannotRead(t *testing.T) {
 				}
 				break
 			}
-			if e.Kind == journal.Malformed {
-				got = append(got, e.Text)
+			if e.Malformed != nil {
+				got = append(got, e.Malformed.Why)
 			} else {
-				got = append(got, string(e.Kind))
+				got = append(got, string(e.Kind()))
 			}
 		}
 		if len(got) != len(tc.want) {
@@ -258,36 +369,42 @@ func TestAFailureOfTheUnderlyingReaderIsNotTheEnd(t *testing.T) {
 }
 
 func FuzzReader(f *testing.F) {
-	f.Add([]byte(`{"kind":"step","t":"2026-11-21T22:41:00Z"}` + "\n"))
-	f.Add([]byte("{\n\n{\"kind\":\"case-end\",\"observation\":null}"))
+	f.Add([]byte(`{"kind":"step","t":"2026-11-21T22:41:00Z","step":{"who":"stage","text":"x"}}` + "\n"))
+	f.Add([]byte("{\n\n{\"kind\":\"case-end\",\"case_end\":null}"))
+	f.Add([]byte(`{"kind":"frame","frame":{},"step":{}}` + "\n" + `{"kind":"http","frame":{}}` + "\n"))
+	f.Add([]byte(`{"kind":"run-start","identity":{"suite":"0"}}` + "\n" + `{"kind":"run-start","run_start":{"schema":2}}` + "\n"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		events, err := journal.ReadAll(bytes.NewReader(body))
-		if err != nil {
-			t.Fatalf("reading from memory failed: %v", err)
-		}
-		if lines := bytes.Count(body, []byte("\n")) + 1; len(events) > lines {
-			t.Errorf("%d events in %d lines", len(events), lines)
-		}
+		in, lines := journal.NewReader(bytes.NewReader(body)), bytes.Count(body, []byte("\n"))+1
 		var out bytes.Buffer
 		w := journal.NewWriter(&out, nil)
-		for _, e := range events {
-			if e.Kind == journal.Malformed {
-				continue
+		written := 0
+		for {
+			e, err := in.Next()
+			if errors.Is(err, io.EOF) {
+				break
 			}
-			if e.Time.IsZero() || e.Time.Year() < 1 || e.Time.Year() > 9998 {
+			if err != nil {
+				t.Fatalf("reading from memory failed: %v", err)
+			}
+			if lines--; lines < 0 || e.Kind() == "" {
+				t.Fatalf("more events than lines, or one that is not one thing: %+v", e)
+			}
+			if e.Malformed != nil || e.Time.IsZero() || e.Time.Year() < 1 || e.Time.Year() > 9998 {
 				continue // the writer fills in, or JSON refuses, such times
+			}
+			if p := e.Process; p != nil && (p.Started.Year() > 9998 || p.Seen.Year() > 9998) {
+				continue
 			}
 			if err := w.Write(e); err != nil {
 				t.Fatalf("write back %+v: %v", e, err)
 			}
+			written++
 		}
-		again, err := journal.ReadAll(&out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range again {
-			if e.Kind == journal.Malformed {
-				t.Errorf("what was written cannot be read: %s", e.Text)
+		again := journal.NewReader(&out)
+		for range written {
+			e, err := again.Next()
+			if err != nil || e.Malformed != nil {
+				t.Fatalf("what was written cannot be read: %v %+v", err, e.Malformed)
 			}
 		}
 	})

@@ -10,20 +10,14 @@ import (
 	"slices"
 )
 
-// Malformed is the kind of the event that a Reader returns in the place of a
-// line that it cannot read. Its Text has the number of the line and the reason.
-// Who copies events from a sandbox records it like any other.
-const Malformed Kind = "malformed"
+// ErrSchema is wrapped by the error about a journal that is written in another schema.
+var ErrSchema = errors.New("cannot be read by this version of Understudy")
 
 // maxLine bounds a line, in octets: a run-start with 300,000 planned cases fits.
 const maxLine = 16 << 20
 
 // maxKept is up to which size the room for one line is used again for the next, in octets.
 const maxKept = 1 << 20
-
-var kinds = []Kind{
-	RunStart, SandboxStart, Control, Ready, CaseStart, Step, Frame, HTTP, Log, Process, CaseEnd, SandboxEnd, SandboxLost, RunEnd, Malformed,
-}
 
 // Reader reads the events of a journal one after the other, also while it is
 // being written.
@@ -61,7 +55,7 @@ func (r *Reader) Next() (Event, error) {
 		if err != nil {
 			return Event{}, io.EOF
 		}
-		return Event{Kind: Malformed, Text: fmt.Sprintf("line %d of the journal: %v", r.line, problem)}, nil
+		return Event{Malformed: &Malformed{Why: fmt.Sprintf("line %d of the journal: %v", r.line, problem)}}, nil
 	}
 }
 
@@ -87,21 +81,32 @@ func parse(text []byte, size int) (Event, error) {
 	if size > maxLine {
 		return Event{}, fmt.Errorf("%d octets, more than %d", size, maxLine)
 	}
-	var e Event
-	if err := json.Unmarshal(text, &e); err != nil {
+	var l struct {
+		line
+		First *Identity `json:"identity"` // of a run-start of schema 1
+	}
+	if err := json.Unmarshal(text, &l); err != nil {
 		return Event{}, err
 	}
-	if !slices.Contains(kinds, e.Kind) {
-		return Event{}, fmt.Errorf("unknown kind %q", Bound(string(e.Kind), 40))
+	switch kinds := l.kinds(); {
+	case len(kinds) == 1 && kinds[0] == l.Kind:
+		return l.Event, nil
+	case len(kinds) == 0 && l.Kind == "run-start" && l.First != nil:
+		return Event{RunStart: &RunStart{Schema: 1, Identity: *l.First}}, nil
+	default:
+		return Event{}, fmt.Errorf("it is called %q, and is %s", Bound(string(l.Kind), 40), are(kinds))
 	}
-	return e, nil
 }
 
-// Events yields the events up to the end; Err then says whether that was the end of the journal.
+// Events yields the events up to the end, or up to the beginning of a run in another
+// schema; Err then says whether that was the end of the journal.
 func (r *Reader) Events() iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		for {
 			e, err := r.Next()
+			if err == nil && e.RunStart != nil {
+				err = e.RunStart.readable()
+			}
 			if err != nil {
 				if !errors.Is(err, io.EOF) {
 					r.failed = err
@@ -115,7 +120,18 @@ func (r *Reader) Events() iter.Seq[Event] {
 	}
 }
 
-// Err is the error of the underlying reader at which Events ended, nil at the end of the journal.
+func (s RunStart) readable() error {
+	if s.Schema == Schema {
+		return nil
+	}
+	wrote := "Understudy " + Bound(s.Identity.Suite, 40)
+	if s.Identity.Commit != "" {
+		wrote += " (" + Bound(s.Identity.Commit, 40) + ")"
+	}
+	return fmt.Errorf("a journal of schema %d, written by %s, %w, which reads schema %d: play the run again, or make its report with the version that wrote it", s.Schema, wrote, ErrSchema, Schema)
+}
+
+// Err is the error at which Events ended, nil at the end of the journal.
 func (r *Reader) Err() error { return r.failed }
 
 // ReadAll reads to the end. Malformed lines are among the events.

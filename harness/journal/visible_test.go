@@ -17,7 +17,7 @@ func TestAJournalHoldsNothingThatCannotBeSeen(t *testing.T) {
 		hostile := rapid.StringOf(rapid.OneOf(rapid.Rune(), rapid.SampledFrom([]rune("a\u202e\u200b\u2066\ufeff\u009b\x7f\x1b\n\U000e0041🔑")))).Draw(t, "text")
 		want := strings.ToValidUTF8(hostile, "\uFFFD")
 		var out bytes.Buffer
-		if err := journal.NewWriter(&out, nil).Write(journal.Event{Kind: journal.Step, Time: at, Text: hostile}); err != nil {
+		if err := journal.NewWriter(&out, nil).Write(journal.Event{Time: at, Step: &journal.Step{Text: hostile}}); err != nil {
 			t.Fatal(err)
 		}
 		line := strings.TrimSuffix(out.String(), "\n")
@@ -25,8 +25,8 @@ func TestAJournalHoldsNothingThatCannotBeSeen(t *testing.T) {
 			t.Fatalf("the line holds what cannot be seen: %q", line)
 		}
 		var e journal.Event
-		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Text != want {
-			t.Fatalf("%q is read as %q, %v", hostile, e.Text, err)
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Step.Text != want {
+			t.Fatalf("%q is read as %+v, %v", hostile, e.Step, err)
 		}
 	})
 }

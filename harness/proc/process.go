@@ -54,8 +54,8 @@ func (p Process) String() string {
 }
 
 // Event is the process as an event of the journal holds it.
-func (p Process) Event(note string) *journal.Proc {
-	return &journal.Proc{
+func (p Process) Event(note string) *journal.Process {
+	return &journal.Process{
 		PID: p.PID, PPID: p.PPID, State: p.State, UIDs: p.UIDs, GIDs: p.GIDs,
 		Groups: p.Groups, Command: p.Command, Note: note, Started: p.started(),
 	}

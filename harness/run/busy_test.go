@@ -39,8 +39,8 @@ func ended(t *testing.T, gauge busy.Gauge, play script) (after time.Duration, wh
 		t.Fatal(err)
 	}
 	for _, e := range events {
-		if e.Kind == journal.SandboxLost {
-			return after, e.Text
+		if e.SandboxLost != nil {
+			return after, e.SandboxLost.Why
 		}
 	}
 	return after, ""
@@ -66,7 +66,7 @@ func TestTheOuterCommandWaitsAsLongAsTheStage(t *testing.T) {
 		return func(_ context.Context, _ int, in *inside) error {
 			in.begin()
 			for _, d := range more {
-				in.Write(journal.Event{Kind: journal.Step, Case: of, Who: journal.Stage, BudgetMS: d.Milliseconds()})
+				in.Write(journal.Event{Case: of, Step: &journal.Step{Who: journal.Stage, MoreMS: d.Milliseconds()}})
 			}
 			return nil
 		}

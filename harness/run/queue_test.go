@@ -169,15 +169,15 @@ func TestNothingIsLostWhenSandboxesDie(t *testing.T) {
 		if readErr != nil {
 			t.Fatal(readErr)
 		}
-		if diff := gocmp.Diff(plan.IDs(drawn), events[0].Identity.Planned); diff != "" {
+		if diff := gocmp.Diff(plan.IDs(drawn), events[0].RunStart.Identity.Planned); diff != "" {
 			t.Fatalf("the plan is not in the order of the catalogue (-want +got):\n%s", diff)
 		}
 		started, ended := map[string]int{}, map[string]int{}
 		for _, e := range events {
-			switch e.Kind {
-			case journal.CaseStart:
+			switch {
+			case e.CaseStart != nil:
 				started[e.Case]++
-			case journal.CaseEnd:
+			case e.CaseEnd != nil:
 				ended[e.Case]++
 			}
 		}

@@ -84,16 +84,16 @@ func Run(ctx context.Context, o Options) error {
 	o.Procs, o.Repeat = max(o.Procs, 1), max(o.Repeat, 1)
 	o.Identity.Planned = plan.IDs(o.Cases)
 	r := &runner{Options: o}
-	if err := r.record(journal.Event{Kind: journal.RunStart, Identity: &o.Identity}); err != nil {
+	if err := r.record(journal.Event{RunStart: journal.Start(o.Identity)}); err != nil {
 		return err
 	}
 	err := r.attempts(ctx)
-	end := journal.Event{Kind: journal.RunEnd}
+	end := journal.Event{RunEnd: &journal.RunEnd{}}
 	switch {
 	case ctx.Err() != nil:
-		end.Partial, end.Text, err = true, "interrupted", context.Cause(ctx)
+		*end.RunEnd, err = journal.RunEnd{Partial: true, Why: "interrupted"}, context.Cause(ctx)
 	case err != nil:
-		end.Partial, end.Text = true, journal.Bound(err.Error(), 2000)
+		*end.RunEnd = journal.RunEnd{Partial: true, Why: journal.Bound(err.Error(), 2000)}
 	}
 	return errors.Join(err, r.record(end))
 }

@@ -54,7 +54,7 @@ func (in *inside) next() string {
 	}
 }
 
-func (in *inside) ready() { in.Write(journal.Event{Kind: journal.Ready}) }
+func (in *inside) ready() { in.Write(journal.Event{Ready: &journal.Ready{}}) }
 
 // begin begins the next case, if there is one.
 func (in *inside) begin() string {
@@ -72,7 +72,7 @@ func (in *inside) start(id string) {
 		panic("told " + id + ", which does not come in the plan after what it was told before")
 	}
 	in.past += at + 1
-	in.Write(journal.Event{Kind: journal.CaseStart, Case: id, Attempt: in.Attempt, BudgetMS: 1000})
+	in.Write(journal.Event{Case: id, Attempt: in.Attempt, CaseStart: &journal.CaseStart{BudgetMS: 1000}})
 }
 
 // hold plays the next case, if there is one.
@@ -85,16 +85,16 @@ func (in *inside) hold() bool {
 }
 
 func (in *inside) end(id string) {
-	in.Write(journal.Event{Kind: journal.CaseEnd, Case: id, Attempt: in.Attempt, Observation: &journal.Observation{Outcome: journal.Held}})
+	in.Write(journal.Event{Case: id, Attempt: in.Attempt, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{Outcome: journal.Held}}})
 }
 
 // fail says that the control of the role failed.
 func (in *inside) fail(r role.Role) {
-	in.Write(journal.Event{Kind: journal.Control, Role: r, Observation: &journal.Observation{Outcome: journal.CouldNotRun}})
+	in.Write(journal.Event{Control: &journal.Control{Role: r, Observation: journal.Observation{Outcome: journal.CouldNotRun}}})
 }
 
 func (in *inside) leave() error {
-	in.Write(journal.Event{Kind: journal.SandboxEnd})
+	in.Write(journal.Event{SandboxEnd: &journal.SandboxEnd{}})
 	return nil
 }
 
@@ -185,18 +185,19 @@ func played(t *testing.T, o Options, play script, interrupt time.Duration) (line
 		t.Fatal(readErr)
 	}
 	for _, e := range events {
-		switch e.Kind {
-		case journal.CaseEnd:
-			lines = append(lines, fmt.Sprintf("%d %s %s", e.Sandbox, e.Case, e.Observation.Outcome))
-			if e.Observation.Outcome == journal.HarnessError && !strings.Contains(e.Observation.Says, e.Case) {
-				t.Errorf("a harness error that does not name %s: %s", e.Case, e.Observation.Says)
+		switch {
+		case e.CaseEnd != nil:
+			seen := e.CaseEnd.Observation
+			lines = append(lines, fmt.Sprintf("%d %s %s", e.Sandbox, e.Case, seen.Outcome))
+			if seen.Outcome == journal.HarnessError && !strings.Contains(seen.Says, e.Case) {
+				t.Errorf("a harness error that does not name %s: %s", e.Case, seen.Says)
 			}
-		case journal.SandboxLost:
+		case e.SandboxLost != nil:
 			lines = append(lines, fmt.Sprintf("%d lost", e.Sandbox))
-		case journal.Malformed:
+		case e.Malformed != nil:
 			lines = append(lines, fmt.Sprintf("%d malformed", e.Sandbox))
-		case journal.RunEnd:
-			lines = append(lines, fmt.Sprintf("end partial=%v", e.Partial))
+		case e.RunEnd != nil:
+			lines = append(lines, fmt.Sprintf("end partial=%v", e.RunEnd.Partial))
 		}
 	}
 	return lines, err
@@ -285,8 +286,10 @@ func TestAnErrorAfterTheExitRecordIsNoCleanEnd(t *testing.T) {
 
 func TestASandboxMayNotSpeakForTheRun(t *testing.T) {
 	got, err := played(t, Options{Cases: cases("a")}, func(_ context.Context, _ int, in *inside) error {
-		for _, kind := range []journal.Kind{journal.RunStart, journal.SandboxLost, journal.RunEnd} {
-			in.Write(journal.Event{Kind: kind, Identity: &journal.Identity{}, Text: "forged"})
+		for _, forged := range []journal.Event{
+			{RunStart: journal.Start(journal.Identity{})}, {SandboxLost: &journal.SandboxLost{Why: "forged"}}, {RunEnd: &journal.RunEnd{Why: "forged"}},
+		} {
+			in.Write(forged)
 		}
 		in.hold()
 		return in.leave()
@@ -328,11 +331,11 @@ func TestLastWordsAreThoseOfTheCase(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range events {
-		if e.Kind != journal.CaseEnd {
+		if e.CaseEnd == nil {
 			continue
 		}
 		want := journal.Observation{Outcome: journal.HarnessError, Says: "worker died during a: exit status 7; sandbox-1.log has all that it said", Actual: "panic: of this case"}
-		if diff := gocmp.Diff(want, *e.Observation); diff != "" {
+		if diff := gocmp.Diff(want, e.CaseEnd.Observation); diff != "" {
 			t.Errorf("observation (-want +got):\n%s", diff)
 		}
 	}
@@ -397,7 +400,7 @@ func TestRepeatsAndProcsPlayEveryCaseEachTime(t *testing.T) {
 func TestSandboxIsDescribedFromBothSides(t *testing.T) {
 	var record bytes.Buffer
 	backend := &stageless{play: func(_ context.Context, _ int, in *inside) error {
-		in.Write(journal.Event{Kind: journal.SandboxStart, Environment: map[string]string{"kernel": "6", "sudo": "1.9"}})
+		in.Write(journal.Event{SandboxStart: &journal.SandboxStart{Environment: map[string]string{"kernel": "6", "sudo": "1.9"}}})
 		in.hold()
 		return in.leave()
 	}}
@@ -409,7 +412,7 @@ func TestSandboxIsDescribedFromBothSides(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{"image": "sha256:1", "kernel": "6", "sudo": "1.9"}
-	if diff := gocmp.Diff(want, events[1].Environment); diff != "" {
+	if diff := gocmp.Diff(want, events[1].SandboxStart.Environment); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)
 	}
 }

@@ -102,7 +102,7 @@ func (w *watched) lost(ctx context.Context, abnormal bool) error {
 	if w.finished {
 		text = "after its exit record: " + text
 	}
-	return w.record(journal.Event{Kind: journal.SandboxLost, Sandbox: w.number, Attempt: w.attempt, Text: journal.Bound(text, 2000)})
+	return w.record(journal.Event{Sandbox: w.number, Attempt: w.attempt, SandboxLost: &journal.SandboxLost{Why: journal.Bound(text, 2000)}})
 }
 
 // read passes the events on until the sandbox closes its output.
@@ -124,29 +124,29 @@ func (w *watched) read(events chan<- journal.Event) {
 // take records one event.
 func (w *watched) take(e journal.Event) error {
 	e.Sandbox = w.number
-	switch e.Kind {
-	case journal.RunStart, journal.RunEnd, journal.SandboxLost: // ours alone to write
-		e = journal.Event{Kind: journal.Malformed, Sandbox: w.number, Text: fmt.Sprintf("sandbox %d wrote a %s, which only the outer command may", w.number, e.Kind)}
-	case journal.SandboxStart:
-		e.Environment = w.environment(e.Environment)
-	case journal.Control:
-		if e.Observation == nil || e.Observation.Outcome != journal.Held {
-			w.at.fails(e.Role)
+	switch {
+	case e.RunStart != nil, e.RunEnd != nil, e.SandboxLost != nil: // ours alone to write
+		e = journal.Event{Sandbox: w.number, Malformed: &journal.Malformed{Why: fmt.Sprintf("sandbox %d wrote a %s, which only the outer command may", w.number, e.Kind())}}
+	case e.SandboxStart != nil:
+		e.SandboxStart.Environment = w.environment(e.SandboxStart.Environment)
+	case e.Control != nil:
+		if e.Control.Observation.Outcome != journal.Held {
+			w.at.fails(e.Control.Role)
 		}
-	case journal.CaseStart:
+	case e.CaseStart != nil:
 		w.open, w.longer = e, 0
 		if w.at.begun(e.Case) {
 			w.began, w.told = true, false
 		}
 		w.next()
-	case journal.Step:
+	case e.Step != nil:
 		if e.Case != "" && e.Case == w.open.Case {
-			w.longer = max(w.longer, time.Duration(e.BudgetMS)*time.Millisecond)
+			w.longer = max(w.longer, time.Duration(e.Step.MoreMS)*time.Millisecond)
 		}
-	case journal.CaseEnd:
+	case e.CaseEnd != nil:
 		w.open, w.longer = journal.Event{}, 0
 		w.next()
-	case journal.SandboxEnd:
+	case e.SandboxEnd != nil:
 		w.finished = true
 		w.next()
 	}
@@ -156,7 +156,7 @@ func (w *watched) take(e journal.Event) error {
 	if err := w.record(e); err != nil {
 		return err
 	}
-	if e.Kind == journal.Ready {
+	if e.Ready != nil {
 		w.tell()
 	}
 	return nil
@@ -201,7 +201,7 @@ func (w *watched) patience() time.Duration {
 // budget is the time of the open case as the worker gave it: on a busy machine the
 // stage says by how much it is longer, so that nothing is ended here before its time there.
 func (w *watched) budget() time.Duration {
-	return time.Duration(w.open.BudgetMS)*time.Millisecond + w.longer
+	return time.Duration(w.open.CaseStart.BudgetMS)*time.Millisecond + w.longer
 }
 
 func (w *watched) overdue() string {
@@ -239,8 +239,8 @@ func (w *watched) close(ctx context.Context) error {
 		seen.Says += "; " + DiagnosticsName(w.number) + " has all that it said"
 	}
 	return w.record(journal.Event{
-		Kind: journal.CaseEnd, Sandbox: w.number, Attempt: w.open.Attempt, Case: w.open.Case, Role: w.open.Role,
-		Observation: &seen, DurationMS: time.Since(w.since).Milliseconds(),
+		Sandbox: w.number, Attempt: w.open.Attempt, Case: w.open.Case,
+		CaseEnd: &journal.CaseEnd{Observation: seen, DurationMS: time.Since(w.since).Milliseconds()},
 	})
 }
 

@@ -36,8 +36,8 @@ func TestABudgetThatGrewIsInTheJournal(t *testing.T) {
 		th.require(t, th.play(t, role.Runner, Spec{Run: func(s *Stage) { s.checks("IMP-004") }}), journal.Held)
 		var more int64
 		for _, e := range th.events {
-			if e.BudgetMS != 0 && e.Kind == journal.Step && e.Case == "case" && e.Text == "the case has a budget of 7m30s (a busy machine: 3 times 2m30s)" {
-				more = e.BudgetMS
+			if e.Step != nil && e.Step.MoreMS != 0 && e.Case == "case" && e.Step.Text == "the case has a budget of 7m30s (a busy machine: 3 times 2m30s)" {
+				more = e.Step.MoreMS
 			}
 		}
 		if more != want {

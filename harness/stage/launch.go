@@ -253,7 +253,7 @@ func (r *Run) begin(cmd *exec.Cmd, ends ...*os.File) error {
 // finish notes the end of the process and tells everybody who waits for it. How
 // it ended is known by now.
 func (r *Run) finish() {
-	r.stage.record.put(journal.Event{Kind: journal.Step, Run: r.label, Who: "implementation", Text: r.outcome(true)})
+	r.stage.record.put(journal.Event{Run: r.label, Step: &journal.Step{Who: "implementation", Text: r.outcome(true)}})
 	close(r.ended)
 }
 

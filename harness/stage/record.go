@@ -25,7 +25,7 @@ const (
 type record struct {
 	write   func(journal.Event)
 	secrets func() []string
-	stamp   journal.Event // Case, Attempt, Role of every event
+	stamp   journal.Event // Case and Attempt of every event
 
 	mu      sync.Mutex
 	redacts *journal.Redactor
@@ -36,24 +36,20 @@ type record struct {
 }
 
 func (r *record) put(e journal.Event) {
-	e.Case, e.Attempt, e.Role, e.Time = r.stamp.Case, r.stamp.Attempt, r.stamp.Role, time.Now()
-	e.Text, e.Body = r.clean(e.Text), r.clean(e.Body)
-	if e.Proc != nil {
-		e.Proc.Command = r.clean(e.Proc.Command)
-	}
-	r.write(e)
+	e.Case, e.Attempt, e.Time = r.stamp.Case, r.stamp.Attempt, time.Now()
+	r.write(e.Clean(r.redactor(), maxText))
 }
 
 func (r *record) step(who, text string) {
-	r.put(journal.Event{Kind: journal.Step, Who: who, Text: text})
+	r.put(journal.Event{Step: &journal.Step{Who: who, Text: text}})
 }
 
 // longer says that the case has more time than its case-start says, and by how much.
 func (r *record) longer(budget time.Duration, factor int) {
-	r.put(journal.Event{
-		Kind: journal.Step, Who: journal.Stage, BudgetMS: (time.Duration(factor-1) * budget).Milliseconds(),
+	r.put(journal.Event{Step: &journal.Step{
+		Who: journal.Stage, MoreMS: (time.Duration(factor-1) * budget).Milliseconds(),
 		Text: "the case has a budget of " + busy.Words(budget, factor),
-	})
+	}})
 }
 
 // exchange writes a frame or an HTTP request, unless the case had too many.
@@ -72,8 +68,8 @@ func (r *record) exchange(e journal.Event) {
 
 // process writes what was seen of one process, unless the case had too many; r
 // may be nil.
-func (r *record) process(run *Run, p *journal.Proc) {
-	e := journal.Event{Kind: journal.Process, Proc: p}
+func (r *record) process(run *Run, p *journal.Process) {
+	e := journal.Event{Process: p}
 	if run != nil {
 		e.Run = run.label
 	}
@@ -99,7 +95,7 @@ func (r *record) lines(run, channel, text string) {
 	}
 	r.mu.Unlock()
 	if keep {
-		r.put(journal.Event{Kind: journal.Log, Run: run, Who: "task", Channel: channel, Text: text})
+		r.put(journal.Event{Run: run, Log: &journal.Log{Channel: channel, Text: text}})
 	}
 }
 

@@ -17,7 +17,7 @@ func recorder(secrets ...string) (*record, *[]journal.Event) {
 	r := &record{
 		write:   func(e journal.Event) { events = append(events, e) },
 		secrets: func() []string { return slices.Clone(secrets) },
-		stamp:   journal.Event{Case: "c", Attempt: 2, Role: "runner"},
+		stamp:   journal.Event{Case: "c", Attempt: 2},
 	}
 	return r, &events
 }
@@ -76,7 +76,7 @@ func TestASecretThatComesLaterIsKnown(t *testing.T) {
 func TestEventsCarryTheCase(t *testing.T) {
 	r, events := recorder()
 	r.step("stage", "text")
-	want := []journal.Event{{Kind: journal.Step, Case: "c", Attempt: 2, Role: "runner", Who: "stage", Text: "text"}}
+	want := []journal.Event{{Case: "c", Attempt: 2, Step: &journal.Step{Who: "stage", Text: "text"}}}
 	got := *events
 	if got[0].Time.IsZero() {
 		t.Error("the event has no time")

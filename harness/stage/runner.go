@@ -166,14 +166,11 @@ func (c *commsChannel) answer(payload []byte) error {
 	r, s := c.run, c.run.stage
 	text := message.Describe(payload, message.ToSupervisor)
 	r.heard(text)
-	event := journal.Event{
-		Kind: journal.Frame, Run: r.label, Who: "task", Dir: "<", Text: text,
-		Size: frame.HeaderSize + len(payload), Octets: s.record.octets(payload),
-	}
+	seen := &journal.Frame{Dir: "<", Text: text, Size: frame.HeaderSize + len(payload), Octets: s.record.octets(payload)}
 	if strings.Contains(text, " MaskSecret{") {
-		event.Octets = "" // Describe leaves the secret out of the text
+		seen.Octets = "" // Describe leaves the secret out of the text
 	}
-	s.record.exchange(event)
+	s.record.exchange(journal.Event{Run: r.label, Frame: seen})
 	request, err := message.DecodeRequest(payload)
 	if err != nil {
 		r.fault(err.Error())
@@ -234,10 +231,10 @@ func (c *commsChannel) respond(request []byte, response message.Response, fd int
 // write puts one frame on the channel and journals it.
 func (c *commsChannel) write(payload []byte, fd int) error {
 	r := c.run
-	r.stage.record.exchange(journal.Event{
-		Kind: journal.Frame, Run: r.label, Who: "stage", Dir: ">", Text: message.Describe(payload, message.ToRunner),
+	r.stage.record.exchange(journal.Event{Run: r.label, Frame: &journal.Frame{
+		Dir: ">", Text: message.Describe(payload, message.ToRunner),
 		Size: frame.HeaderSize + len(payload), Octets: r.stage.record.octets(payload),
-	})
+	}})
 	octets := frame.Append(nil, payload)
 	step := len(octets)
 	if r.task.Wire.ByteByByte {

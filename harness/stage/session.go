@@ -72,7 +72,7 @@ func (session *Session) Play(ctx context.Context, spec Spec, c plan.Case) Ended 
 	}
 	s.record = &record{
 		write: session.Write, secrets: s.World.Secrets,
-		stamp: journal.Event{Case: c.ID, Attempt: session.Plan.Attempt, Role: c.Role},
+		stamp: journal.Event{Case: c.ID, Attempt: session.Plan.Attempt},
 	}
 	budget := session.Budget(c)
 	wait, stop := session.Busy.Wait(ctx, budget, func(factor int) { s.record.longer(budget, factor) })

@@ -142,12 +142,16 @@ func (th *theatre) transcript() string {
 	return text.String()
 }
 
-func (th *theatre) kinds(kind journal.Kind) []journal.Event {
+func isFrame(e journal.Event) bool   { return e.Frame != nil }
+func isProcess(e journal.Event) bool { return e.Process != nil }
+
+// are lists the events that are what is asked for.
+func (th *theatre) are(is func(journal.Event) bool) []journal.Event {
 	th.mu.Lock()
 	defer th.mu.Unlock()
 	var found []journal.Event
 	for _, e := range th.events {
-		if e.Kind == kind {
+		if is(e) {
 			found = append(found, e)
 		}
 	}
@@ -172,10 +176,10 @@ func TestARunnerSucceeds(t *testing.T) {
 			}})
 			th.require(t, o, journal.Held)
 			var dirs []string
-			for _, e := range th.kinds(journal.Frame) {
-				dirs = append(dirs, e.Dir)
-				if e.Run != "plain" || e.Case != "case" || e.Octets == "" || e.Size == 0 {
-					t.Errorf("a frame is journalled as %+v", e)
+			for _, e := range th.are(isFrame) {
+				dirs = append(dirs, e.Frame.Dir)
+				if e.Run != "plain" || e.Case != "case" || e.Frame.Octets == "" || e.Frame.Size == 0 {
+					t.Errorf("a frame is journalled as %+v", e.Frame)
 				}
 			}
 			if got := strings.Join(dirs, ""); got != "><><><>" {
@@ -212,10 +216,10 @@ func TestAtABarrierTheProcessIsThatOfTheWorkerAccount(t *testing.T) {
 	}})
 	th.require(t, o, journal.Held)
 	var notes []string
-	for _, e := range th.kinds(journal.Process) {
-		notes = append(notes, e.Proc.Note)
-		if e.Run != "plain" || e.Proc.Started.IsZero() || (e.Proc.Note == "ended") == e.Proc.Seen.IsZero() {
-			t.Errorf("a process is journalled as %+v", e.Proc)
+	for _, e := range th.are(isProcess) {
+		notes = append(notes, e.Process.Note)
+		if e.Run != "plain" || e.Process.Started.IsZero() || (e.Process.Note == "ended") == e.Process.Seen.IsZero() {
+			t.Errorf("a process is journalled as %+v", e.Process)
 		}
 	}
 	if diff := cmp.Diff([]string{"", "at barrier here", "at barrier there", "ended"}, notes); diff != "" {
@@ -390,8 +394,8 @@ func TestSurvivorsAreSeenJournalledAndKilled(t *testing.T) {
 	}})
 	th.require(t, o, journal.Held)
 	found := false
-	for _, e := range th.kinds(journal.Process) {
-		found = found || strings.HasPrefix(e.Proc.Note, "left over") && strings.HasPrefix(e.Proc.Command, "sleep")
+	for _, e := range th.are(isProcess) {
+		found = found || strings.HasPrefix(e.Process.Note, "left over") && strings.HasPrefix(e.Process.Command, "sleep")
 	}
 	if !found {
 		t.Error("no event says that a process was left over")
@@ -412,9 +416,8 @@ func TestTheWorkerRoleIsPlayedOverHTTP(t *testing.T) {
 	}})
 	th.require(t, o, journal.Held)
 	var requests []string
-	for _, e := range th.kinds(journal.HTTP) {
-		method, _, _ := strings.Cut(e.Text, " ")
-		requests = append(requests, method+" "+e.Text[strings.LastIndexByte(e.Text, ' ')+1:])
+	for _, e := range th.are(func(e journal.Event) bool { return e.HTTP != nil }) {
+		requests = append(requests, fmt.Sprintf("%s %d", e.HTTP.Method, e.HTTP.Status))
 	}
 	if diff := cmp.Diff([]string{"PATCH 200", "PUT 204", "POST 201", "PATCH 204"}, requests); diff != "" {
 		t.Error(diff)
@@ -442,12 +445,12 @@ func TestTheJournalIsRedactedAndBounded(t *testing.T) {
 	if text := th.transcript(); strings.Contains(text, secret) || strings.Count(text, "***") < 2 {
 		t.Errorf("the secret is in the journal, or nothing stands in its place")
 	}
-	if n := len(th.kinds(journal.Frame)); n != maxEvents {
+	if n := len(th.are(isFrame)); n != maxEvents {
 		t.Errorf("%d frames are journalled, %d permitted", n, maxEvents)
 	}
-	for _, e := range th.kinds(journal.Log) {
-		if len(e.Text) > maxText+64 {
-			t.Errorf("a log event has %d octets of text", len(e.Text))
+	for _, e := range th.are(func(e journal.Event) bool { return e.Log != nil }) {
+		if len(e.Log.Text) > maxText+64 {
+			t.Errorf("a log event has %d octets of text", len(e.Log.Text))
 		}
 	}
 	if !strings.Contains(th.transcript(), "left out of the journal: ") {

@@ -46,10 +46,9 @@ func (s *Stage) exchanged(e executionapi.Exchange) {
 			r.heard(fmt.Sprintf("%s %s %d", e.Method, e.Path, e.Status))
 		}
 	}
-	s.record.exchange(journal.Event{
-		Kind: journal.HTTP, Run: label, Who: "api", Dir: "<",
-		Text: fmt.Sprintf("%s /%s %d", e.Method, e.Path, e.Status), Body: e.Body, Size: e.Size,
-	})
+	s.record.exchange(journal.Event{Run: label, HTTP: &journal.HTTP{
+		Method: e.Method, Path: "/" + e.Path, Status: e.Status, Body: e.Body, Size: e.Size,
+	}})
 }
 
 func (s *Stage) workloadPath(r *Run) string { return s.Path("workload-" + r.label + ".json") }

@@ -83,12 +83,12 @@ func sound(ms int64) bool { return ms >= 0 && ms <= (24*time.Hour).Milliseconds(
 // See takes the measurement of a case that came to its end. One that could not run, or that was ended from outside, took
 // no time of its own.
 func (t *Times) See(e journal.Event) {
-	if e.Kind != journal.CaseEnd || e.Observation == nil || !sound(e.DurationMS) {
+	if e.CaseEnd == nil || !sound(e.CaseEnd.DurationMS) {
 		return
 	}
-	switch e.Observation.Outcome {
+	switch e.CaseEnd.Observation.Outcome {
 	case journal.Held, journal.Violated, journal.NotApplicable:
-		t.taken[e.Case] = e.DurationMS
+		t.taken[e.Case] = e.CaseEnd.DurationMS
 	}
 }
 

@@ -27,7 +27,7 @@ func opened(t *testing.T, dir string) *cache.Folder {
 }
 
 func end(id string, outcome journal.Outcome, ms int64) journal.Event {
-	return journal.Event{Kind: journal.CaseEnd, Case: id, DurationMS: ms, Observation: &journal.Observation{Outcome: outcome}}
+	return journal.Event{Case: id, CaseEnd: &journal.CaseEnd{DurationMS: ms, Observation: journal.Observation{Outcome: outcome}}}
 }
 
 func kept(t *testing.T, times *Times, events ...journal.Event) {
@@ -75,7 +75,7 @@ func TestWhatDidNotComeToItsEndIsNoMeasurement(t *testing.T) {
 	dir := t.TempDir()
 	kept(t, Of(opened(t, dir), "reference", "namespace"),
 		end("a", journal.CouldNotRun, 1), end("b", journal.HarnessError, 60000), end("c", journal.Held, -1), end("d", journal.Held, 1<<62),
-		journal.Event{Kind: journal.CaseEnd, Case: "e", DurationMS: 1}, journal.Event{Kind: journal.CaseStart, Case: "f", DurationMS: 1})
+		journal.Event{Case: "e", CaseEnd: &journal.CaseEnd{DurationMS: 1}}, journal.Event{Case: "f", CaseStart: &journal.CaseStart{BudgetMS: 1}})
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 		t.Errorf("kept %v, %v", entries, err)
 	}

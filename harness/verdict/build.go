@@ -236,15 +236,15 @@ func (r *run) observation(rec *record) journal.Observation {
 	case rec.end == nil:
 		says := "the case began and did not end: its sandbox died, or was ended after the time budget"
 		if n := len(rec.events); n > 0 {
-			says += "; the last event is a " + string(rec.events[n-1].Kind)
+			says += "; the last event is a " + string(rec.events[n-1].Kind())
 		}
 		return journal.Observation{Outcome: journal.HarnessError, Says: says}
-	case rec.end.Observation == nil:
+	case rec.end.Observation.Outcome == "":
 		return journal.Observation{Outcome: journal.HarnessError, Says: "the case ended without an observation"}
 	case rec.end.Observation.Outcome == journal.Held && !rec.acted:
 		return journal.Observation{Outcome: journal.HarnessError, Says: "the case is said to hold, and the stage did nothing in it: something else wrote that into the journal"}
 	}
-	return *rec.end.Observation
+	return rec.end.Observation
 }
 
 func (r *run) whyNotStarted(kase plan.Case) string {

@@ -50,19 +50,19 @@ func (s *story) add(e journal.Event) *story {
 
 func begin(planned ...string) *story {
 	s := &story{}
-	s.add(journal.Event{Kind: journal.RunStart, Identity: &journal.Identity{
+	s.add(journal.Event{RunStart: journal.Start(journal.Identity{
 		Suite: "0.1.0", Catalogue: "c", Implementation: "demo", Manifest: "my images/implementation.yaml", Sandbox: "namespace",
 		Roles: []role.Role{role.Runner, role.Worker, role.Supervisor}, Planned: planned,
-	}})
-	return s.add(journal.Event{Kind: journal.SandboxStart, Sandbox: 1, Environment: map[string]string{"kernel": "6"}})
+	})})
+	return s.add(journal.Event{Sandbox: 1, SandboxStart: &journal.SandboxStart{Environment: map[string]string{"kernel": "6"}}})
 }
 
 func (s *story) started(id string) *story {
-	return s.add(journal.Event{Kind: journal.CaseStart, Sandbox: 1, Case: id})
+	return s.add(journal.Event{Sandbox: 1, Case: id, CaseStart: &journal.CaseStart{}})
 }
 
 func (s *story) ended(id string, o journal.Observation) *story {
-	return s.add(journal.Event{Kind: journal.CaseEnd, Sandbox: 1, Case: id, Observation: &o, DurationMS: 1500})
+	return s.add(journal.Event{Sandbox: 1, Case: id, CaseEnd: &journal.CaseEnd{Observation: o, DurationMS: 1500}})
 }
 
 func (s *story) saw(id string, outcome journal.Outcome) *story {
@@ -72,18 +72,18 @@ func (s *story) saw(id string, outcome journal.Outcome) *story {
 
 // acted is a step of the stage, without which nothing can hold.
 func (s *story) acted(id string, attempt int) *story {
-	return s.add(journal.Event{Kind: journal.Step, Sandbox: 1, Case: id, Attempt: attempt, Who: journal.Stage, Text: "acts"})
+	return s.add(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, Step: &journal.Step{Who: journal.Stage, Text: "acts"}})
 }
 
 func (s *story) end() []journal.Event {
-	s.add(journal.Event{Kind: journal.SandboxEnd, Sandbox: 1})
-	return s.add(journal.Event{Kind: journal.RunEnd}).events
+	s.add(journal.Event{Sandbox: 1, SandboxEnd: &journal.SandboxEnd{}})
+	return s.add(journal.Event{RunEnd: &journal.RunEnd{}}).events
 }
 
 // endEarly is end for a run that was interrupted.
 func (s *story) endEarly() []journal.Event {
-	s.add(journal.Event{Kind: journal.SandboxEnd, Sandbox: 1})
-	return s.add(journal.Event{Kind: journal.RunEnd, Partial: true, Text: "interrupted by SIGINT"}).events
+	s.add(journal.Event{Sandbox: 1, SandboxEnd: &journal.SandboxEnd{}})
+	return s.add(journal.Event{RunEnd: &journal.RunEnd{Partial: true, Why: "interrupted by SIGINT"}}).events
 }
 
 func build(t *testing.T, events []journal.Event, known string) verdict.Model {
@@ -158,12 +158,12 @@ func TestExitCodeIsTheGravestFinding(t *testing.T) {
 		{"nothing was planned", begin().end(), "", 2, 2, 2},
 		{"no end of the run", begin(index[0].ID).saw(index[0].ID, journal.Held).events, "", 3, 3, 2},
 		{"no beginning of the run", begin(index[0].ID).saw(index[0].ID, journal.Held).end()[1:], "", 4, 4, 4},
-		{"a line that cannot be read", append(begin(index[0].ID).saw(index[0].ID, journal.Held).end(), journal.Event{Kind: journal.Malformed, Text: "line 7"}), "", 4, 4, 4},
+		{"a line that cannot be read", append(begin(index[0].ID).saw(index[0].ID, journal.Held).end(), journal.Event{Malformed: &journal.Malformed{Why: "line 7"}}), "", 4, 4, 4},
 		{"an empty journal", nil, "", 3, 3, 3},
 		{"nothing but the beginning", begin(ids(3)...).events[:1], "", 3, 3, 3},
 		{"killed in a case", begin(ids(2)...).saw(index[0].ID, journal.Held).started(index[1].ID).events, "", 3, 3, 2},
 		{"killed in a case, after another one was lost", begin(ids(2)...).started(index[0].ID).ended(index[0].ID, journal.Observation{Outcome: journal.HarnessError}).started(index[1].ID).events, "", 4, 4, 2},
-		{"a sandbox that ended with an error after its exit record", begin(index[0].ID).saw(index[0].ID, journal.Held).add(journal.Event{Kind: journal.SandboxEnd, Sandbox: 1}).add(journal.Event{Kind: journal.SandboxLost, Sandbox: 1, Text: "exit status 137"}).add(journal.Event{Kind: journal.RunEnd}).events, "", 3, 3, 2},
+		{"a sandbox that ended with an error after its exit record", begin(index[0].ID).saw(index[0].ID, journal.Held).add(journal.Event{Sandbox: 1, SandboxEnd: &journal.SandboxEnd{}}).add(journal.Event{Sandbox: 1, SandboxLost: &journal.SandboxLost{Why: "exit status 137"}}).add(journal.Event{RunEnd: &journal.RunEnd{}}).events, "", 3, 3, 2},
 		{"a case that is said to hold, and nothing was done in it", begin(index[0].ID).started(index[0].ID).ended(index[0].ID, journal.Observation{Outcome: journal.Held}).end(), "", 4, 4, 2},
 		{"a case that was violated is played again", begin(index[0].ID).saw(index[0].ID, journal.Violated).saw(index[0].ID, journal.Held).end(), "", 4, 4, 2},
 		{"all cases were seen once when the run was ended", begin(index[0].ID).saw(index[0].ID, journal.Held).endEarly(), "", 3, 3, 2},
@@ -171,9 +171,9 @@ func TestExitCodeIsTheGravestFinding(t *testing.T) {
 		{"a case outside the index", begin("IMP-001/runner/gone").saw("IMP-001/runner/gone", journal.Held).end(), "", 4, 4, 2},
 		{"nothing applies to a whole run", all(journal.NotApplicable).end(), "", 3, 3, 3},
 		{"an outcome nobody knows", begin(index[0].ID).saw(index[0].ID, "HELD").end(), "", 4, 4, 2},
-		{"no observation", begin(index[0].ID).started(index[0].ID).add(journal.Event{Kind: journal.CaseEnd, Case: index[0].ID}).end(), "", 4, 4, 2},
+		{"no observation", begin(index[0].ID).started(index[0].ID).add(journal.Event{Case: index[0].ID, CaseEnd: &journal.CaseEnd{}}).end(), "", 4, 4, 2},
 		{"a violation of another requirement than claimed", begin(index[1].ID).started(index[1].ID).ended(index[1].ID, journal.Observation{Outcome: journal.Violated, Requirement: "IMP-002"}).end(), "", 4, 4, 2},
-		{"a control that failed", begin(index[0].ID).add(journal.Event{Kind: journal.Control, Role: "runner", Observation: &journal.Observation{Outcome: journal.Violated, Says: "no"}}).end(), "", 3, 3, 2},
+		{"a control that failed", begin(index[0].ID).add(journal.Event{Control: &journal.Control{Role: "runner", Observation: journal.Observation{Outcome: journal.Violated, Says: "no"}}}).end(), "", 3, 3, 2},
 	} {
 		m := build(t, tc.events, tc.known)
 		got := [3]int{verdict.Exit(m, verdict.Any), verdict.Exit(m, catalogue.Upstream), verdict.Exit(m, catalogue.Hardened)}
@@ -186,8 +186,8 @@ func TestExitCodeIsTheGravestFinding(t *testing.T) {
 func TestAttemptsThatDifferAreFlaky(t *testing.T) {
 	attempt := func(s *story, n int, outcome journal.Outcome) {
 		id := index[1].ID
-		s.add(journal.Event{Kind: journal.CaseStart, Case: id, Attempt: n}).acted(id, n)
-		s.add(journal.Event{Kind: journal.CaseEnd, Case: id, Attempt: n, Observation: &journal.Observation{Outcome: outcome, Actual: string(outcome)}})
+		s.add(journal.Event{Case: id, Attempt: n, CaseStart: &journal.CaseStart{}}).acted(id, n)
+		s.add(journal.Event{Case: id, Attempt: n, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{Outcome: outcome, Actual: string(outcome)}}})
 	}
 	for _, tc := range []struct {
 		outcomes []journal.Outcome
@@ -240,8 +240,8 @@ func TestAnIntermittentDeviationMayHold(t *testing.T) {
 			if actual != "" {
 				o = &journal.Observation{Outcome: journal.Violated, Actual: actual}
 			}
-			s.add(journal.Event{Kind: journal.CaseStart, Case: id, Attempt: i + 1}).acted(id, i+1)
-			s.add(journal.Event{Kind: journal.CaseEnd, Case: id, Attempt: i + 1, Observation: o})
+			s.add(journal.Event{Case: id, Attempt: i + 1, CaseStart: &journal.CaseStart{}}).acted(id, i+1)
+			s.add(journal.Event{Case: id, Attempt: i + 1, CaseEnd: &journal.CaseEnd{Observation: *o}})
 		}
 		m := build(t, s.end(), known)
 		if got, exit := m.Cases[0].Verdict, verdict.Exit(m, verdict.Any); got != tc.want || exit != tc.exit {
@@ -304,7 +304,7 @@ func TestARequirementIsViolatedByTheCaseThatViolatedIt(t *testing.T) {
 
 func TestARoleThatIsNotPlayedIsNoGap(t *testing.T) {
 	s := begin(index[0].ID)
-	s.events[0].Identity.Roles = []role.Role{role.Runner}
+	s.events[0].RunStart.Identity.Roles = []role.Role{role.Runner}
 	m := build(t, s.saw(index[0].ID, journal.Held).end(), "")
 	for _, r := range m.Requirements {
 		if r.ID == "MSG-010" && (r.Verdict != verdict.NotApplicable || !slices.Equal(r.Elsewhere, []role.Role{role.Supervisor})) {
@@ -344,7 +344,7 @@ func TestARunThatOnlyBeganIsUnfinished(t *testing.T) {
 }
 
 func TestAnInterruptedCaseIsNamed(t *testing.T) {
-	m := build(t, begin(index[0].ID).started(index[0].ID).add(journal.Event{Kind: journal.Step, Case: index[0].ID, Text: "x"}).end(), "")
+	m := build(t, begin(index[0].ID).started(index[0].ID).add(journal.Event{Case: index[0].ID, Step: &journal.Step{Text: "x"}}).end(), "")
 	c := m.Cases[0]
 	if c.ID != index[0].ID || c.Verdict != verdict.HarnessError || !strings.Contains(c.Observation.Says, "began and did not end") {
 		t.Errorf("case is %s %s %q", c.ID, c.Verdict, c.Observation.Says)
@@ -356,7 +356,7 @@ func TestAnInterruptedCaseIsNamed(t *testing.T) {
 
 func TestPartialRunsSaySo(t *testing.T) {
 	s := begin(index[0].ID)
-	s.events[0].Identity.Filter = "IMP-001/runner"
+	s.events[0].RunStart.Identity.Filter = "IMP-001/runner"
 	if m := build(t, s.saw(index[0].ID, journal.Held).end(), ""); !m.Partial() || m.Inside != 1 || m.Offered <= m.Inside || m.Cut {
 		t.Errorf("partial is %v: %d of %d cases, cut %v %q", m.Partial(), m.Inside, m.Offered, m.Cut, m.CutWhy)
 	}
@@ -375,7 +375,7 @@ func TestACaseCarriesTheCommandAndTheEntryToPaste(t *testing.T) {
 		t.Errorf("suggestion is %q", c.Suggestion)
 	}
 	mutant := begin(index[0].ID)
-	mutant.events[0].Identity.Command = []string{"understudy", "selftest", "skip-the-switch"}
+	mutant.events[0].RunStart.Identity.Command = []string{"understudy", "selftest", "skip-the-switch"}
 	if got := build(t, mutant.saw(index[0].ID, journal.Violated).end(), "").Cases[0].Again; got != "understudy selftest skip-the-switch" {
 		t.Errorf("of a mutant, again is %s", got)
 	}
@@ -390,7 +390,7 @@ func TestACaseCarriesTheCommandAndTheEntryToPaste(t *testing.T) {
 func TestALongTranscriptKeepsBothEnds(t *testing.T) {
 	s := begin(index[0].ID).started(index[0].ID)
 	for range 10000 {
-		s.add(journal.Event{Kind: journal.Step, Case: index[0].ID})
+		s.add(journal.Event{Case: index[0].ID, Step: &journal.Step{}})
 	}
 	first, last := s.events[3], s.events[len(s.events)-1]
 	c := build(t, s.ended(index[0].ID, journal.Observation{Outcome: journal.Violated}).end(), "").Cases[0]
@@ -400,7 +400,7 @@ func TestALongTranscriptKeepsBothEnds(t *testing.T) {
 	}
 	marks := 0
 	for _, e := range c.Transcript {
-		if strings.Contains(e.Text, "left out") {
+		if e.Step != nil && strings.Contains(e.Step.Text, "left out") {
 			marks++
 		}
 	}

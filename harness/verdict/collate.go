@@ -42,7 +42,8 @@ type attemptOf struct {
 type record struct {
 	attempt int
 	start   journal.Event
-	end     *journal.Event
+	end     *journal.CaseEnd // nil before it
+	ended   time.Time
 	events  []journal.Event
 	left    int  // events left out of the middle
 	acted   bool // the stage did something in it
@@ -54,7 +55,7 @@ func Collate(events iter.Seq[journal.Event]) *Record {
 	all := &Record{runs: []*run{newRun()}}
 	for e := range events {
 		r := all.runs[len(all.runs)-1]
-		if e.Kind == journal.RunStart && e.Identity != nil && r.identity != nil {
+		if e.RunStart != nil && r.identity != nil {
 			r = newRun()
 			all.runs = append(all.runs, r)
 		}
@@ -69,44 +70,44 @@ func newRun() *run {
 }
 
 func (r *run) add(e journal.Event) {
-	r.begun = r.begun || e.Kind != journal.RunStart
+	r.begun = r.begun || e.RunStart == nil
 	if e.Time.After(r.ended) {
 		r.ended = e.Time.UTC()
 	}
-	switch e.Kind {
-	case journal.RunStart:
-		if e.Identity == nil {
-			r.problem(Ours, "", "the journal has a run-start without identity")
-			return
-		}
-		r.started, r.identity = e.Time.UTC(), e.Identity
-	case journal.RunEnd:
+	switch {
+	case e.RunStart != nil:
+		r.started, r.identity = e.Time.UTC(), &e.RunStart.Identity
+	case e.RunEnd != nil:
 		r.closed = true
-		if e.Partial {
-			r.cut, r.cutWhy = true, e.Text
+		if e.RunEnd.Partial {
+			r.cut, r.cutWhy = true, e.RunEnd.Why
 		}
-	case journal.SandboxStart:
+	case e.SandboxStart != nil:
 		r.numbered[e.Sandbox] = len(r.sandboxes)
-		r.sandboxes = append(r.sandboxes, Sandbox{Number: e.Sandbox, Environment: e.Environment, Started: e.Time.UTC()})
-	case journal.SandboxEnd:
+		r.sandboxes = append(r.sandboxes, Sandbox{Number: e.Sandbox, Environment: e.SandboxStart.Environment, Started: e.Time.UTC()})
+	case e.SandboxEnd != nil:
 		r.sandboxEnd(e)
-	case journal.SandboxLost:
+	case e.SandboxLost != nil:
 		r.sandboxLost(e)
-	case journal.Control:
-		if e.Observation == nil {
-			r.problem(Ours, "", "the control of sandbox %d has no observation", e.Sandbox)
-			return
-		}
-		r.controls = append(r.controls, Control{Sandbox: e.Sandbox, Role: e.Role, Observation: *e.Observation})
-		if _, known := r.uncontrolled[e.Role]; !known && e.Observation.Outcome != journal.Held {
-			r.uncontrolled[e.Role] = e.Observation.Says
-		}
-	case journal.CaseStart:
+	case e.Control != nil:
+		r.control(Control{Sandbox: e.Sandbox, Role: e.Control.Role, Observation: e.Control.Observation})
+	case e.CaseStart != nil:
 		r.caseStart(e)
-	case journal.Malformed:
-		r.problem(Ours, "", "%s", e.Text)
+	case e.Malformed != nil:
+		r.problem(Ours, "", "%s", e.Malformed.Why)
 	default:
 		r.caseEvent(e)
+	}
+}
+
+func (r *run) control(c Control) {
+	if c.Observation.Outcome == "" {
+		r.problem(Ours, "", "the control of sandbox %d has no observation", c.Sandbox)
+		return
+	}
+	r.controls = append(r.controls, c)
+	if _, known := r.uncontrolled[c.Role]; !known && c.Observation.Outcome != journal.Held {
+		r.uncontrolled[c.Role] = c.Observation.Says
 	}
 }
 
@@ -121,7 +122,7 @@ func (r *run) sandboxEnd(e journal.Event) {
 
 // sandboxLost notes an end that was not clean, be it after the exit record.
 func (r *run) sandboxLost(e journal.Event) {
-	r.problem(Incomplete, "", "sandbox %d did not end as it should: %s", e.Sandbox, e.Text)
+	r.problem(Incomplete, "", "sandbox %d did not end as it should: %s", e.Sandbox, e.SandboxLost.Why)
 	if i, started := r.numbered[e.Sandbox]; started {
 		r.sandboxes[i].Lost = true
 	}
@@ -152,19 +153,19 @@ func (r *run) caseEvent(e journal.Event) {
 	rec := r.attempts[attemptOf{e.Case, e.Attempt}]
 	switch {
 	case rec == nil:
-		r.problem(Ours, e.Case, "the journal has a %s of the case before its case-start", e.Kind)
-	case e.Kind != journal.CaseEnd:
+		r.problem(Ours, e.Case, "the journal has a %s of the case before its case-start", e.Kind())
+	case e.CaseEnd == nil:
 		rec.add(e)
 	case rec.end != nil:
 		r.problem(Ours, e.Case, "the case ended twice")
 	default:
-		rec.end = &e
+		rec.end, rec.ended = e.CaseEnd, e.Time
 	}
 }
 
 // add keeps the first half of the events, and of the others the last ones.
 func (rec *record) add(e journal.Event) {
-	rec.acted = rec.acted || e.Kind == journal.Step && e.Who == journal.Stage
+	rec.acted = rec.acted || e.Step != nil && e.Step.Who == journal.Stage
 	if len(rec.events) >= maxTranscript {
 		rec.events = slices.Delete(rec.events, maxTranscript/2, maxTranscript/2+maxTranscript/8)
 		rec.left += maxTranscript / 8
@@ -179,8 +180,8 @@ func (rec *record) transcript() []journal.Event {
 	}
 	at := maxTranscript / 2
 	mark := journal.Event{
-		Kind: journal.Step, Time: rec.events[at].Time, Case: rec.start.Case, Attempt: rec.attempt, Who: "report",
-		Text: fmt.Sprintf("%d events left out here; events.jsonl has them", rec.left),
+		Time: rec.events[at].Time, Case: rec.start.Case, Attempt: rec.attempt,
+		Step: &journal.Step{Who: "report", Text: fmt.Sprintf("%d events left out here; events.jsonl has them", rec.left)},
 	}
 	return slices.Insert(slices.Clone(rec.events), at, mark)
 }
@@ -192,7 +193,7 @@ func (rec *record) duration() time.Duration {
 	}
 	last := rec.start.Time
 	if rec.end != nil {
-		last = rec.end.Time
+		last = rec.ended
 	} else if n := len(rec.events); n > 0 {
 		last = rec.events[n-1].Time
 	}

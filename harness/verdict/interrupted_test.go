@@ -14,9 +14,9 @@ func TestOfARunThatEndedEarlyNothingElseIsSaid(t *testing.T) {
 		events []journal.Event
 		want   string
 	}{
-		"interrupted": {lost().add(journal.Event{Kind: journal.RunEnd, Partial: true, Text: "interrupted"}).events, "the run ended early: interrupted"},
+		"interrupted": {lost().add(journal.Event{RunEnd: &journal.RunEnd{Partial: true, Why: "interrupted"}}).events, "the run ended early: interrupted"},
 		"killed":      {lost().events, "the run was interrupted: its end is not in the journal"},
-		"to its end":  {lost().add(journal.Event{Kind: journal.RunEnd}).events, "sandbox 1 ended without its exit record"},
+		"to its end":  {lost().add(journal.Event{RunEnd: &journal.RunEnd{}}).events, "sandbox 1 ended without its exit record"},
 	} {
 		m := build(t, tc.events, "")
 		var texts []string

@@ -53,15 +53,15 @@ func sharded(t *rapid.T) (whole *verdict.Record, shards []*verdict.Record) {
 	}
 	record := func(cases []plan.Case, shard *journal.Shard) *verdict.Record {
 		s := begin(plan.IDs(cases)...)
-		s.events[0].Identity.Shard = shard
+		s.events[0].RunStart.Identity.Shard = shard
 		if len(cases) == 0 {
 			s.events = s.events[:1] // no sandbox starts
-			return verdict.Collate(slices.Values(s.add(journal.Event{Kind: journal.RunEnd}).events))
+			return verdict.Collate(slices.Values(s.add(journal.Event{RunEnd: &journal.RunEnd{}}).events))
 		}
 		for _, c := range cases {
 			for attempt, outcome := range seen[c.ID] {
-				s.add(journal.Event{Kind: journal.CaseStart, Sandbox: 1, Case: c.ID, Attempt: attempt}).acted(c.ID, attempt)
-				s.add(journal.Event{Kind: journal.CaseEnd, Sandbox: 1, Case: c.ID, Attempt: attempt, Observation: &journal.Observation{Outcome: outcome, Actual: "apples"}})
+				s.add(journal.Event{Sandbox: 1, Case: c.ID, Attempt: attempt, CaseStart: &journal.CaseStart{}}).acted(c.ID, attempt)
+				s.add(journal.Event{Sandbox: 1, Case: c.ID, Attempt: attempt, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{Outcome: outcome, Actual: "apples"}}})
 			}
 		}
 		return verdict.Collate(slices.Values(s.end()))
@@ -157,7 +157,7 @@ func TestShardsThatAreNotTheirPlanAreOurFault(t *testing.T) {
 	c := load(t)
 	shard := func(i int, digest string, ids ...string) *verdict.Record {
 		s := begin(ids...)
-		s.events[0].Identity.Shard = &journal.Shard{Index: i, Of: 2, Plan: digest}
+		s.events[0].RunStart.Identity.Shard = &journal.Shard{Index: i, Of: 2, Plan: digest}
 		for _, id := range ids {
 			s.saw(id, journal.Held)
 		}

@@ -30,15 +30,15 @@ func arbitrary(t *rapid.T) []journal.Event {
 	s := begin(planned...)
 	for _, c := range index {
 		for attempt := range rapid.IntRange(0, 2).Draw(t, "attempts") {
-			s.add(journal.Event{Kind: journal.CaseStart, Sandbox: 1, Case: c.ID, Attempt: attempt})
+			s.add(journal.Event{Sandbox: 1, Case: c.ID, Attempt: attempt, CaseStart: &journal.CaseStart{}})
 			if rapid.IntRange(0, 3).Draw(t, "acted") > 0 {
 				s.acted(c.ID, attempt)
 			}
-			s.add(journal.Event{Kind: journal.CaseEnd, Sandbox: 1, Case: c.ID, Attempt: attempt, Observation: &journal.Observation{
+			s.add(journal.Event{Sandbox: 1, Case: c.ID, Attempt: attempt, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{
 				Outcome:     rapid.SampledFrom(outcomes).Draw(t, "outcome"),
 				Requirement: rapid.SampledFrom([]string{"", c.Verifies[0]}).Draw(t, "requirement"),
 				Says:        rapid.SampledFrom([]string{"apples", "pears"}).Draw(t, "says"),
-			}})
+			}}})
 		}
 	}
 	events := s.end()
@@ -80,19 +80,19 @@ func TestZeroMeansThatEverythingPlannedWasSeenAndNothingUnlistedIsWrong(t *testi
 		acted := map[attempt]bool{}
 		finished := false
 		for _, e := range events {
-			switch e.Kind {
-			case journal.RunStart:
-				planned = e.Identity.Planned
-			case journal.CaseStart:
+			switch {
+			case e.RunStart != nil:
+				planned = e.RunStart.Identity.Planned
+			case e.CaseStart != nil:
 				if last[e.Case] == nil {
 					last[e.Case] = map[int]*journal.Observation{}
 				}
 				last[e.Case][e.Attempt] = nil
-			case journal.Step:
+			case e.Step != nil:
 				acted[attempt{e.Case, e.Attempt}] = true
-			case journal.CaseEnd:
-				last[e.Case][e.Attempt] = e.Observation
-			case journal.RunEnd:
+			case e.CaseEnd != nil:
+				last[e.Case][e.Attempt] = &e.CaseEnd.Observation
+			case e.RunEnd != nil:
 				finished = true
 			}
 		}
@@ -195,9 +195,9 @@ func TestNumbersAddUp(t *testing.T) {
 // A run counts as clean only with all of its ends: whoever was killed, or lost a line, never says 0.
 func TestAJournalThatLacksAnEndIsNeverClean(t *testing.T) {
 	s := begin("IMP-001/runner/table", "IMP-001/worker/table")
-	s.add(journal.Event{Kind: journal.SandboxStart, Sandbox: 2})
+	s.add(journal.Event{Sandbox: 2, SandboxStart: &journal.SandboxStart{}})
 	s.saw("IMP-001/runner/table", journal.Held).saw("IMP-001/worker/table", journal.Held)
-	s.add(journal.Event{Kind: journal.SandboxEnd, Sandbox: 2})
+	s.add(journal.Event{Sandbox: 2, SandboxEnd: &journal.SandboxEnd{}})
 	whole := s.end()
 	exit := func(events []journal.Event) int { return verdict.Exit(build(t, events, ""), verdict.Any) }
 	if code := exit(whole); code != verdict.ExitConforms {
@@ -211,9 +211,9 @@ func TestAJournalThatLacksAnEndIsNeverClean(t *testing.T) {
 	ends := 0
 	for i, e := range whole {
 		refused(fmt.Sprintf("the first %d of %d events", i, len(whole)), whole[:i])
-		if slices.Contains([]journal.Kind{journal.RunEnd, journal.SandboxEnd, journal.CaseEnd}, e.Kind) {
+		if e.RunEnd != nil || e.SandboxEnd != nil || e.CaseEnd != nil {
 			ends++
-			refused(fmt.Sprintf("without the %s of sandbox %d, case %q", e.Kind, e.Sandbox, e.Case), slices.Delete(slices.Clone(whole), i, i+1))
+			refused(fmt.Sprintf("without the %s of sandbox %d, case %q", e.Kind(), e.Sandbox, e.Case), slices.Delete(slices.Clone(whole), i, i+1))
 		}
 	}
 	if ends != 5 {

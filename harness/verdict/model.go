@@ -1,7 +1,6 @@
 package verdict
 
 import (
-	"slices"
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
@@ -134,17 +133,6 @@ type Attempt struct {
 	Verdict     Verdict
 	Observation journal.Observation
 	Duration    time.Duration
-}
-
-// Of lists the events of the transcript that are of one of the kinds.
-func (c Case) Of(kinds ...journal.Kind) []journal.Event {
-	var events []journal.Event
-	for _, e := range c.Transcript {
-		if slices.Contains(kinds, e.Kind) {
-			events = append(events, e)
-		}
-	}
-	return events
 }
 
 // ProblemKind says whose matter a problem is; it decides the exit code.

@@ -14,9 +14,9 @@ func TestOfProblemsThatAreAlikeSomeAreListedAndTheOthersCounted(t *testing.T) {
 	malformed := func(n int) []journal.Event {
 		s := begin(index[0].ID)
 		for i := range n {
-			s.add(journal.Event{Kind: journal.Malformed, Text: fmt.Sprintf("line %d", i+2)})
+			s.add(journal.Event{Malformed: &journal.Malformed{Why: fmt.Sprintf("line %d", i+2)}})
 		}
-		return s.saw(index[0].ID, journal.Held).add(journal.Event{Kind: journal.SandboxEnd, Sandbox: 7}).end()
+		return s.saw(index[0].ID, journal.Held).add(journal.Event{Sandbox: 7, SandboxEnd: &journal.SandboxEnd{}}).end()
 	}
 	for n, want := range map[int]string{10: "line 11", 11: "and 1 more like this: line 11", 1000: "and 990 more like this: line 11"} {
 		problems := build(t, malformed(n), "").Problems

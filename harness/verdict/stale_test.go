@@ -39,8 +39,8 @@ func TestAnEntryThatNoLongerHappensIsToldOnceACase(t *testing.T) {
 	id := index[0].ID
 	s := begin(id)
 	for attempt := 1; attempt <= 3; attempt++ {
-		s.add(journal.Event{Kind: journal.CaseStart, Sandbox: 1, Case: id, Attempt: attempt}).acted(id, attempt)
-		s.add(journal.Event{Kind: journal.CaseEnd, Sandbox: 1, Case: id, Attempt: attempt, Observation: &journal.Observation{Outcome: journal.Held}})
+		s.add(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, CaseStart: &journal.CaseStart{}}).acted(id, attempt)
+		s.add(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{Outcome: journal.Held}}})
 	}
 	m := build(t, s.end(), entry(id, "  actual: uid 61001"))
 	if got := stale(m); len(got) != 1 || got[0].Case != id || got[0].Pattern != "uid 61001" || got[0].Seen != "" {
@@ -52,7 +52,7 @@ func TestNoEntryIsSuggestedWhereNobodyLooked(t *testing.T) {
 	id := index[0].ID
 	failed := journal.Observation{Outcome: journal.CouldNotRun, Says: "a plain task of the worker account does not succeed"}
 	m := build(t, begin(id).
-		add(journal.Event{Kind: journal.Control, Sandbox: 1, Role: "runner", Observation: &failed}).
+		add(journal.Event{Sandbox: 1, Control: &journal.Control{Role: "runner", Observation: failed}}).
 		started(id).ended(id, failed).end(), "")
 	if c := m.Cases[0]; c.Verdict != verdict.CouldNotRun || c.Suggestion != "" {
 		t.Errorf("after a failed control: %s, suggestion %q", c.Verdict, c.Suggestion)

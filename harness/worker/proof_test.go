@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -50,7 +49,7 @@ func bereft(act, bit string) error {
 	}
 	pl := &player{
 		session: &stage.Session{Plan: plan.Plan{Cases: []plan.Case{{Role: role.Runner}}}},
-		write:   func(e journal.Event) { json.NewEncoder(os.Stdout).Encode(e) },
+		write:   recorder(os.Stdout),
 		unable:  map[role.Role]string{},
 	}
 	pl.prepare(context.Background())
@@ -84,14 +83,12 @@ func TestSandboxWithoutACapabilityIsNotJudged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			said := without(t, bit, "prepare")
-			var last journal.Event
-			for line := range strings.Lines(said) {
-				if err := json.Unmarshal([]byte(line), &last); err != nil {
-					t.Fatalf("%v in %s", err, said)
-				}
+			events, err := journal.ReadAll(strings.NewReader(said))
+			if err != nil || len(events) == 0 || events[len(events)-1].Control == nil {
+				t.Fatalf("%v in %s", err, said)
 			}
-			seen := last.Observation
-			if last.Kind != journal.Control || seen == nil || seen.Outcome != journal.CouldNotRun || !strings.Contains(seen.Says, "lacks capabilities: "+name+" (") {
+			seen := events[len(events)-1].Control.Observation
+			if seen.Outcome != journal.CouldNotRun || !strings.Contains(seen.Says, "lacks capabilities: "+name+" (") {
 				t.Errorf("said:\n%s", said)
 			}
 		})

@@ -54,7 +54,7 @@ func Run(ctx context.Context, areas []stage.Area) (int, error) {
 	if pl.stopped == "" && pl.turn != "" {
 		return 0, fmt.Errorf("it shall play %q, which is not among the cases that come after those it has played", pl.turn)
 	}
-	write(journal.Event{Kind: journal.SandboxEnd, Attempt: p.Attempt, Partial: pl.stopped != "", Text: pl.stopped})
+	write(journal.Event{Attempt: p.Attempt, SandboxEnd: &journal.SandboxEnd{Stopped: pl.stopped}})
 	return 0, nil
 }
 
@@ -129,7 +129,7 @@ func (pl *player) prepare(ctx context.Context) {
 	if fault == nil {
 		pl.session.Commons, fault = stage.NoteCommons("/")
 	}
-	pl.write(journal.Event{Kind: journal.SandboxStart, Attempt: p.Attempt, Environment: environment(ctx, p)})
+	pl.write(journal.Event{Attempt: p.Attempt, SandboxStart: &journal.SandboxStart{Environment: environment(ctx, p)}})
 	for _, r := range roles(p.Cases) {
 		seen := journal.Observation{Outcome: journal.Held}
 		if fault != nil {
@@ -140,7 +140,7 @@ func (pl *player) prepare(ctx context.Context) {
 		if seen.Outcome != journal.Held {
 			pl.unable[r] = seen.Says
 		}
-		pl.write(journal.Event{Kind: journal.Control, Attempt: p.Attempt, Role: r, Observation: &seen})
+		pl.write(journal.Event{Attempt: p.Attempt, Control: &journal.Control{Role: r, Observation: seen}})
 	}
 }
 

@@ -53,7 +53,7 @@ func (pl *player) ask(ctx context.Context) {
 	if pl.stopped != "" || pl.over || pl.turn != "" {
 		return
 	}
-	pl.write(journal.Event{Kind: journal.Ready, Attempt: pl.session.Plan.Attempt})
+	pl.write(journal.Event{Attempt: pl.session.Plan.Attempt, Ready: &journal.Ready{}})
 	select {
 	case id, open := <-pl.named:
 		pl.turn, pl.over = id, id == ""
@@ -117,8 +117,8 @@ func (o *opened) begin(c plan.Case, budget time.Duration) {
 	o.kase, o.since = c, time.Now()
 	fmt.Fprint(os.Stderr, plan.Mark(c.ID)) // nothing depends on it but the words of an error
 	o.write(journal.Event{
-		Kind: journal.CaseStart, Case: c.ID, Role: c.Role, Attempt: o.attempt,
-		BudgetMS: (budget + o.grace).Milliseconds(), Text: c.Says,
+		Case: c.ID, Attempt: o.attempt,
+		CaseStart: &journal.CaseStart{Says: c.Says, BudgetMS: (budget + o.grace).Milliseconds()},
 	})
 }
 
@@ -130,8 +130,8 @@ func (o *opened) end(id string, seen journal.Observation) bool {
 		return false
 	}
 	o.write(journal.Event{
-		Kind: journal.CaseEnd, Case: id, Role: o.kase.Role, Attempt: o.attempt,
-		Observation: &seen, DurationMS: time.Since(o.since).Milliseconds(),
+		Case: id, Attempt: o.attempt,
+		CaseEnd: &journal.CaseEnd{Observation: seen, DurationMS: time.Since(o.since).Milliseconds()},
 	})
 	o.kase = plan.Case{}
 	return true

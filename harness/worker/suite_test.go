@@ -66,16 +66,16 @@ func TestEveryCaseThatStartsEnds(t *testing.T) {
 	var got []string
 	for _, e := range events {
 		slug := e.Case[strings.LastIndexByte(e.Case, '/')+1:]
-		switch e.Kind {
-		case journal.Ready:
+		switch {
+		case e.Ready != nil:
 			got = append(got, "ready")
-		case journal.CaseStart:
+		case e.CaseStart != nil:
 			got = append(got, "start "+slug)
-			if e.Attempt != 3 || e.BudgetMS != 6000 {
-				t.Errorf("case-start of %s: attempt %d, budget %d ms", slug, e.Attempt, e.BudgetMS)
+			if e.Attempt != 3 || e.CaseStart.BudgetMS != 6000 {
+				t.Errorf("case-start of %s: attempt %d, budget %d ms", slug, e.Attempt, e.CaseStart.BudgetMS)
 			}
-		case journal.CaseEnd:
-			got = append(got, "end "+slug+" "+string(e.Observation.Outcome))
+		case e.CaseEnd != nil:
+			got = append(got, "end "+slug+" "+string(e.CaseEnd.Observation.Outcome))
 		}
 	}
 	want := []string{

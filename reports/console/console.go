@@ -82,32 +82,29 @@ func New(out io.Writer, o Options) *Console {
 func (c *Console) Event(e journal.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch e.Kind {
-	case journal.RunStart:
-		c.plan(e)
-	case journal.SandboxStart:
-		c.header(e.Environment)
-	case journal.Control:
-		c.control(e)
-	case journal.CaseStart:
+	switch {
+	case e.RunStart != nil:
+		c.plan(e.RunStart.Identity)
+	case e.SandboxStart != nil:
+		c.header(e.SandboxStart.Environment)
+	case e.Control != nil:
+		c.control(*e.Control)
+	case e.CaseStart != nil:
 		if a := c.byName[c.cases[e.Case].Area]; a != nil {
 			a.running[e.Case] = true
 			if a.began.IsZero() {
 				a.began = e.Time
 			}
 		}
-	case journal.CaseEnd:
+	case e.CaseEnd != nil:
 		c.ended(e)
 	}
-	c.draw(e.Kind == journal.CaseEnd)
+	c.draw(e.CaseEnd != nil)
 }
 
-func (c *Console) plan(e journal.Event) {
-	if e.Identity == nil {
-		return
-	}
-	c.who = e.Identity
-	for _, id := range e.Identity.Planned {
+func (c *Console) plan(who journal.Identity) {
+	c.who = &who
+	for _, id := range who.Planned {
 		if a := c.byName[c.cases[id].Area]; a != nil {
 			a.planned++
 		}
@@ -130,18 +127,19 @@ func (c *Console) header(environment map[string]string) {
 	}, " · "))
 }
 
-func (c *Console) control(e journal.Event) {
-	if o := e.Observation; o != nil && o.Outcome != journal.Held {
-		c.print(c.paint.tone(words.Bad, "✕ control of role "+string(e.Role)) + ": " + visible.Short(o.Says, maxColumns))
+func (c *Console) control(seen journal.Control) {
+	if o := seen.Observation; o.Outcome != journal.Held {
+		c.print(c.paint.tone(words.Bad, "✕ control of role "+string(seen.Role)) + ": " + visible.Short(o.Says, maxColumns))
 	}
 }
 
 func (c *Console) ended(e journal.Event) {
 	kase, ok := c.cases[e.Case]
-	if !ok || e.Observation == nil {
+	if !ok {
 		return
 	}
-	j := verdict.Of(c.o.Catalogue, kase, *e.Observation, c.o.Known)
+	o := e.CaseEnd.Observation
+	j := verdict.Of(c.o.Catalogue, kase, o, c.o.Known)
 	if a := c.byName[kase.Area]; a != nil {
 		delete(a.running, kase.ID)
 		a.latest = e.Time
@@ -160,11 +158,11 @@ func (c *Console) ended(e journal.Event) {
 	if e.Attempt > 1 {
 		line += fmt.Sprintf(" (attempt %d)", e.Attempt)
 	}
-	line += c.paint.dim("  " + human.Duration(time.Duration(e.DurationMS)*time.Millisecond))
+	line += c.paint.dim("  " + human.Duration(time.Duration(e.CaseEnd.DurationMS)*time.Millisecond))
 	if j.Verdict != verdict.Pass {
 		line += "  " + words.Word(j.Verdict)
-		if e.Observation.Says != "" {
-			line += ": " + visible.Short(e.Observation.Says, 160)
+		if o.Says != "" {
+			line += ": " + visible.Short(o.Says, 160)
 		}
 	}
 	c.print(line)

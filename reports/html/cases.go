@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"strings"
 
-	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/human"
@@ -120,21 +119,20 @@ func (k *kase) transcript(c verdict.Case) {
 	k.Lanes = lanesOf(c)
 	for _, e := range c.Transcript {
 		at := human.Offset(since(c.Started, e.Time))
-		switch e.Kind {
-		case journal.Step:
-			k.Sequence.add(row{At: at, Who: visible.Short(join(e.Who, e.Run), 60), Text: visible.Short(e.Text, maxWidth)})
-		case journal.HTTP:
-			k.Sequence.add(row{At: at, Who: visible.Short(join("Execution API", e.Run), 60), Text: visible.Short(e.Text, maxWidth)})
-			k.Requests.add(row{At: at, Who: visible.Short(e.Run, 40), Text: visible.Short(e.Text, maxWidth), More: visible.Short(e.Body, maxWidth)})
-		case journal.Process:
-			if e.Proc != nil {
-				k.Sequence.add(row{At: at, Who: visible.Short(join(fmt.Sprintf("pid %d", e.Proc.PID), e.Run), 60), Text: visible.Short(happened(e.Proc), maxWidth)})
-			}
-		case journal.Frame:
+		switch {
+		case e.Step != nil:
+			k.Sequence.add(row{At: at, Who: visible.Short(join(e.Step.Who, e.Run), 60), Text: visible.Short(e.Step.Text, maxWidth)})
+		case e.HTTP != nil:
+			text := visible.Short(requested(e.HTTP), maxWidth)
+			k.Sequence.add(row{At: at, Who: visible.Short(join("Execution API", e.Run), 60), Text: text})
+			k.Requests.add(row{At: at, Who: visible.Short(e.Run, 40), Text: text, More: visible.Short(e.HTTP.Body, maxWidth)})
+		case e.Process != nil:
+			k.Sequence.add(row{At: at, Who: visible.Short(join(fmt.Sprintf("pid %d", e.Process.PID), e.Run), 60), Text: visible.Short(happened(e.Process), maxWidth)})
+		case e.Frame != nil:
 			k.Wire.add(frameRow(e, at, maxWidth))
-		case journal.Log:
-			for line := range strings.SplitSeq(strings.TrimRight(e.Text, "\n"), "\n") {
-				k.Log.add(row{At: at, Who: visible.Short(join(e.Channel, e.Run), 40), Text: visible.Short(line, maxWidth)})
+		case e.Log != nil:
+			for line := range strings.SplitSeq(strings.TrimRight(e.Log.Text, "\n"), "\n") {
+				k.Log.add(row{At: at, Who: visible.Short(join(e.Log.Channel, e.Run), 40), Text: visible.Short(line, maxWidth)})
 			}
 		}
 	}

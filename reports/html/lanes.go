@@ -89,10 +89,10 @@ func rank(l lane) int {
 // firstUser is the real uid of the process with the lowest id: the one that was
 // started first, by the account of the worker.
 func firstUser(c verdict.Case) int {
-	var first *journal.Proc
-	for _, e := range c.Of(journal.Process) {
-		if e.Proc != nil && (first == nil || e.Proc.PID < first.PID) {
-			first = e.Proc
+	var first *journal.Process
+	for _, e := range c.Transcript {
+		if p := e.Process; p != nil && (first == nil || p.PID < first.PID) {
+			first = p
 		}
 	}
 	if first == nil {
@@ -130,37 +130,32 @@ func (d *drawing) tick(l *lane, at time.Time, text string, bad bool) {
 }
 
 func (d *drawing) event(e journal.Event) {
-	switch e.Kind {
-	case journal.Step:
-		who := cmp.Or(e.Who, "stage")
+	switch {
+	case e.Step != nil:
+		who := cmp.Or(e.Step.Who, "stage")
 		if who == "stage" {
-			d.tick(d.lane("stage", "stage", "the harness"), e.Time, e.Text, false)
+			d.tick(d.lane("stage", "stage", "the harness"), e.Time, e.Step.Text, false)
 			return
 		}
-		d.tick(d.lane("who "+who+e.Run, join(who, e.Run), ""), e.Time, e.Text, false)
-	case journal.HTTP:
-		d.tick(d.lane("api", "Execution API", "stage"), e.Time, request(e.Text), false)
-	case journal.Frame:
+		d.tick(d.lane("who "+who+e.Run, join(who, e.Run), ""), e.Time, e.Step.Text, false)
+	case e.HTTP != nil:
+		d.tick(d.lane("api", "Execution API", "stage"), e.Time, request(*e.HTTP), false)
+	case e.Frame != nil:
 		arrow := "→ "
-		if e.Dir == "<" {
+		if e.Frame.Dir == "<" {
 			arrow = "← "
 		}
-		d.tick(d.lane("channel "+e.Run, join("channel", e.Run), "frames"), e.Time, arrow+label(e.Text), false)
-	case journal.Process:
-		if e.Proc != nil {
-			d.process(e)
-		}
+		d.tick(d.lane("channel "+e.Run, join("channel", e.Run), "frames"), e.Time, arrow+label(e.Frame.Text), false)
+	case e.Process != nil:
+		d.process(e)
 	}
 }
 
-// request shortens "PATCH /task-instances/ID/state 204" to its ends.
-func request(text string) string {
-	words := strings.Fields(text)
-	if len(words) != 3 {
-		return text
-	}
-	path := strings.TrimRight(words[1], "/")
-	return words[0] + " " + path[strings.LastIndexByte(path, '/')+1:] + " " + words[2]
+// request says of "PATCH /task-instances/ID/state 204" the ends only.
+func request(h journal.HTTP) string {
+	path := strings.TrimRight(h.Path, "/")
+	h.Path = path[strings.LastIndexByte(path, '/')+1:]
+	return requested(&h)
 }
 
 // label shortens `#3 SetXCom{key: "k"}` to `#3 SetXCom`.
@@ -175,7 +170,7 @@ func label(message string) string {
 // changed. A process that has ended was seen last when Seen says, or when an
 // earlier event says.
 func (d *drawing) process(e journal.Event) {
-	p := e.Proc
+	p := e.Process
 	tone := "other"
 	if p.UIDs[0] == d.own {
 		tone = "own"

@@ -52,20 +52,20 @@ func TestLabelsOfALaneNeverOverlap(t *testing.T) {
 func TestAProcessIsDrawnFromItsBeginningToItsEnd(t *testing.T) {
 	start := time.Date(2026, 11, 21, 22, 41, 0, 0, time.UTC)
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
-	seen := func(second, pid, uid int, change func(*journal.Proc)) journal.Event {
-		p := &journal.Proc{PID: pid, UIDs: [4]int{uid, uid, uid, uid}, State: "S", Command: "/bin/x y"}
+	seen := func(second, pid, uid int, change func(*journal.Process)) journal.Event {
+		p := &journal.Process{PID: pid, UIDs: [4]int{uid, uid, uid, uid}, State: "S", Command: "/bin/x y"}
 		if change != nil {
 			change(p)
 		}
-		return journal.Event{Kind: journal.Process, Time: at(second), Proc: p}
+		return journal.Event{Time: at(second), Process: p}
 	}
 	c := verdict.Case{Case: plan.Case{ID: "x"}, Started: start, Duration: 10 * time.Second, Transcript: []journal.Event{
 		seen(4, 7, 61002, nil),
-		seen(5, 3, 61001, func(p *journal.Proc) { p.Started = at(1) }),
+		seen(5, 3, 61001, func(p *journal.Process) { p.Started = at(1) }),
 		seen(6, 9, 61001, nil),
 		seen(8, 9, 61002, nil),
-		seen(10, 3, 61001, func(p *journal.Proc) { p.Note, p.Seen = "ended", at(7) }),
-		seen(10, 9, 61002, func(p *journal.Proc) { p.Note = "ended" }),
+		seen(10, 3, 61001, func(p *journal.Process) { p.Note, p.Seen = "ended", at(7) }),
+		seen(10, 9, 61002, func(p *journal.Process) { p.Note = "ended" }),
 	}}
 	lanes := lanesOf(c)
 	if len(lanes) != 3 {

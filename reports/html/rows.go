@@ -40,16 +40,17 @@ func (r *rows) bound(n int) {
 }
 
 func frameRow(e journal.Event, at string, width int) row {
-	out := row{At: at, Who: visible.Short(e.Run, 40), Text: visible.Short(e.Text, width), Size: e.Size, Arrow: "→", To: "to the implementation"}
-	if e.Dir == "<" {
+	f := e.Frame
+	out := row{At: at, Who: visible.Short(e.Run, 40), Text: visible.Short(f.Text, width), Size: f.Size, Arrow: "→", To: "to the implementation"}
+	if f.Dir == "<" {
 		out.Arrow, out.To = "←", "from the implementation"
 	}
-	payload := visible.Line(e.Octets)
-	if e.Size >= headerSize {
-		out.Length = pairs(fmt.Sprintf("%08x", e.Size-headerSize))
+	payload := visible.Line(f.Octets)
+	if f.Size >= headerSize {
+		out.Length = pairs(fmt.Sprintf("%08x", f.Size-headerSize))
 	}
 	out.Payload = pairs(payload[:min(len(payload), width/2)])
-	if len(payload) > width/2 || (e.Size-headerSize)*2 > len(payload) {
+	if len(payload) > width/2 || (f.Size-headerSize)*2 > len(payload) {
 		out.Payload += " …"
 	}
 	return out
@@ -84,8 +85,8 @@ type process struct {
 func processesOf(c verdict.Case) []process {
 	at := map[int]int{}
 	var list []process
-	for _, e := range c.Of(journal.Process) {
-		p := e.Proc
+	for _, e := range c.Transcript {
+		p := e.Process
 		if p == nil {
 			continue
 		}
@@ -114,7 +115,7 @@ func ids(four [4]int) string {
 }
 
 // happened is what a sighting of a process says.
-func happened(p *journal.Proc) string {
+func happened(p *journal.Process) string {
 	text := fmt.Sprintf("%s, uid %s, parent %d", cmp.Or(program(p.Command), "process"), ids(p.UIDs), p.PPID)
 	if p.State == "Z" || p.State == "X" {
 		text += ", ended"
@@ -124,6 +125,9 @@ func happened(p *journal.Proc) string {
 	}
 	return text
 }
+
+// requested says in words what was asked of the Execution API, and what became of it.
+func requested(h *journal.HTTP) string { return fmt.Sprintf("%s %s %d", h.Method, h.Path, h.Status) }
 
 // program is the last part of the path of the command.
 func program(command string) string {

@@ -114,11 +114,11 @@ func mixed(t *testing.T) verdict.Model {
 	at := demo.Now
 	failed := journal.Observation{Outcome: journal.CouldNotRun, Says: "a plain task does not succeed"}
 	events := []journal.Event{
-		{Kind: journal.RunStart, Time: at, Identity: &journal.Identity{Implementation: "Impl", Version: "3.3.2", Planned: planned, Roles: []role.Role{role.Runner, role.Worker}}},
-		{Kind: journal.SandboxStart, Time: at, Sandbox: 1},
-		{Kind: journal.Control, Time: at, Sandbox: 1, Role: "runner", Observation: &journal.Observation{Outcome: journal.Held}},
-		{Kind: journal.Control, Time: at, Sandbox: 1, Role: "worker", Observation: &failed},
-		{Kind: journal.Control, Time: at, Sandbox: 1, Role: "worker", Observation: &failed},
+		{Time: at, RunStart: journal.Start(journal.Identity{Implementation: "Impl", Version: "3.3.2", Planned: planned, Roles: []role.Role{role.Runner, role.Worker}})},
+		{Time: at, Sandbox: 1, SandboxStart: &journal.SandboxStart{}},
+		{Time: at, Sandbox: 1, Control: &journal.Control{Role: "runner", Observation: journal.Observation{Outcome: journal.Held}}},
+		{Time: at, Sandbox: 1, Control: &journal.Control{Role: "worker", Observation: failed}},
+		{Time: at, Sandbox: 1, Control: &journal.Control{Role: "worker", Observation: failed}},
 	}
 	for attempt := 1; attempt <= 2; attempt++ {
 		for i, o := range []journal.Observation{
@@ -127,12 +127,12 @@ func mixed(t *testing.T) verdict.Model {
 			{Outcome: journal.Violated, Requirement: "IMP-003", Says: "pid 7 ran"},
 		} {
 			events = append(events,
-				journal.Event{Kind: journal.CaseStart, Time: at, Sandbox: 1, Case: planned[i], Attempt: attempt},
-				journal.Event{Kind: journal.Step, Time: at, Sandbox: 1, Case: planned[i], Attempt: attempt, Who: "stage", Text: "x"},
-				journal.Event{Kind: journal.CaseEnd, Time: at, Sandbox: 1, Case: planned[i], Attempt: attempt, Observation: &o})
+				journal.Event{Time: at, Sandbox: 1, Case: planned[i], Attempt: attempt, CaseStart: &journal.CaseStart{}},
+				journal.Event{Time: at, Sandbox: 1, Case: planned[i], Attempt: attempt, Step: &journal.Step{Who: "stage", Text: "x"}},
+				journal.Event{Time: at, Sandbox: 1, Case: planned[i], Attempt: attempt, CaseEnd: &journal.CaseEnd{Observation: o}})
 		}
 	}
-	events = append(events, journal.Event{Kind: journal.SandboxEnd, Time: at, Sandbox: 1}, journal.Event{Kind: journal.RunEnd, Time: at})
+	events = append(events, journal.Event{Time: at, Sandbox: 1, SandboxEnd: &journal.SandboxEnd{}}, journal.Event{Time: at, RunEnd: &journal.RunEnd{}})
 	known, err := expect.Read("known.yaml", []byte(`
 - {case: IMP-001, actual: x+, reason: r, cause: gap}
 - {case: IMP-003, actual: pid 8 ran, reason: r, cause: gap}

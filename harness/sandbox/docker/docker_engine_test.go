@@ -168,13 +168,15 @@ func TestReferenceHoldsItsControlsAndItsFirstCases(t *testing.T) {
 	t.Logf("ended after %s; diagnostics: %q", time.Since(before), p.Diagnostics())
 	var got []string
 	for _, e := range events {
-		said := string(e.Kind) + " " + string(e.Role)
-		if e.Observation != nil {
-			said += " " + string(e.Observation.Outcome)
-			t.Log(e.Kind, e.Role, e.Case, e.Observation.Outcome, e.Observation.Says, e.Observation.Actual)
-		}
-		if e.Kind == journal.Control || e.Kind == journal.CaseEnd || e.Kind == journal.SandboxEnd {
-			got = append(got, strings.TrimSpace(said))
+		switch {
+		case e.Control != nil:
+			got = append(got, fmt.Sprintf("%s %s %s", e.Kind(), e.Control.Role, e.Control.Observation.Outcome))
+			t.Log(e.Control)
+		case e.CaseEnd != nil:
+			got = append(got, fmt.Sprintf("%s %s %s", e.Kind(), strings.Split(e.Case, "/")[1], e.CaseEnd.Observation.Outcome))
+			t.Log(e.Case, e.CaseEnd)
+		case e.SandboxEnd != nil:
+			got = append(got, string(e.Kind()))
 		}
 	}
 	slices.Sort(got) // the worker plays in the order of its scenario tree
@@ -304,7 +306,7 @@ func TestManySandboxesAtOnce(t *testing.T) {
 				return
 			}
 			events, err := journal.ReadAll(p.Events())
-			if err != nil || len(events) == 0 || events[len(events)-1].Kind != journal.SandboxEnd {
+			if err != nil || len(events) == 0 || events[len(events)-1].SandboxEnd == nil {
 				t.Errorf("%d events, error %v; want an exit record last", len(events), err)
 			}
 			if err := p.Wait(); err != nil {

@@ -93,16 +93,16 @@ func Events() []journal.Event {
 	for _, c := range Index() {
 		planned = append(planned, c.ID)
 	}
-	w.add(0, journal.Event{Kind: journal.RunStart, Identity: &journal.Identity{
+	w.add(0, journal.Event{RunStart: journal.Start(journal.Identity{
 		RunID: "r-1", Suite: "0.1.0", Commit: "3f2c1ab", Catalogue: "9c1e0f3b77aa", Implementation: "Demo <runner>", Version: "1.3.2 " + Hostile,
 		Manifest: "images/demo/implementation.yaml", Roles: played, Sandbox: "namespace",
 		Command: []string{"understudy", "run", "--implementation", "images/demo/implementation.yaml"}, Planned: planned,
-	}})
-	w.add(120, journal.Event{Kind: journal.SandboxStart, Environment: map[string]string{
+	})})
+	w.add(120, journal.Event{SandboxStart: &journal.SandboxStart{Environment: map[string]string{
 		"os": "Debian GNU/Linux 13 (trixie)", "kernel": "6.18.5", "sudo": "1.9.16p2", "git": "2.47.3", "python": "3.13.5",
-	}})
+	}}})
 	for _, r := range played {
-		w.add(300, journal.Event{Kind: journal.Control, Role: r, Observation: &journal.Observation{Outcome: journal.Held, Says: "a plain task succeeds"}})
+		w.add(300, journal.Event{Control: &journal.Control{Role: r, Observation: journal.Observation{Outcome: journal.Held, Says: "a plain task succeeds"}}})
 	}
 	held := &journal.Observation{Outcome: journal.Held}
 	violated := func(requirement, says, expected, actual string) *journal.Observation {
@@ -131,8 +131,8 @@ func Events() []journal.Event {
 		}
 		w.play(c, ends[c.ID])
 	}
-	w.add(10, journal.Event{Kind: journal.SandboxEnd})
-	w.add(5, journal.Event{Kind: journal.RunEnd})
+	w.add(10, journal.Event{SandboxEnd: &journal.SandboxEnd{}})
+	w.add(5, journal.Event{RunEnd: &journal.RunEnd{}})
 	return w.events
 }
 
@@ -165,8 +165,8 @@ func Many(n int) verdict.Model {
 		index, ids = append(index, kase), append(ids, kase.ID)
 	}
 	w := &writer{at: start}
-	w.add(0, journal.Event{Kind: journal.RunStart, Identity: &journal.Identity{RunID: "r-2", Suite: "0.1.0", Implementation: "Many", Version: "1", Roles: played, Planned: ids}})
-	w.add(0, journal.Event{Kind: journal.SandboxStart})
+	w.add(0, journal.Event{RunStart: journal.Start(journal.Identity{RunID: "r-2", Suite: "0.1.0", Implementation: "Many", Version: "1", Roles: played, Planned: ids})})
+	w.add(0, journal.Event{SandboxStart: &journal.SandboxStart{}})
 	for i, kase := range index {
 		o := &journal.Observation{Outcome: journal.Held}
 		if i%10 == 3 {
@@ -174,8 +174,8 @@ func Many(n int) verdict.Model {
 		}
 		w.play(kase, o)
 	}
-	w.add(0, journal.Event{Kind: journal.SandboxEnd})
-	w.add(0, journal.Event{Kind: journal.RunEnd})
+	w.add(0, journal.Event{SandboxEnd: &journal.SandboxEnd{}})
+	w.add(0, journal.Event{RunEnd: &journal.RunEnd{}})
 	return verdict.Build(c, index, verdict.Collate(slices.Values(w.events)), nil, Now)
 }
 
@@ -189,7 +189,7 @@ func Noisy(n int) verdict.Model {
 			for range 30 {
 				fmt.Fprintf(&text, "%016x", noise.Uint64())
 			}
-			m.Cases[i].Transcript = append(m.Cases[i].Transcript, journal.Event{Kind: journal.Log, Time: m.Cases[i].Started, Channel: "stdout", Text: text.String()})
+			m.Cases[i].Transcript = append(m.Cases[i].Transcript, journal.Event{Time: m.Cases[i].Started, Log: &journal.Log{Channel: "stdout", Text: text.String()}})
 		}
 	}
 	return m

@@ -19,7 +19,7 @@ type writer struct {
 func (w *writer) add(ms int, e journal.Event) {
 	w.at = w.at.Add(time.Duration(ms) * time.Millisecond)
 	e.Time = w.at
-	if e.Kind != journal.RunStart && e.Kind != journal.RunEnd {
+	if e.RunStart == nil && e.RunEnd == nil {
 		e.Sandbox = 1
 	}
 	w.events = append(w.events, e)
@@ -42,36 +42,36 @@ func (w *writer) attempt(c plan.Case, n int, o *journal.Observation) {
 		e.Case, e.Attempt = c.ID, n
 		w.add(ms, e)
 	}
-	proc := func(pid, ppid, uid int, state, command, note string) *journal.Proc {
-		return &journal.Proc{PID: pid, PPID: ppid, State: state, UIDs: [4]int{uid, uid, uid, uid}, GIDs: [4]int{uid, uid, uid, uid}, Groups: []int{uid, 61100}, Command: command, Note: note}
+	proc := func(pid, ppid, uid int, state, command, note string) *journal.Process {
+		return &journal.Process{PID: pid, PPID: ppid, State: state, UIDs: [4]int{uid, uid, uid, uid}, GIDs: [4]int{uid, uid, uid, uid}, Groups: []int{uid, 61100}, Command: command, Note: note}
 	}
-	say(20, journal.Event{Kind: journal.CaseStart, Role: c.Role, BudgetMS: c.BudgetMS})
-	say(3, journal.Event{Kind: journal.Step, Who: "stage", Text: "start the task of alice"})
-	say(7, journal.Event{Kind: journal.Process, Run: "alice", Proc: proc(14498, 1, 61001, "S", "python -m airflow.sdk.execution_time.execute_workload", "started")})
+	say(20, journal.Event{CaseStart: &journal.CaseStart{BudgetMS: c.BudgetMS}})
+	say(3, journal.Event{Step: &journal.Step{Who: "stage", Text: "start the task of alice"}})
+	say(7, journal.Event{Run: "alice", Process: proc(14498, 1, 61001, "S", "python -m airflow.sdk.execution_time.execute_workload", "started")})
 	if c.Role != role.Runner {
-		say(40, journal.Event{Kind: journal.HTTP, Run: "alice", Text: "PATCH /task-instances/0192/run 200", Body: `{"state":"running","pid":14498}`})
+		say(40, journal.Event{Run: "alice", HTTP: &journal.HTTP{Method: "PATCH", Path: "/task-instances/0192/run", Status: 200, Body: `{"state":"running","pid":14498}`}})
 	}
-	say(31, journal.Event{Kind: journal.Process, Run: "alice", Proc: proc(14509, 14498, 61001, "S", "sudo -n -H -u alice -- /opt/runner resume", "")})
-	say(12, journal.Event{Kind: journal.Process, Run: "alice", Proc: proc(14512, 14509, 61002, "S", "/opt/runner resume "+Hostile, "")})
+	say(31, journal.Event{Run: "alice", Process: proc(14509, 14498, 61001, "S", "sudo -n -H -u alice -- /opt/runner resume", "")})
+	say(12, journal.Event{Run: "alice", Process: proc(14512, 14509, 61002, "S", "/opt/runner resume "+Hostile, "")})
 	if c.Role != role.Supervisor {
-		say(9, journal.Event{Kind: journal.Frame, Run: "alice", Dir: ">", Size: 1204, Octets: "930088a474797065ae5374617274757044657461696c73", Text: "[0, StartupDetails task=probe_alice]"})
-		say(6, journal.Event{Kind: journal.Frame, Run: "alice", Dir: "<", Size: 27, Octets: "930081a474797065af526573656e644c6f6767696e674644", Text: "[0, ResendLoggingFD]"})
-		say(1, journal.Event{Kind: journal.Frame, Run: "alice", Dir: ">", Size: 21, Octets: "930082a474797065a753656e74464473", Text: "[0, SentFDs] with one descriptor"})
+		say(9, journal.Event{Run: "alice", Frame: &journal.Frame{Dir: ">", Size: 1204, Octets: "930088a474797065ae5374617274757044657461696c73", Text: "[0, StartupDetails task=probe_alice]"}})
+		say(6, journal.Event{Run: "alice", Frame: &journal.Frame{Dir: "<", Size: 27, Octets: "930081a474797065af526573656e644c6f6767696e674644", Text: "[0, ResendLoggingFD]"}})
+		say(1, journal.Event{Run: "alice", Frame: &journal.Frame{Dir: ">", Size: 21, Octets: "930082a474797065a753656e74464473", Text: "[0, SentFDs] with one descriptor"}})
 	}
 	for i := range 6 {
-		say(4, journal.Event{Kind: journal.Log, Run: "alice", Channel: []string{"log", "stdout", "stderr"}[i%3], Text: fmt.Sprintf(`{"level":"info","event":"line %d of the task"}`, i)})
+		say(4, journal.Event{Run: "alice", Log: &journal.Log{Channel: []string{"log", "stdout", "stderr"}[i%3], Text: fmt.Sprintf(`{"level":"info","event":"line %d of the task"}`, i)}})
 	}
-	say(5, journal.Event{Kind: journal.Log, Run: "alice", Channel: "stderr", Text: Hostile})
-	say(900, journal.Event{Kind: journal.HTTP, Run: "alice", Text: "PUT /task-instances/0192/heartbeat 409", Body: `{"detail":"not running anymore"}`})
-	say(14, journal.Event{Kind: journal.Step, Who: "implementation", Text: "SIGTERM to the group of 14498"})
-	say(5000, journal.Event{Kind: journal.Step, Who: "implementation", Text: "SIGKILL to 14509, log says \"Task killed!\""})
-	say(2, journal.Event{Kind: journal.Process, Run: "alice", Proc: proc(14509, 14498, 61001, "X", "sudo -n -H -u alice -- /opt/runner resume", "gone")})
-	say(20, journal.Event{Kind: journal.Process, Run: "alice", Proc: proc(14512, 1, 61002, "S", "/opt/runner resume", "lives on, parent 1")})
-	say(2600, journal.Event{Kind: journal.Frame, Run: "alice", Dir: "<", Size: 130, Octets: "930588a474797065a753657458436f6d", Text: `[5, SetXCom key="late"]`})
-	say(1500, journal.Event{Kind: journal.HTTP, Run: "alice", Text: "PATCH /task-instances/0192/state 204", Body: `{"state":"success"}`})
-	say(700, journal.Event{Kind: journal.HTTP, Run: "alice", Text: "PATCH /task-instances/0192/state 409", Body: `{"state":"failed"}`})
+	say(5, journal.Event{Run: "alice", Log: &journal.Log{Channel: "stderr", Text: Hostile}})
+	say(900, journal.Event{Run: "alice", HTTP: &journal.HTTP{Method: "PUT", Path: "/task-instances/0192/heartbeat", Status: 409, Body: `{"detail":"not running anymore"}`}})
+	say(14, journal.Event{Step: &journal.Step{Who: "implementation", Text: "SIGTERM to the group of 14498"}})
+	say(5000, journal.Event{Step: &journal.Step{Who: "implementation", Text: "SIGKILL to 14509, log says \"Task killed!\""}})
+	say(2, journal.Event{Run: "alice", Process: proc(14509, 14498, 61001, "X", "sudo -n -H -u alice -- /opt/runner resume", "gone")})
+	say(20, journal.Event{Run: "alice", Process: proc(14512, 1, 61002, "S", "/opt/runner resume", "lives on, parent 1")})
+	say(2600, journal.Event{Run: "alice", Frame: &journal.Frame{Dir: "<", Size: 130, Octets: "930588a474797065a753657458436f6d", Text: `[5, SetXCom key="late"]`}})
+	say(1500, journal.Event{Run: "alice", HTTP: &journal.HTTP{Method: "PATCH", Path: "/task-instances/0192/state", Status: 204, Body: `{"state":"success"}`}})
+	say(700, journal.Event{Run: "alice", HTTP: &journal.HTTP{Method: "PATCH", Path: "/task-instances/0192/state", Status: 409, Body: `{"state":"failed"}`}})
 	if o == nil {
 		return
 	}
-	say(40, journal.Event{Kind: journal.CaseEnd, Role: c.Role, Observation: o, DurationMS: w.at.Sub(begun).Milliseconds() + 40})
+	say(40, journal.Event{CaseEnd: &journal.CaseEnd{Observation: *o, DurationMS: w.at.Sub(begun).Milliseconds() + 40}})
 }
