@@ -76,7 +76,7 @@ var few = []struct {
 	to   []string
 	why  string
 }{
-	{"harness/catalogue", []string{"harness/role"}, "requirements stand before any plan, manifest or scenario; callers hand in the folder that holds them"},
+	{"harness/catalogue", []string{"harness/role", "protocol/release"}, "requirements stand before any plan, manifest or scenario; callers hand in the folder that holds them"},
 	{"harness/account", nil, "both commands share the accounts, and one of them knows no stage"},
 	{"harness/proc", []string{"harness/journal", "harness/role"}, "processes are read and followed whatever they run, and whoever wants to know"},
 	{"reference/supervisor/tasklog", nil, "a log is written whatever the task is"},

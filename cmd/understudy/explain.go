@@ -79,7 +79,7 @@ func (s suite) explainRequirement(out io.Writer, r *catalogue.Requirement) {
 	for _, e := range r.Evidence {
 		paragraph(out, "Evidence", strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Kind, e.Ref, e.URL)))
 	}
-	paragraph(out, "Airflow", r.Airflow)
+	paragraph(out, "Airflow", r.Airflow.String())
 	paragraph(out, "Untestable", r.Untestable)
 	paragraph(out, "Notes", r.Notes)
 	cases := verifying(r.ID, s.index)

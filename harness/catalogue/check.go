@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/role"
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
-var (
-	wellFormed = regexp.MustCompile(`^([A-Z]+)-(\d{3})$`)
-	versions   = regexp.MustCompile(`^>=3\.\d+(\.\d+)?$`)
-)
+var wellFormed = regexp.MustCompile(`^([A-Z]+)-(\d{3})$`)
+
+// before is the last release that switches no user.
+var before = release.MustParse("3.0.2")
 
 // check holds the rules of one requirement.
 func check(r *Requirement, prefix string) error {
@@ -53,8 +54,8 @@ func check(r *Requirement, prefix string) error {
 			problem("%s is not a sentence that ends with a full stop", name)
 		}
 	}
-	if !versions.MatchString(r.Airflow) {
-		problem("airflow %q is not like >=3.0.3", r.Airflow)
+	if r.Airflow.Holds(before) {
+		problem("airflow %q holds %s, which knows no run_as_user: write since when, such as >=3.0.3 or >=3.0.3,<3.4", r.Airflow, before)
 	}
 	if len(r.Evidence) == 0 {
 		problem("evidence is missing")

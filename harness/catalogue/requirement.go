@@ -1,6 +1,9 @@
 package catalogue
 
-import "github.com/understudy-conformance/understudy/harness/role"
+import (
+	"github.com/understudy-conformance/understudy/harness/role"
+	"github.com/understudy-conformance/understudy/protocol/release"
+)
 
 // Level is how much a requirement asks for, as in RFC 2119.
 type Level string
@@ -26,17 +29,17 @@ func Profiles() []Profile { return []Profile{Upstream, Hardened} }
 
 // Requirement is one row of the catalogue. Ids are never reused.
 type Requirement struct {
-	ID         string      `yaml:"id" json:"id"`
-	Area       string      `yaml:"-" json:"area"`
-	Level      Level       `yaml:"level" json:"level"`
-	Profile    Profile     `yaml:"profile" json:"profile"`
-	Roles      []role.Role `yaml:"roles" json:"roles"`       // where it can be seen
-	Sentence   string      `yaml:"sentence" json:"sentence"` // what must hold
-	Why        string      `yaml:"why" json:"why"`           // what goes wrong otherwise
-	Evidence   []Evidence  `yaml:"evidence" json:"evidence,omitempty"`
-	Airflow    string      `yaml:"airflow" json:"airflow"`                           // versions it holds for: ">=3.0.3"
-	Untestable string      `yaml:"untestable,omitempty" json:"untestable,omitempty"` // why no scenario can show it from outside
-	Notes      string      `yaml:"notes,omitempty" json:"notes,omitempty"`
+	ID         string        `yaml:"id" json:"id"`
+	Area       string        `yaml:"-" json:"area"`
+	Level      Level         `yaml:"level" json:"level"`
+	Profile    Profile       `yaml:"profile" json:"profile"`
+	Roles      []role.Role   `yaml:"roles" json:"roles"`       // where it can be seen
+	Sentence   string        `yaml:"sentence" json:"sentence"` // what must hold
+	Why        string        `yaml:"why" json:"why"`           // what goes wrong otherwise
+	Evidence   []Evidence    `yaml:"evidence" json:"evidence,omitempty"`
+	Airflow    release.Range `yaml:"airflow" json:"airflow"`                           // releases it holds for: ">=3.0.3,<3.4"
+	Untestable string        `yaml:"untestable,omitempty" json:"untestable,omitempty"` // why no scenario can show it from outside
+	Notes      string        `yaml:"notes,omitempty" json:"notes,omitempty"`
 }
 
 // Evidence says where a requirement comes from.
