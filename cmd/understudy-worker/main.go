@@ -17,7 +17,7 @@ import (
 	"os"
 
 	"github.com/understudy-conformance/understudy/harness/sandbox/namespace"
-	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/stage/runner"
 	"github.com/understudy-conformance/understudy/harness/wall"
 	"github.com/understudy-conformance/understudy/harness/wall/escape"
 	"github.com/understudy-conformance/understudy/harness/worker"
@@ -38,7 +38,7 @@ func command(args []string) (int, error) {
 	case len(args) == 1 && args[0] == "init":
 		return worker.Init(os.Stdin)
 	case len(args) == 1 && args[0] == "run":
-		return worker.Run(context.Background(), areas())
+		return worker.Run(context.Background(), areas(), doors())
 	case len(args) == 1 && args[0] == "exec":
 		return 0, worker.Exec()
 	case len(args) == 1 && args[0] == "index":
@@ -59,7 +59,7 @@ func command(args []string) (int, error) {
 	case len(args) > 1 && args[0] == "sweep":
 		return 0, namespace.Sweep(os.Stdin, args[1:])
 	case len(args) == 2 && args[0] == "parent":
-		return 0, stage.StandIn(args[1])
+		return 0, runner.StandIn(args[1])
 	}
 	return 0, fmt.Errorf("unknown arguments %q; one of init, run, exec, index, sandbox, sweep GROUP, contain, escape, parent ORDER", args)
 }

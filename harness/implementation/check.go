@@ -14,9 +14,22 @@ import (
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
-// Templates are the names that are replaced in argv and env of a role, and in
-// the version command; docs/contract.md says by what.
-var Templates = []string{"bin", "implementation", "workload", "api_url", "user", "home", "log_dir", "bundle_root", "config"}
+// Words that are replaced, without their braces; docs/contract.md says by what.
+var (
+	always    = []string{"bin", "implementation"} // in the version command as well
+	everyRole = []string{"user", "home", "log_dir", "bundle_root", "config"}
+)
+
+// roles says, for each, how the stage can speak in it, and which words it has beside
+// those of every role.
+var roles = map[role.Role]struct{ channels, words []string }{
+	role.Runner:     {[]string{"fd0"}, nil},
+	role.Supervisor: {[]string{"http"}, []string{"workload", "api_url"}},
+	role.Worker:     {[]string{"http"}, []string{"workload", "api_url"}},
+}
+
+// Words returns what is replaced in argv and env of a role, without braces.
+func Words(r role.Role) []string { return slices.Concat(always, everyRole, roles[r].words) }
 
 var template = regexp.MustCompile(`\{([a-z_]+)\}`)
 
@@ -31,7 +44,7 @@ func (m Manifest) check(places *places) []Problem {
 	}
 	c.file([]string{"sandbox", "dockerfile"}, m.Sandbox.Dockerfile)
 	c.file([]string{"expectations"}, m.Expectations)
-	c.argv([]string{"version"}, m.Version)
+	c.argv([]string{"version"}, m.Version, always)
 	for _, r := range m.Plays() {
 		c.launch(r, m.Roles[r])
 	}
@@ -72,33 +85,30 @@ func (c *checker) file(path []string, name string) {
 	}
 }
 
-func (c *checker) argv(path []string, argv []string) {
+func (c *checker) argv(path []string, argv, words []string) {
 	if argv[0] == "" {
 		c.found(path, "the command is empty", "begin the list with a program")
 	}
-	for i, word := range argv {
-		c.templates(append(slices.Clone(path), fmt.Sprint(i)), word)
+	for i, text := range argv {
+		c.templates(append(slices.Clone(path), fmt.Sprint(i)), text, words)
 	}
 }
 
-func (c *checker) templates(path []string, text string) {
+func (c *checker) templates(path []string, text string, words []string) {
 	for _, found := range template.FindAllStringSubmatch(text, -1) {
-		if !slices.Contains(Templates, found[1]) {
-			c.found(path, "nothing replaces "+found[0], "use one of {"+strings.Join(Templates, "}, {")+"}")
+		if !slices.Contains(words, found[1]) {
+			c.found(path, "nothing replaces "+found[0], "use one of {"+strings.Join(words, "}, {")+"}")
 		}
 	}
 }
 
-// channels are those that the stage can speak in each role.
-var channels = map[role.Role][]string{role.Runner: {"fd0"}, role.Supervisor: {"http"}, role.Worker: {"http"}}
-
 func (c *checker) launch(as role.Role, how Launch) {
 	at := func(steps ...string) []string { return append([]string{"roles", string(as)}, steps...) }
-	c.argv(at("argv"), how.Argv)
+	c.argv(at("argv"), how.Argv, Words(as))
 	for _, variable := range slices.Sorted(maps.Keys(how.Env)) {
-		c.templates(at("env", variable), how.Env[variable])
+		c.templates(at("env", variable), how.Env[variable], Words(as))
 	}
-	if allowed := channels[as]; !slices.Contains(allowed, how.Channel) {
+	if allowed := roles[as].channels; !slices.Contains(allowed, how.Channel) {
 		c.found(at("channel"), fmt.Sprintf("a %s does not speak %s", as, how.Channel), "use "+strings.Join(allowed, " or "))
 	}
 	if how.StartTimeout == "" {

@@ -111,6 +111,7 @@ func TestBadManifestsAreExplained(t *testing.T) {
 		{"empty argv", `argv: ["{bin}/good"]`, "argv: []", "roles.runner.argv: minItems"},
 		{"empty command", `argv: ["{bin}/good"]`, `argv: [""]`, "roles.runner.argv: the command is empty"},
 		{"unknown template", `"{workload}"`, `"{job}"`, ":18: roles.worker.argv[1]: nothing replaces {job}: use one of {bin}"},
+		{"template of another role", `"{home}"`, `"{workload}"`, ":13: roles.runner.env.HOME_OF: nothing replaces {workload}"},
 		{"unknown template in env", `"{home}"`, `"{hom}"`, ":13: roles.runner.env.HOME_OF: nothing replaces {hom}"},
 		{"bad duration", "10s", "soon", `:16: roles.runner.start_timeout: "soon" is no duration above zero: write for example 20s`},
 		{"negative duration", "10s", "-1s", `"-1s" is no duration`},
@@ -256,7 +257,7 @@ func TestEveryRoleIsInTheSchemaAndHasAChannel(t *testing.T) {
 		t.Errorf("roles (-all +schema):\n%s", diff)
 	}
 	for _, r := range role.All() {
-		if len(channels[r]) == 0 {
+		if len(roles[r].channels) == 0 {
 			t.Errorf("no manifest can be right that has role %s: it has no channel", r)
 		}
 	}

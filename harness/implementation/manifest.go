@@ -32,10 +32,7 @@ type Sandbox struct {
 }
 
 // Launch is how the implementation is started in one role, and how it is spoken to. In
-// argv and env these are replaced:
-// {bin} folder of the reference commands, {implementation} folder of the manifest,
-// {workload} path of the workload JSON, {user} worker account, {home} its home,
-// {api_url} Execution API, {log_dir} task log folder, {bundle_root}, {config} path of airflow.cfg.
+// argv and env the Words of the role are replaced.
 type Launch struct {
 	Argv         []string          `json:"argv"`
 	Env          map[string]string `json:"env,omitempty"`

@@ -1,7 +1,6 @@
 package stage
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,10 +9,6 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/understudy-conformance/understudy/harness/journal"
-	"github.com/understudy-conformance/understudy/harness/plan"
-	"github.com/understudy-conformance/understudy/harness/role"
 )
 
 // plainRoot makes a root with some of what cases share.
@@ -189,34 +184,6 @@ func TestMountsAndTheirOptionsAreCompared(t *testing.T) {
 	commons.mounts = commons.mounts[1:]
 	if found, err = commons.Changes(); err != nil || len(found) < 2 || !strings.HasPrefix(found[1], "mounted otherwise than before: ") {
 		t.Errorf("%v: %q", err, found)
-	}
-}
-
-func TestCaseThatChangesPolicyForLaterOnesEndsItsSandbox(t *testing.T) {
-	th := newTheatre(t)
-	root := plainRoot(t)
-	sudoers := filepath.Join(root, "etc/sudoers")
-	var err error
-	if th.Commons, err = NoteCommons(root); err != nil {
-		t.Fatal(err)
-	}
-	played := func(alters bool, run func(s *Stage)) Ended {
-		spec := Spec{Slug: "x", Says: "x", Verifies: []string{"IMP-004"}, Alters: alters, Run: func(s *Stage) { run(s); s.Require("IMP-004").True("held", true, "", "") }}
-		return th.Play(context.Background(), spec, plan.Case{ID: "IMP-004/runner/x", Role: role.Runner, BudgetMS: 300_000})
-	}
-	if ended := played(false, func(s *Stage) { s.File(sudoers, "root", 0o440, "for the time of the case") }); len(ended.Dirty) > 0 {
-		t.Errorf("what the stage puts back: %q", ended.Dirty)
-	}
-	ended := played(false, func(*Stage) { os.Chmod(sudoers, 0o666); os.Remove(filepath.Join(root, "usr/bin/id")) })
-	want := "the implementation under test changed what all cases share: "
-	if len(ended.Dirty) != 1 || !strings.HasPrefix(ended.Dirty[0], want) || !strings.Contains(ended.Dirty[0], "etc/sudoers has mode 100666") || !strings.Contains(ended.Dirty[0], "usr/bin/id is gone") {
-		t.Errorf("dirty: %q", ended.Dirty)
-	}
-	if ended.Observation.Outcome != journal.Held || !strings.Contains(th.transcript(), want) {
-		t.Errorf("%+v, and the journal:\n%s", ended.Observation, th.transcript())
-	}
-	if ended := played(true, func(*Stage) {}); len(ended.Dirty) != 1 || strings.Contains(ended.Dirty[0], want) {
-		t.Errorf("a scenario that may: %q", ended.Dirty)
 	}
 }
 

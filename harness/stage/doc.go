@@ -9,8 +9,9 @@
 //	runner   the process of one task        the supervisor: frames on fd 0
 //	worker   supervisor and runner together the Execution API over HTTP
 //
-// Both doors lead to the same world (package world), so a scenario acts and
-// checks without knowing which is open:
+// What a role means is a Door, in a package of its own below this one, which knows no
+// role. All doors lead to the same world (package world), so a scenario acts and checks
+// without knowing which is open:
 //
 //	var xcomAcrossUsers = stage.Spec{
 //		Slug: "xcom-across-users", Says: "alice pushes an XCom, bob pulls it unchanged",
@@ -23,6 +24,14 @@
 //			s.Require("MSG-011").Equal("what bob pulled", pull.Result("got"), value)
 //		},
 //	}
+//
+// A scenario that one role alone can play is a Script of that role's package. Its stage
+// and its runs have the words of that role, which do not compile anywhere else:
+//
+//	Alone: runner.Script(func(s *runner.Stage) {
+//		run := s.Start(stage.Task{As: "alice", Verbs: stage.Verbs(stage.WaitFor("here"))}, runner.Wire{})
+//		run.CloseChannel()
+//	}),
 //
 // # How a scenario ends
 //

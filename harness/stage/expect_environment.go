@@ -47,7 +47,8 @@ func (c Check) NoneOf(what string, list []string, control string, forbidden ...s
 
 // NoTrace requires that a text stands in no argument and no environment variable
 // of a living process of the run. At least one environment must be readable.
-func (c Check) NoTrace(r *Run, text string) {
+func (c Check) NoTrace(of Started, text string) {
+	r := of.started()
 	readable, traces := false, []string{}
 	for _, p := range r.Living() {
 		argv, err := p.Argv()

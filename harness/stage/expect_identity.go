@@ -9,7 +9,8 @@ import (
 
 // RunsAs waits until the run stands at the barrier and requires that the process
 // there is the user's by its real, effective and saved uid.
-func (c Check) RunsAs(r *Run, barrier, user string) proc.Process {
+func (c Check) RunsAs(of Started, barrier, user string) proc.Process {
+	r := of.started()
 	task := r.At(barrier)
 	uid := c.stage.UID(user)
 	c.Equal(fmt.Sprintf("real, effective and saved uid of %s at barrier %s", r.Label(), barrier), task.UIDs[:3], []int{uid, uid, uid})
@@ -28,7 +29,8 @@ func (c Check) HasGroups(task proc.Process, user string) {
 
 // NoUserCode requires that the task pushed nothing at all. It means something
 // only where the first verb of the task is one that pushes.
-func (c Check) NoUserCode(r *Run) {
+func (c Check) NoUserCode(of Started) {
+	r := of.started()
 	var pushed []string
 	for _, key := range c.stage.World.XComs() {
 		if key.Dag == r.DagID() && key.Run == r.RunID() && key.Task == r.TaskID() {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/proc"
-	"github.com/understudy-conformance/understudy/harness/world"
 )
 
 // execBound is how long a process may take for an exec that it has begun. Who
@@ -82,18 +81,5 @@ func (r *Run) EndsWithin(limit time.Duration) bool {
 // AtOrEnded waits until the task stands at the barrier or its channels end,
 // whichever comes first, and reports whether it is at the barrier.
 func (r *Run) AtOrEnded(barrier string) bool {
-	s := r.stage
-	awaited := fmt.Sprintf("%s to reach barrier %s, or to end", r.label, barrier)
-	return s.until(s.scaled(s.patience()), awaited, func() bool { return r.Pushed("at_" + barrier) }, r.over, r.saw)
-}
-
-// Beats waits until the server has answered so many heartbeats of the task and
-// returns them (role worker).
-func (r *Run) Beats(atLeast int) []world.Heartbeat {
-	s := r.stage
-	awaited := fmt.Sprintf("%d heartbeats of %s", atLeast, r.label)
-	if !s.until(s.scaled(s.patience()), awaited, func() bool { return len(r.TI().Heartbeats) >= atLeast }, r.over, r.saw) {
-		s.violated(s.first(), "the task ended before it had sent so many heartbeats", awaited, r.saw())
-	}
-	return r.TI().Heartbeats
+	return r.await(fmt.Sprintf("%s to reach barrier %s, or to end", r.label, barrier), func() bool { return r.Pushed("at_" + barrier) })
 }

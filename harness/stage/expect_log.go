@@ -7,16 +7,6 @@ import (
 	"strings"
 )
 
-// TaskLog returns what counts as the log of the task: role runner, all three
-// channels together; role worker, the task log file, of which an implementation
-// may print a copy.
-func (r *Run) TaskLog() string {
-	if r.taskLog != "" {
-		return r.channel()
-	}
-	return r.Log()
-}
-
 // Count requires that a marker occurs so many times in a text.
 func (c Check) Count(what, text, marker string, times int) {
 	if n := strings.Count(text, marker); n != times {

@@ -86,17 +86,6 @@ func TestUserCodeIsNoticedByAnyXComOfTheTask(t *testing.T) {
 	}
 }
 
-func TestStateCallsCountRefusedOnes(t *testing.T) {
-	w := world.New()
-	w.Log(world.Request{Method: "PATCH", Path: "task-instances/1/state", Status: 409})
-	w.Log(world.Request{Method: "PATCH", Path: "task-instances/2/state", Status: 204})
-	w.Log(world.Request{Method: "PUT", Path: "task-instances/1/heartbeat", Status: 204})
-	got := (&Run{stage: &Stage{World: w}, ti: "1"}).StateCalls()
-	if diff := cmp.Diff([]string{"PATCH task-instances/1/state: 409"}, got); diff != "" {
-		t.Errorf("calls (-want +got):\n%s", diff)
-	}
-}
-
 func TestFindLooksEverywhereBelow(t *testing.T) {
 	dir := t.TempDir()
 	want := []string{filepath.Join(dir, "a", "x"), filepath.Join(dir, "x")}

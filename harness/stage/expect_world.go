@@ -54,18 +54,6 @@ func (r *Run) States() []string {
 	return states
 }
 
-// StateCalls returns every PATCH of the task's state that reached the server,
-// refused ones included, with the answer (role worker).
-func (r *Run) StateCalls() []string {
-	var calls []string
-	for _, request := range r.stage.World.Requests() {
-		if request.Path == "task-instances/"+r.ti+"/state" {
-			calls = append(calls, fmt.Sprintf("%s %s: %d", request.Method, request.Path, request.Status))
-		}
-	}
-	return calls
-}
-
 // IsPayload requires that a value is what the verb payload pushes.
 func (c Check) IsPayload(what string, value any, octets int) {
 	text, ok := value.(string)

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,17 +18,19 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/journal"
-	"github.com/understudy-conformance/understudy/harness/proc"
-	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
 // newRun makes the task instance, its barriers and its name.
 func (s *Stage) newRun(task Task) *Run {
+	task.BundleName = cmp.Or(task.BundleName, "dags")
+	task.DagFile = cmp.Or(task.DagFile, filepath.Base(s.session.Plan.Manifest.Probe))
+	task.Worker = cmp.Or(task.Worker, account.Worker)
 	r := &Run{
 		stage: s, task: task, dagID: "probe", taskID: "probe",
 		ended: make(chan struct{}), drained: make(chan struct{}), over: make(chan struct{}),
+		said:     map[string]*output{"stdout": {}, "stderr": {}, "log": {}},
 		barriers: map[string]*barrier{},
 	}
 	if task.As != "" {
@@ -113,7 +116,7 @@ func (s *Stage) launch(r *Run) error {
 	if !ok || len(how.Argv) == 0 {
 		return fmt.Errorf("the manifest has no role %s", s.role)
 	}
-	worker, err := account.Find(workerOf(r.task))
+	worker, err := account.Find(r.task.Worker)
 	if err != nil {
 		return err
 	}
@@ -126,37 +129,25 @@ func (s *Stage) launch(r *Run) error {
 			return err
 		}
 	}
-	if s.role == role.Worker {
-		if err := s.openAPI(); err != nil {
-			return err
-		}
-	}
-	file, settings := s.inFile(r.task)
+	file, settings := s.inFile(r.task, r.counterpart.Settings())
 	if err := s.writeConfig(r.task, worker, file); err != nil {
 		return err
 	}
 	replace := s.templates(r, worker)
-	cmd := &exec.Cmd{Path: replace.Replace(how.Argv[0]), Dir: "/"}
+	cmd := &exec.Cmd{Dir: "/"}
 	for _, arg := range how.Argv {
 		cmd.Args = append(cmd.Args, replace.Replace(arg))
 	}
+	if cmd.Path, err = lookPath(cmd.Args[0]); err != nil {
+		return err
+	}
 	cmd.Env = s.environment(r.task, worker, settings, replaced(how.Env, replace))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: worker.Credential()}
-	if s.role == role.Worker {
-		return s.startWorker(r, cmd, worker)
-	}
-	return s.startRunner(r, cmd, how)
+	return r.counterpart.Start(cmd)
 }
 
 func (s *Stage) exchangedFolder(name string, err error) {
 	s.violated(s.first(), "a folder of the case was exchanged", name+" is still the folder that the implementation was given", err.Error())
-}
-
-func workerOf(task Task) string {
-	if task.Worker == "" {
-		return account.Worker
-	}
-	return task.Worker
 }
 
 func (s *Stage) writeConfig(task Task, worker account.Account, settings map[string]string) error {
@@ -187,11 +178,11 @@ func (s *Stage) writeConfig(task Task, worker account.Account, settings map[stri
 func (s *Stage) templates(r *Run, worker account.Account) *strings.Replacer {
 	pairs := []string{
 		"{bin}", s.session.Plan.Bin, "{implementation}", s.session.Plan.Implementation,
-		"{workload}", s.workloadPath(r), "{user}", worker.Name, "{home}", worker.Home,
+		"{user}", worker.Name, "{home}", worker.Home,
 		"{log_dir}", s.Path("logs"), "{bundle_root}", s.Path("dags"), "{config}", s.ConfigPath(),
 	}
-	if s.role == role.Worker {
-		pairs = append(pairs, "{api_url}", s.api.url())
+	for word, meaning := range r.counterpart.Words() {
+		pairs = append(pairs, word, meaning)
 	}
 	return strings.NewReplacer(pairs...)
 }
@@ -218,38 +209,6 @@ func expendable(pid int) {
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("500"), 0)
 }
 
-// begin starts cmd with the given child ends, which it closes, and follows the
-// process until it ends.
-func (r *Run) begin(cmd *exec.Cmd, ends ...*os.File) error {
-	defer closeFiles(ends)
-	if filepath.Base(cmd.Path) == cmd.Path {
-		path, err := lookPath(cmd.Path)
-		if err != nil {
-			return err
-		}
-		cmd.Path = path
-	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", cmd.Path, err)
-	}
-	expendable(cmd.Process.Pid)
-	first, err := proc.Read(cmd.Process.Pid)
-	if err != nil {
-		return fmt.Errorf("look at the process just started: %w", err)
-	}
-	r.root = first
-	r.stage.watch.Add(r, first)
-	go func() {
-		// The error of Wait repeats the state, which is asked for instead.
-		_ = cmd.Wait()
-		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok {
-			r.status = status
-		}
-		r.finish()
-	}()
-	return nil
-}
-
 // finish notes the end of the process and tells everybody who waits for it. How
 // it ended is known by now.
 func (r *Run) finish() {
@@ -273,6 +232,9 @@ func (r *Run) outcome(ended bool) string {
 // lookPath finds a command in the path that the implementation gets, not in the
 // stage's own.
 func lookPath(name string) (string, error) {
+	if filepath.Base(name) != name {
+		return name, nil
+	}
 	for _, dir := range filepath.SplitList(account.SearchPath) {
 		path := filepath.Join(dir, name)
 		if unix.Access(path, unix.X_OK) == nil {
@@ -286,18 +248,6 @@ func closeFiles(files []*os.File) {
 	for _, file := range files {
 		file.Close()
 	}
-}
-
-// socketpair returns two connected stream sockets, both close-on-exec.
-func socketpair(name string) (ours, theirs *os.File, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("make socketpair for %s: %w", name, err)
-	}
-	if err := unix.SetNonblock(fds[0], true); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("make socketpair for %s: %w", name, err), unix.Close(fds[0]), unix.Close(fds[1]))
-	}
-	return os.NewFile(uintptr(fds[0]), name), os.NewFile(uintptr(fds[1]), name), nil
 }
 
 func signalName(signal syscall.Signal) string {

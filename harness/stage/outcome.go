@@ -14,7 +14,7 @@ type stop struct{ observation journal.Observation }
 
 // violated ends the scenario: the requirement does not hold.
 func (s *Stage) violated(requirement, says, expected, actual string) {
-	if problems := s.logProblems(); problems != "" && !strings.Contains(actual, problems) {
+	if problems := strings.Join(s.logProblems(), "\n"); problems != "" && !strings.Contains(actual, problems) {
 		actual += "\n" + problems
 	}
 	panic(stop{journal.Observation{
@@ -42,13 +42,13 @@ func (s *Stage) must(err error) {
 	}
 }
 
-// caller is the nearest place outside this package: the line of the scenario.
+// caller is the nearest place outside the stage and its doors: the line of the scenario.
 func caller() string {
 	var pcs [32]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
 	for {
 		frame, more := frames.Next()
-		if !strings.Contains(frame.Function, "/harness/stage.") || strings.HasSuffix(frame.File, "_test.go") {
+		if !strings.Contains(frame.Function, "/harness/stage") || strings.HasSuffix(frame.File, "_test.go") {
 			return place(frame.File, frame.Line)
 		}
 		if !more {

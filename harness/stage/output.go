@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	maxKept = 64 << 20 // octets of one channel that a run keeps for its checks
+	MaxKept = 64 << 20 // octets of one channel that a run keeps for its checks
 	maxLine = 8 << 10  // octets of a line that are looked at for the journal
 )
 
@@ -22,7 +22,7 @@ type output struct {
 func (o *output) add(chunk []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n := min(len(chunk), max(0, maxKept-o.kept.Len()))
+	n := min(len(chunk), max(0, MaxKept-o.kept.Len()))
 	o.kept.Write(chunk[:n])
 	o.lost += len(chunk) - n
 }

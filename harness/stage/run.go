@@ -3,7 +3,6 @@ package stage
 import (
 	"errors"
 	"fmt"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/proc"
-	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
@@ -30,22 +28,21 @@ type Run struct {
 	runID  string
 	taskID string
 
-	root    proc.Process // the process that was started, or that the stand-in parent started
-	parent  *exec.Cmd
+	counterpart Counterpart
+
+	root    proc.Process  // the process that was started
 	ended   chan struct{} // closed when that process has ended
 	status  syscall.WaitStatus
 	unknown bool // nobody could learn how it ended
 
-	reading              sync.WaitGroup
-	drained              chan struct{} // closed when every channel has reached its end
-	over                 chan struct{} // closed when the process has ended and every channel with it
-	comms                *commsChannel // role runner
-	stdout, stderr, logs output
-	taskLog              string // role worker: the task log file, below the folder of the case
+	reading sync.WaitGroup
+	drained chan struct{}      // closed when every channel has reached its end
+	over    chan struct{}      // closed when the process has ended and every channel with it
+	said    map[string]*output // by channel: stdout, stderr, log
 
 	mu       sync.Mutex
 	closers  []func() // ends of channels that the stage holds
-	said     []string // the last messages, for deadlines
+	messages []string // the last ones, for deadlines
 	faults   []string // what was not well-formed on the channel
 	barriers map[string]*barrier
 }
@@ -53,12 +50,20 @@ type Run struct {
 // Start starts the implementation for one task and returns at once. What goes
 // wrong on the stage's side is a harness error; what the implementation does is
 // seen by the methods of Run.
-func (s *Stage) Start(task Task) *Run {
+func (s *Stage) Start(task Task) *Run { return s.start(task, s.door.Counterpart) }
+
+func (s *Stage) start(task Task, counterpart func(*Conversation) Counterpart) *Run {
 	r := s.newRun(task)
+	r.counterpart = counterpart(&Conversation{r})
 	s.must(s.launch(r))
 	s.record.step("stage", fmt.Sprintf("started %s for task %s as process %d", r.label, r.taskID, r.root.PID))
 	return r
 }
+
+// Started is a Run, or a value of a door that has one in it.
+type Started interface{ started() *Run }
+
+func (r *Run) started() *Run { return r }
 
 // Label returns the name of the run in the journal.
 func (r *Run) Label() string { return r.label }
@@ -106,7 +111,7 @@ func (r *Run) At(name string) proc.Process {
 	}
 	awaited := fmt.Sprintf("%s to reach barrier %s", r.label, name)
 	key := r.XCom("at_" + name)
-	if !s.until(s.scaled(s.patience()), awaited, func() bool { return r.Pushed(key.Key) }, r.over, r.saw) {
+	if !r.await(awaited, func() bool { return r.Pushed(key.Key) }) {
 		s.violated(s.first(), "the task ended before it came to the barrier", awaited, r.saw())
 	}
 	holder, err := b.holder()
@@ -123,6 +128,12 @@ func (r *Run) At(name string) proc.Process {
 	return holder
 }
 
+// await waits until something holds or the run is over, and reports whether it holds.
+func (r *Run) await(awaited string, holds func() bool) bool {
+	s := r.stage
+	return s.until(s.scaled(s.patience()), awaited, holds, r.over, r.saw)
+}
+
 // Release lets the task go on from the barrier.
 func (r *Run) Release(name string) {
 	b := r.barriers[name]
@@ -131,27 +142,6 @@ func (r *Run) Release(name string) {
 	}
 	r.stage.must(b.release())
 	r.stage.Step(fmt.Sprintf("let %s go on from barrier %s", r.label, name))
-}
-
-// CloseChannel closes the stage's end of the message channel (role runner).
-// stdout, stderr and the log channel stay open.
-func (r *Run) CloseChannel() {
-	if r.comms == nil {
-		r.stage.broken("CloseChannel: run %s has no message channel", r.label)
-	}
-	r.stage.Step("close the message channel of " + r.label)
-	r.comms.close()
-}
-
-// KillParent kills the parent of the runner by SIGKILL and closes the ends of
-// all channels, as the kernel does when a supervisor dies. It needs Task.Parent.
-func (r *Run) KillParent() {
-	if r.parent == nil {
-		r.stage.broken("KillParent: run %s was started without Parent", r.label)
-	}
-	r.stage.Step("kill the parent of " + r.label)
-	r.stage.must(r.parent.Process.Kill())
-	r.closeAll()
 }
 
 // Ended reports whether the process that was started has ended.
@@ -184,19 +174,19 @@ func (r *Run) EndWithin(limit time.Duration) End {
 			s.Step("a process still holds a channel of " + r.label + " open after the end of the one that was started")
 		}
 	}
-	for _, o := range []*output{&r.stdout, &r.stderr, &r.logs} {
-		if lost := o.cut(); lost > 0 {
-			s.broken("%s wrote %d octets more on one channel than the %d that are kept: no check of its output can be trusted", r.label, lost, maxKept)
+	for _, said := range r.said {
+		if lost := said.cut(); lost > 0 {
+			s.broken("%s wrote %d octets more on one channel than the %d that are kept: no check of its output can be trusted", r.label, lost, MaxKept)
 		}
 	}
 	return r.end(open)
 }
 
 func (r *Run) end(open bool) End {
-	r.requireTaskLogOfOurs()
+	r.counterpart.Log().Require()
 	e := End{
 		ExitCode: r.status.ExitStatus(), Open: open, Terminals: r.terminals(),
-		Stdout: r.stdout.String(), Stderr: r.stderr.String(), Channel: r.channel(),
+		Stdout: r.said["stdout"].String(), Stderr: r.said["stderr"].String(), Channel: r.channel(),
 	}
 	if r.status.Signaled() {
 		e.ExitCode, e.Signal = -1, signalName(r.status.Signal())
@@ -216,17 +206,27 @@ func (r *Run) terminals() []Terminal {
 	return terminals
 }
 
-// Log returns everything the run has written so far: log channel or task log
-// file, stdout and stderr.
-func (r *Run) Log() string { return join(r.channel(), r.stdout.String(), r.stderr.String()) }
+// Log returns everything the run has written so far: its log, stdout and stderr.
+func (r *Run) Log() string { return r.all(r.channel()) }
+
+// TaskLog returns what counts as the log of the task: where a supervisor would collect
+// it, all three channels together; where one is under test, the file that it writes, of
+// which it may print a copy.
+func (r *Run) TaskLog() string {
+	if r.counterpart.Log().Whole() {
+		return r.channel()
+	}
+	return r.Log()
+}
 
 func (r *Run) channel() string {
-	if r.taskLog == "" {
-		return r.logs.String()
-	}
-	text, err := r.readTaskLog()
+	text, err := r.counterpart.Log().Text()
 	r.requireWhole(err)
 	return text // what else is wrong with it, the end of the run or a violation says
+}
+
+func (r *Run) all(log string) string {
+	return join(log, r.said["stdout"].String(), r.said["stderr"].String())
 }
 
 func join(parts ...string) string {
@@ -250,14 +250,8 @@ func (r *Run) Faults() []string {
 func (r *Run) Succeeds() End {
 	r.stage.checks(r.stage.first())
 	e := r.End()
-	expected := r.label + " succeeds: success and nothing else is told to the server"
-	good := len(e.Terminals) > 0 && !slices.ContainsFunc(e.Terminals, func(t Terminal) bool { return t.State != "success" })
-	if r.stage.role == role.Runner {
-		expected = r.label + " succeeds: one terminal message, success, and exit code 0"
-		good = good && len(e.Terminals) == 1 && e.ExitCode == 0 && e.Signal == "" && len(r.Faults()) == 0
-	}
-	if !good {
-		r.stage.violated(r.stage.first(), "the task of "+r.label+" should have succeeded", expected, r.saw())
+	if what, did := r.counterpart.Succeeded(e); !did {
+		r.stage.violated(r.stage.first(), "the task of "+r.label+" should have succeeded", r.label+" succeeds: "+what, r.saw())
 	}
 	return e
 }
@@ -268,11 +262,7 @@ func (r *Run) Succeeds() End {
 func (r *Run) Fails() End {
 	r.stage.checks(r.stage.first())
 	e := r.End()
-	has := func(states ...string) bool {
-		return slices.ContainsFunc(e.Terminals, func(t Terminal) bool { return slices.Contains(states, t.State) })
-	}
-	failed := has("failed", "up_for_retry") || r.stage.role == role.Runner && e.ExitCode != 0
-	if !failed || has("success") {
+	if !r.counterpart.Failed(e) || e.Told("success") {
 		r.stage.violated(r.stage.first(), "the task of "+r.label+" should have failed",
 			r.label+" fails and never reports success", r.saw())
 	}
@@ -304,47 +294,19 @@ func (r *Run) saw() string {
 	if len(r.faults) > 0 {
 		fmt.Fprintf(&text, "\nfaults:\n%s", strings.Join(r.faults, "\n"))
 	}
-	if len(r.said) > 0 {
-		fmt.Fprintf(&text, "\nlast messages:\n%s", strings.Join(r.said, "\n"))
+	if len(r.messages) > 0 {
+		fmt.Fprintf(&text, "\nlast messages:\n%s", strings.Join(r.messages, "\n"))
 	}
 	r.mu.Unlock()
-	log := r.logs.String()
-	if r.taskLog != "" {
-		var err error
-		if log, err = r.readTaskLog(); errors.Is(err, safefile.ErrTooLarge) {
-			log = err.Error() // its end is not there
-		}
+	log, err := r.counterpart.Log().Text()
+	if errors.Is(err, safefile.ErrTooLarge) {
+		log = err.Error() // its end is not there
 	}
-	if log = join(log, r.stdout.String(), r.stderr.String()); log != "" {
+	if log = r.all(log); log != "" {
 		const limit = 1200
 		fmt.Fprintf(&text, "\nend of its output:\n%s", tail(log, limit))
 	}
 	return text.String()
-}
-
-// heard remembers the last messages of the implementation.
-func (r *Run) heard(message string) {
-	const last = 3
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.said = append(r.said, message)
-	r.said = r.said[max(0, len(r.said)-last):]
-}
-
-func (r *Run) fault(text string) {
-	const most = 20
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.faults) < most {
-		r.faults = append(r.faults, text)
-	}
-}
-
-// holds remembers an end of a channel, so that closeAll can close it.
-func (r *Run) holds(closer func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.closers = append(r.closers, closer)
 }
 
 func (r *Run) closeAll() {

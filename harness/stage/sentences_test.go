@@ -3,6 +3,7 @@ package stage
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -10,6 +11,7 @@ import (
 	"go/token"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,16 +36,20 @@ import (
 var takers = map[string]int{
 	"violated": 1, "fails": 0, "late": 1, "within": 1, "until": 1,
 	"Equal": 0, "True": 0, "That": 0, "Fails": 0, "Contains": 0, "NotContains": 0, "Matches": 0, "Empty": 0,
-	"Count": 0, "LineWith": 0, "CouldNotRun": 0,
+	"Count": 0, "LineWith": 0, "CouldNotRun": 0, "Violated": 0, "Await": 0, "await": 0,
 }
 
-// spoken finds every place in the stage at which a sentence is made: the function
+// spoken finds every place in the stage and its doors at which a sentence is made: the function
 // and the source of the text.
 func spoken(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, pattern := range []string{"*.go", "*/*.go"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
 	}
 	var places []string
 	set := token.NewFileSet()
@@ -80,7 +86,7 @@ func spoken(t *testing.T) []string {
 				if err := printer.Fprint(&text, set, call.Args[at]); err != nil {
 					t.Fatal(err)
 				}
-				places = append(places, function.Name.Name+": "+text.String())
+				places = append(places, filepath.Join(filepath.Dir(file), function.Name.Name)+": "+text.String())
 				return true
 			})
 		}
@@ -131,11 +137,25 @@ func (f facts) run(c Check, state string) *Run {
 	r := &Run{
 		stage: s, label: "alice", ti: f.ti, dagID: "probe", runID: "r", taskID: "probe_alice", root: proc.Process{PID: f.pid},
 		ended: make(chan struct{}), drained: make(chan struct{}), over: make(chan struct{}), barriers: map[string]*barrier{},
-		said:   []string{fmt.Sprintf("PUT task-instances/%s/heartbeat 204", f.ti), fmt.Sprintf("state(%s) after %v", state, f.took)},
-		faults: []string{fmt.Sprintf("read frame header: %d octets", f.times)},
+		said:     map[string]*output{"stdout": {}, "stderr": {}, "log": {}},
+		messages: []string{fmt.Sprintf("PUT task-instances/%s/heartbeat 204", f.ti), fmt.Sprintf("state(%s) after %v", state, f.took)},
+		faults:   []string{fmt.Sprintf("read frame header: %d octets", f.times)},
 	}
-	r.logs.add([]byte(f.logLine("began") + "\n" + f.nonce + "\n"))
+	r.said["log"].add([]byte(f.logLine("began") + "\n" + f.nonce + "\n"))
+	r.counterpart = plain{&Conversation{r}}
 	return r
+}
+
+// plain is a counterpart for runs that were not started.
+type plain struct{ *Conversation }
+
+func (p plain) Settings() map[string]string { return map[string]string{"core.of_role": "x"} }
+func (p plain) Words() map[string]string    { return nil }
+func (p plain) Start(*exec.Cmd) error       { return errors.New("is not started") }
+func (p plain) Log() TaskLog                { return p.Received() }
+func (p plain) Failed(e End) bool           { return e.Told("failed") }
+func (p plain) Succeeded(e End) (string, bool) {
+	return "success and nothing else is told to the server", e.Told("success")
 }
 
 // over is a run that has ended with exit code 0.
@@ -148,6 +168,8 @@ func (f facts) over(c Check, state string) *Run {
 	return r
 }
 
+func never() bool { return false }
+
 // sentences are all that the stage can say about an implementation: each place of
 // spoken, with what makes it speak. The rest of what is said there comes from a
 // scenario or from the implementation.
@@ -156,7 +178,12 @@ var sentences = map[string][]func(Check, facts){
 		c.fails("found by other means", "nothing", fmt.Sprintf("pid %d did it", f.pid))
 	}},
 	"within: awaited": {func(c Check, f facts) { f.run(c, "success").EndWithin(1) }},
-	"until: awaited":  {func(c Check, f facts) { f.run(c, "").Beats(3) }},
+	"until: awaited":  {func(c Check, f facts) { f.run(c, "").await("3 heartbeats of alice", never) }},
+	"await: awaited":  {func(c Check, f facts) { f.run(c, "").await("an XCom of alice", never) }},
+	"Await: awaited":  {func(c Check, f facts) { (&Conversation{f.run(c, "")}).Await("a variable of alice", never) }},
+	"Violated: says": {func(c Check, f facts) {
+		(&Conversation{f.run(c, "")}).Violated("found by a door", "nothing", fmt.Sprintf("pid %d did it", f.pid))
+	}},
 	`late: "waited in vain for " + awaited`: {
 		func(c Check, f facts) { f.run(c, "").EndWithin(1) },
 	},
@@ -168,11 +195,14 @@ var sentences = map[string][]func(Check, facts){
 		r.barriers["here"] = &barrier{}
 		r.At("here")
 	}},
-	"AtOrEnded: awaited": {func(c Check, f facts) { f.run(c, "").AtOrEnded("there") }},
-	"Beats: awaited":     {func(c Check, f facts) { f.run(c, "").Beats(4) }},
-	`Beats: "the task ended before it had sent so many heartbeats"`: {
-		func(c Check, f facts) { f.over(c, "").Beats(3) },
+	`AtOrEnded: fmt.Sprintf("%s to reach barrier %s, or to end", r.label, barrier)`: {
+		func(c Check, f facts) { f.run(c, "").AtOrEnded("there") },
 	},
+	"worker/Beats: awaited": {func(c Check, f facts) { f.run(c, "").await("4 heartbeats of alice", never) }},
+	`worker/Beats: "the task ended before it had sent so many heartbeats"`: {func(c Check, f facts) {
+		talk := &Conversation{f.over(c, "")}
+		talk.Violated("the task ended before it had sent so many heartbeats", "3 heartbeats of alice", talk.Saw())
+	}},
 	`At: "the task ended before it came to the barrier"`: {func(c Check, f facts) {
 		r := f.over(c, "success")
 		r.barriers["here"] = &barrier{}
@@ -199,11 +229,12 @@ var sentences = map[string][]func(Check, facts){
 		c.stage.World.SetXCom(r.XCom("read"), map[string]any{"sha256": f.nonce + f.nonce, "size": 12})
 		r.Error("read")
 	}},
-	`misplaced: "the task log is not where it belongs"`: {func(c Check, f facts) {
-		f.over(c, "success").misplaced(fmt.Sprintf("no task log of alice at /srv/understudy/%d/logs/alice.log; below base_log_folder lies wrong/place.log", f.folder))
+	`worker/misplaced: "the task log is not where it belongs"`: {func(c Check, f facts) {
+		(&Conversation{f.over(c, "success")}).Violated("the task log is not where it belongs", "a file at base_log_folder/log_path", fmt.Sprintf("no task log of alice at /srv/understudy/%d/logs/alice.log; below base_log_folder lies wrong/place.log", f.folder))
 	}},
-	`noFile: "the task log is no file of the worker account"`: {func(c Check, f facts) {
-		f.over(c, "success").noFile(fmt.Sprintf("task log of alice: /srv/understudy/%d/logs/alice.log is a FIFO, not a regular file", f.folder))
+	`worker/noFile: "the task log is no file of the worker account"`: {func(c Check, f facts) {
+		(&Conversation{f.over(c, "success")}).Violated("the task log is no file of the worker account",
+			"a regular file with one name, owned by the worker account, at base_log_folder/log_path", fmt.Sprintf("task log of alice: /srv/understudy/%d/logs/alice.log is a FIFO, not a regular file", f.folder))
 	}},
 	`changedFile: "a file of the scenario is gone or something else"`: {func(c Check, f facts) {
 		path := fmt.Sprintf("/srv/understudy/%d/home/.bashrc", f.folder)
@@ -331,7 +362,7 @@ func utterances() []utterance {
 // heard is the observation that a sentence makes.
 func (u utterance) heard(t *testing.T, f facts) journal.Observation {
 	o := seen(t, func(c Check) {
-		c.stage.ctx, c.stage.role = context.Background(), role.Worker
+		c.stage.ctx = context.Background()
 		c.stage.session = &Session{Busy: func() int { return f.busy }}
 		u.say(c, f)
 	})

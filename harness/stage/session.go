@@ -24,6 +24,7 @@ import (
 // Session plays the cases of one sandbox, one after the other.
 type Session struct {
 	Plan  plan.Plan
+	Doors Doors
 	Write func(journal.Event) // takes each event as one line of the journal
 	Root  string              // folder that holds a folder a case
 	Tidy  func() error        // removes what tasks left outside that folder; see account.RemoveFiles
@@ -112,7 +113,14 @@ func (s *Stage) play() (observation journal.Observation) {
 		}
 	}()
 	s.must(s.furnish())
-	s.spec.Run(s)
+	open := s.session.Doors[s.role]
+	if open == nil {
+		s.broken("the stage cannot play role %s", s.role)
+	}
+	door, err := open(&Backstage{s})
+	s.must(err)
+	s.door = door
+	s.spec.play(s)
 	for _, id := range s.spec.Verifies {
 		if !s.required[id] {
 			s.broken("the scenario lists %s in Verifies and checked nothing of it: it would hold whatever happened", id)
@@ -158,14 +166,6 @@ func (s *Stage) furnish() error {
 	return err
 }
 
-// dagFile is the path of the Dag file below the bundle.
-func (s *Stage) dagFile(task Task) string {
-	if task.DagFile != "" {
-		return task.DagFile
-	}
-	return filepath.Base(s.session.Plan.Manifest.Probe)
-}
-
 // cleanUp ends everything that belongs to the case and says what it could not
 // put back.
 func (s *Stage) cleanUp() (dirty []string) {
@@ -179,8 +179,8 @@ func (s *Stage) cleanUp() (dirty []string) {
 	for _, r := range runs {
 		r.closeAll()
 	}
-	if s.api != nil {
-		errs = append(errs, s.api.server.Close())
+	if s.door != nil {
+		errs = append(errs, s.door.Close())
 	}
 	if s.watch != nil {
 		errs = append(errs, s.killAll())

@@ -8,15 +8,10 @@ import (
 	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/account"
-	"github.com/understudy-conformance/understudy/harness/role"
 )
 
-// noAPI is the server of a runner, which has no business with it: nothing
-// listens there.
-const noAPI = "http://127.0.0.1:9/execution/"
-
-// settings are what every case sets, and then what the task sets.
-func (s *Stage) settings(task Task) map[string]string {
+// settings are what every case sets, what the role sets, and then what the task sets.
+func (s *Stage) settings(task Task, ofRole map[string]string) map[string]string {
 	bundles, _ := json.Marshal([]any{map[string]any{ // plain data always encodes
 		"name": "dags", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
 		"kwargs": map[string]any{"path": s.Path("dags")},
@@ -27,19 +22,16 @@ func (s *Stage) settings(task Task) map[string]string {
 		"logging.base_log_folder":               s.Path("logs"),
 		"core.load_examples":                    "False",
 		"workers.min_heartbeat_interval":        "1",
-		"core.execution_api_server_url":         noAPI,
 	}
-	if s.role == role.Worker {
-		all["core.execution_api_server_url"] = s.api.url()
-	}
+	maps.Copy(all, ofRole)
 	maps.Copy(all, task.Settings)
 	return all
 }
 
 // inFile parts the settings into those of the configuration file and those of
 // the environment.
-func (s *Stage) inFile(task Task) (file, environment map[string]string) {
-	environment = s.settings(task)
+func (s *Stage) inFile(task Task, ofRole map[string]string) (file, environment map[string]string) {
+	environment = s.settings(task, ofRole)
 	if task.File == nil {
 		return nil, environment
 	}

@@ -5,11 +5,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/understudy-conformance/understudy/harness/role"
 )
 
-func settingsStage() *Stage { return &Stage{dir: "/case", role: role.Runner, session: &Session{}} }
+func settingsStage() *Stage { return &Stage{dir: "/case", session: &Session{}} }
 
 func TestTheEnvironmentIsWholeAndNothingElse(t *testing.T) {
 	t.Setenv("LEAK", "of the host")
@@ -18,13 +16,13 @@ func TestTheEnvironmentIsWholeAndNothingElse(t *testing.T) {
 		Settings: map[string]string{"core.default_impersonation": "bob", "workers.min_heartbeat_interval": "2"},
 		Env:      map[string]string{"LOGNAME": "alice"}, Without: []string{"LANG"},
 	}
-	_, settings := s.inFile(task)
+	_, settings := s.inFile(task, map[string]string{"core.of_role": "x"})
 	got := s.environment(task, s.Account(WorkerAccount), settings, map[string]string{"FROM_MANIFEST": "x"})
 	want := []string{
 		"AIRFLOW_HOME=/case/home",
 		"AIRFLOW__CORE__DEFAULT_IMPERSONATION=bob",
-		"AIRFLOW__CORE__EXECUTION_API_SERVER_URL=http://127.0.0.1:9/execution/",
 		"AIRFLOW__CORE__LOAD_EXAMPLES=False",
+		"AIRFLOW__CORE__OF_ROLE=x",
 		`AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=[{"classpath":"airflow.dag_processing.bundles.local.LocalDagBundle","kwargs":{"path":"/case/dags"},"name":"dags"}]`,
 		"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH=/case/bundles",
 		"AIRFLOW__LOGGING__BASE_LOG_FOLDER=/case/logs",
@@ -40,11 +38,11 @@ func TestTheEnvironmentIsWholeAndNothingElse(t *testing.T) {
 func TestAConfigFileTakesWhatItIsToldTo(t *testing.T) {
 	s := settingsStage()
 	mine := map[string]string{"core.default_impersonation": "bob"}
-	file, environment := s.inFile(Task{File: &ConfigFile{Settings: mine}})
+	file, environment := s.inFile(Task{File: &ConfigFile{Settings: mine}}, nil)
 	if diff := cmp.Diff(mine, file); diff != "" || environment["core.load_examples"] != "False" {
 		t.Errorf("beside the environment: %s\nenvironment %v", diff, environment)
 	}
-	file, environment = s.inFile(Task{File: &ConfigFile{Settings: mine, Only: true}})
+	file, environment = s.inFile(Task{File: &ConfigFile{Settings: mine, Only: true}}, nil)
 	if len(environment) != 0 || file["core.default_impersonation"] != "bob" || file["core.load_examples"] != "False" {
 		t.Errorf("alone: file %v\nenvironment %v", file, environment)
 	}

@@ -24,19 +24,36 @@ type Spec struct {
 	Slug     string        // last part of the case id; lower case, words joined by '-'
 	Says     string        // one sentence for people: who does what, and what holds
 	Verifies []string      // requirement ids, each checked by Require; the first one names the case and takes violated deadlines
-	Roles    []role.Role   // roles in which it makes sense
+	Roles    []role.Role   // roles in which Run makes sense
 	Needs    []string      // capabilities without which it is not applicable
 	Budget   time.Duration // time of the whole case before the slowness of the implementation is applied; default DefaultBudget
 	Patience time.Duration // time of one wait for the implementation, before the slowness is applied; default DefaultPatience
 	Alters   bool          // it changes what all cases share and cannot put it back: the sandbox ends after it
-	Run      func(*Stage)
+	Run      func(*Stage)  // what is done in each of Roles, in words that every role has
+	Alone    Script        // instead of Roles and Run: what is done in one role, whose own words it may use: runner.Script, worker.Script
+}
+
+// In lists the roles in which the scenario is played.
+func (spec Spec) In() []role.Role {
+	if spec.Alone != nil {
+		return spec.Alone.Roles()
+	}
+	return spec.Roles
+}
+
+func (spec Spec) play(s *Stage) {
+	if spec.Alone != nil {
+		spec.Alone.Play(s, s.door)
+		return
+	}
+	spec.Run(s)
 }
 
 // Cases returns the cases that the scenario stands for in the area of that name, one
 // a role.
 func (spec Spec) Cases(area string) []plan.Case {
 	var cases []plan.Case
-	for _, r := range spec.Roles {
+	for _, r := range spec.In() {
 		cases = append(cases, plan.Case{
 			ID: spec.caseID(r), Role: r, Area: area, Says: spec.Says,
 			Verifies: spec.Verifies, Needs: spec.Needs, BudgetMS: cmp.Or(spec.Budget, DefaultBudget).Milliseconds(),

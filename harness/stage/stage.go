@@ -30,13 +30,13 @@ type Stage struct {
 	session *Session
 	spec    Spec
 	role    role.Role
+	door    Door
 	number  int // of the case within the sandbox
 	dir     string
 	folder  *safefile.Folder // the same, held from before the implementation was started
 	begun   time.Time
 	record  *record
 	watch   *proc.Watch[*Run]
-	api     *apiServer
 
 	mounted  map[string]bool // mount points before the case
 	required map[string]bool // requirements of which something was checked

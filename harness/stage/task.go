@@ -3,6 +3,7 @@ package stage
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,14 +29,6 @@ type Task struct {
 	BundleVersion string         // default none
 	DagFile       string         // dag_rel_path; default: the probe file
 	Secrets       []string       // texts that the journal must never show
-
-	// PlantLog, role worker, is called before the start with the path that the task
-	// log will have, and may put something there. That is not the implementation's
-	// doing then, so what it is ends no scenario.
-	PlantLog func(path string) error
-
-	Parent bool // role runner: a stand-in parent process starts the runner, so that KillParent can kill it
-	Wire   Wire // role runner: how the stage writes its frames
 }
 
 // ConfigFile is an airflow.cfg for one task, in the case's home folder (see
@@ -46,27 +39,6 @@ type ConfigFile struct {
 	Mode     os.FileMode       // default 0644
 	Text     string            // instead of Settings: the file as it is
 	Only     bool              // what every case sets goes into the file as well, and not into the environment
-}
-
-// Wire says how the stage writes frames to a runner. The zero value writes each
-// frame in one piece, with three elements.
-type Wire struct {
-	ByteByByte bool // each octet is a send of its own; a descriptor goes with the first
-	Elements   int  // elements of each frame; 0 means 3. Fewer leave out nil at the end, more append nil
-	WithoutFD  bool // ResendLoggingFD is answered by a frame without descriptor
-
-	// Startup may change the body of StartupDetails before it is written.
-	Startup func(body map[string]any)
-	// Answer may replace the answer to a request. It gets the type and the body
-	// of the request and the answer the world gave, and returns what is written.
-	Answer func(kind string, request map[string]any, answer Answer) Answer
-}
-
-// Answer is a response before it is written: a body, or an error element, or
-// neither.
-type Answer struct {
-	Body  map[string]any
-	Error map[string]any
 }
 
 // Terminal is one message by which the implementation said how the task ended.
@@ -86,6 +58,11 @@ type End struct {
 	Stdout, Stderr string
 	Channel        string // role runner: log channel as received; role worker: the task log file
 	Log            string // all of these together
+}
+
+// Told reports whether one of these states was reported.
+func (e End) Told(states ...string) bool {
+	return slices.ContainsFunc(e.Terminals, func(t Terminal) bool { return slices.Contains(states, t.State) })
 }
 
 // Records returns the JSON objects among the lines of Channel, in order.

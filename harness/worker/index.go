@@ -77,12 +77,13 @@ func check(spec stage.Spec, requirements *catalogue.Catalogue) []error {
 	fault(!slugPattern.MatchString(spec.Slug), "the slug is not lower case words joined by '-'")
 	fault(spec.Says == "", "it does not say what it is about")
 	fault(len(spec.Verifies) == 0, "it verifies no requirement")
-	fault(len(spec.Roles) == 0, "it has no role")
-	fault(spec.Run == nil, "it has nothing to run")
+	fault(len(spec.In()) == 0, "it has no role")
+	fault(spec.Run == nil && spec.Alone == nil, "it has nothing to run")
+	fault(spec.Alone != nil && (spec.Run != nil || spec.Roles != nil), "it has Alone, which says role and what to run, and Roles or Run as well")
 	fault(spec.Budget < 0, "its budget is below 0")
-	for i, r := range spec.Roles {
+	for i, r := range spec.In() {
 		fault(!r.Known(), "unknown role %q", r)
-		fault(slices.Contains(spec.Roles[:i], r), "role %s stands there twice", r)
+		fault(slices.Contains(spec.In()[:i], r), "role %s stands there twice", r)
 	}
 	for i, id := range spec.Verifies {
 		requirement, err := requirements.Find(id)
@@ -90,7 +91,7 @@ func check(spec stage.Spec, requirements *catalogue.Catalogue) []error {
 			faults = append(faults, err)
 			continue
 		}
-		for _, r := range spec.Roles {
+		for _, r := range spec.In() {
 			fault(r.Known() && !slices.Contains(requirement.Roles, r),
 				"role %s, in which %s is not seen: remove the role here, or add it in scenarios/catalogue/%s.yaml", r, id, requirement.Area)
 		}

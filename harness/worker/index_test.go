@@ -12,6 +12,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/stage/runner"
 	suite "github.com/understudy-conformance/understudy/scenarios"
 )
 
@@ -71,6 +72,7 @@ func TestTheIndexRefusesFaultyScenarios(t *testing.T) {
 		"unknown role":          {func(s *stage.Spec) { s.Roles = []role.Role{"wroker"} }, `unknown role "wroker"`},
 		"doubled role":          {func(s *stage.Spec) { s.Roles = []role.Role{role.Runner, role.Runner} }, "role runner stands there twice"},
 		"nothing to run":        {func(s *stage.Spec) { s.Run = nil }, "nothing to run"},
+		"roles twice":           {func(s *stage.Spec) { s.Alone = runner.Script(func(*runner.Stage) {}) }, "Roles or Run as well"},
 		"budget":                {func(s *stage.Spec) { s.Budget = -1 }, "below 0"},
 	} {
 		spec := good()
@@ -82,6 +84,15 @@ func TestTheIndexRefusesFaultyScenarios(t *testing.T) {
 	}
 	if _, err := indexOf(t, "impersonation", good(), good()); err == nil || !strings.Contains(err.Error(), "area impersonation has a case IMP-004/runner/a-slug already") {
 		t.Errorf("doubled case: %v", err)
+	}
+}
+
+func TestAScenarioOfOneRoleHasOneCase(t *testing.T) {
+	alone := good()
+	alone.Roles, alone.Run, alone.Alone = nil, nil, runner.Script(func(*runner.Stage) {})
+	cases, err := indexOf(t, "impersonation", alone)
+	if err != nil || len(cases) != 1 || cases[0].ID != "IMP-004/runner/a-slug" {
+		t.Errorf("%v, %v", cases, err)
 	}
 }
 

@@ -26,8 +26,8 @@ import (
 const casesRoot = "/srv/understudy"
 
 // Run plays, of the scenarios in the areas, those cases of the plan on planFD that lines on inputFD name, one each time that it asks, and
-// writes the journal to journalFD. It returns the exit code: 0 whenever the journal is complete, whatever it says.
-func Run(ctx context.Context, areas []stage.Area) (int, error) {
+// writes the journal to journalFD. doors are those of the roles that it can play. It returns the exit code: 0 whenever the journal is complete, whatever it says.
+func Run(ctx context.Context, areas []stage.Area, doors stage.Doors) (int, error) {
 	unix.CloseOnExec(inputFD)
 	unix.CloseOnExec(planFD)
 	unix.CloseOnExec(journalFD)
@@ -45,7 +45,7 @@ func Run(ctx context.Context, areas []stage.Area) (int, error) {
 	}
 	write := recorder(os.NewFile(journalFD, "journal"))
 	pl := &player{
-		session: &stage.Session{Plan: p, Write: write, Root: casesRoot, Tidy: account.RemoveFiles, Busy: busy.Factor},
+		session: &stage.Session{Plan: p, Doors: doors, Write: write, Root: casesRoot, Tidy: account.RemoveFiles, Busy: busy.Factor},
 		write:   write, unable: map[role.Role]string{}, grace: cleanUpTime,
 		named: lines(os.Stdin),
 	}
@@ -161,8 +161,8 @@ const controlBudgetMS = 60_000
 // control runs a plain task as the worker account: an implementation that cannot
 // do that shows nothing about impersonation.
 func (pl *player) control(ctx context.Context, r role.Role) journal.Observation {
-	if r == role.Supervisor {
-		return journal.Observation{Outcome: journal.CouldNotRun, Says: "the stage does not play runners yet"}
+	if pl.session.Doors[r] == nil {
+		return journal.Observation{Outcome: journal.CouldNotRun, Says: "the stage cannot play role " + string(r) + " yet"}
 	}
 	spec := stage.Spec{
 		Slug: "control", Says: "a plain task of the worker account succeeds",

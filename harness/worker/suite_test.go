@@ -14,6 +14,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/stage/runner"
 )
 
 // Ginkgo runs one suite a process, so one test has all ways in which a case can
@@ -55,7 +56,7 @@ func TestEveryCaseThatStartsEnds(t *testing.T) {
 	pl := &player{
 		named: named,
 		session: &stage.Session{
-			Plan: plan.Plan{Attempt: 3}, Write: write, Root: filepath.Join(t.TempDir(), "cases"), Tidy: func() error { return nil },
+			Plan: plan.Plan{Attempt: 3}, Doors: stage.Doors{role.Runner: runner.Open}, Write: write, Root: filepath.Join(t.TempDir(), "cases"), Tidy: func() error { return nil },
 		},
 		write: write, unable: map[role.Role]string{role.Worker: "no API"}, grace: time.Second,
 	}
@@ -108,5 +109,13 @@ func TestAControlHoldsOnlyWhenItIsCleanedUp(t *testing.T) {
 		if diff := cmp.Diff(tc.want, controlled(tc.ended)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+func TestARoleThatTheStageCannotPlayIsSaidToBeOne(t *testing.T) {
+	pl := &player{session: &stage.Session{Doors: stage.Doors{role.Runner: runner.Open}}}
+	want := journal.Observation{Outcome: journal.CouldNotRun, Says: "the stage cannot play role supervisor yet"}
+	if diff := cmp.Diff(want, pl.control(t.Context(), role.Supervisor)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }

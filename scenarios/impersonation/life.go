@@ -5,8 +5,9 @@ import (
 
 	"github.com/onsi/gomega"
 
-	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/stage/runner"
+	"github.com/understudy-conformance/understudy/harness/stage/worker"
 )
 
 // deathBudget is how long a task may outlive its supervisor or its channel.
@@ -16,61 +17,56 @@ var parentDies = stage.Spec{
 	Slug:     "parent-dies",
 	Says:     "the privileged parent is killed while alice's task and a child of it live: both end",
 	Verifies: []string{"IMP-029"},
-	Roles:    []role.Role{role.Runner},
-	Run: func(s *stage.Stage) {
-		run := withChild(s, stage.Task{Parent: true})
+	Alone: runner.Script(func(s *runner.Stage) {
+		run := s.StartChild(withChild)
+		bothLive(s, run)
 		run.KillParent()
 		s.Require("IMP-029").AllGone(deathBudget, "alice")
-	},
+	}),
 }
 
 var channelCloses = stage.Spec{
 	Slug:     "channel-closes",
 	Says:     "the message channel alone is closed while alice's task and a child of it live: both end",
 	Verifies: []string{"IMP-029"},
-	Roles:    []role.Role{role.Runner},
-	Run: func(s *stage.Stage) {
-		run := withChild(s, stage.Task{})
+	Alone: runner.Script(func(s *runner.Stage) {
+		run := s.Start(withChild, runner.Wire{})
+		bothLive(s, run)
 		run.CloseChannel()
 		s.Require("IMP-029").AllGone(deathBudget, "alice")
-	},
+	}),
 }
 
-// withChild starts a task of alice that waits at a barrier beside a child that
-// it has started; both live when it returns.
-func withChild(s *stage.Stage, task stage.Task) *stage.Run {
-	task.As = "alice"
-	task.Verbs = stage.Verbs(stage.Spawn("sleep", "600"), stage.WaitFor("here"))
-	run := s.Start(task)
+// withChild is a task of alice that waits at a barrier beside a child that it has started.
+var withChild = stage.Task{As: "alice", Verbs: stage.Verbs(stage.Spawn("sleep", "600"), stage.WaitFor("here"))}
+
+func bothLive(s *runner.Stage, run stage.Started) {
 	s.Require("IMP-029").RunsAs(run, "here", "alice")
 	s.Require("IMP-029").Lives("alice", "sleep")
-	return run
 }
 
 var logChannelAfterTheSwitch = stage.Spec{
 	Slug:     "log-channel-after-the-switch",
 	Says:     "the first thing that alice's process asks for is its log channel, and what she logs comes through it once",
 	Verifies: []string{"IMP-020"},
-	Roles:    []role.Role{role.Runner},
-	Run: func(s *stage.Stage) {
-		mark, overheard := s.Nonce(), s.Overhear("alice")
+	Alone: runner.Script(func(s *runner.Stage) {
+		mark, overheard := s.Nonce(), &overheard{uid: s.UID("alice")}
 		run := s.Start(stage.Task{
-			As: "alice", Wire: overheard.Wire(), Verbs: stage.Verbs(stage.Log(mark), stage.PushXCom("k", mark), stage.WaitFor("here")),
-		})
+			As: "alice", Verbs: stage.Verbs(stage.Log(mark), stage.PushXCom("k", mark), stage.WaitFor("here")),
+		}, overheard.wire())
 		s.Require("IMP-020").RunsAs(run, "here", "alice")
 		run.Release("here")
 		e := run.Succeeds()
-		s.Require("IMP-020").Equal("first requests of alice's process", append(overheard.Kinds(), "", "")[:2], []string{"ResendLoggingFD", "SetXCom"})
+		s.Require("IMP-020").Equal("first requests of alice's process", append(overheard.inOrder(), "", "")[:2], []string{"ResendLoggingFD", "SetXCom"})
 		s.Require("IMP-020").Once("log channel", e.Channel, mark)
-	},
+	}),
 }
 
 var oneStartForTheServer = stage.Spec{
 	Slug:     "one-start-for-the-server",
 	Says:     "the switch of alice's task is invisible to the server: one start, and every heartbeat from the same host and pid",
 	Verifies: []string{"IMP-031", "IMP-018", "LIFE-008"},
-	Roles:    []role.Role{role.Worker},
-	Run: func(s *stage.Stage) {
+	Alone: worker.Script(func(s *worker.Stage) {
 		run := s.Start(stage.Task{As: "alice", Verbs: stage.Verbs(stage.WaitFor("here"))})
 		s.Require("IMP-031").RunsAs(run, "here", "alice")
 		seen := len(run.TI().Heartbeats)
@@ -89,5 +85,5 @@ var oneStartForTheServer = stage.Spec{
 				map[string]any{"host": beat.Hostname, "pid": beat.PID}, map[string]any{"host": first.Hostname, "pid": first.PID})
 			s.Require("LIFE-008").That("a heartbeat, before the terminal state", beat.At, gomega.BeTemporally("<", ti.Reports[0].At))
 		}
-	},
+	}),
 }

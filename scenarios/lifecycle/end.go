@@ -8,7 +8,7 @@ var silentExitIsNoSuccess = stage.Spec{
 	Slug:     "silent-exit-is-no-success",
 	Says:     "a task exits with code 0 and without a terminal message: the server is told a state, and not success",
 	Verifies: []string{"LIFE-012"},
-	Roles:    worker,
+	Roles:    inWorker,
 	Run: func(s *stage.Stage) {
 		for _, user := range []string{"", "alice"} {
 			run := s.Start(stage.Task{As: user, Verbs: stage.Verbs(stage.PushXCom("began", true), stage.Exit(0))})
@@ -23,7 +23,7 @@ var abnormalEndIsReported = stage.Spec{
 	Slug:     "abnormal-end-is-reported",
 	Says:     "a task of alice exits with code 7 or is killed without a terminal message: the server is told failed, or up_for_retry where it may be tried again",
 	Verifies: []string{"LIFE-013"},
-	Roles:    worker,
+	Roles:    inWorker,
 	Run: func(s *stage.Stage) {
 		for _, end := range abnormal {
 			s.Require("LIFE-013").Equal("states reported, should_retry false", endsBy(s, end, false).States(), []string{"failed"})
@@ -36,7 +36,7 @@ var reasonOfTheEndInTheLog = stage.Spec{
 	Slug:     "reason-of-the-end-in-the-log",
 	Says:     "the task log says that a task of alice exited with code 7, and that another was ended by SIGKILL",
 	Verifies: []string{"LIFE-023"},
-	Roles:    worker,
+	Roles:    inWorker,
 	Run: func(s *stage.Stage) {
 		s.Require("LIFE-023").LineWith("task log", endsBy(s, abnormal[0], false).TaskLog(), `(?i)exit|ended`, `\b7\b`)
 		s.Require("LIFE-023").LineWith("task log", endsBy(s, abnormal[1], false).TaskLog(), `(?i)exit|signal|killed|ended`, `KILL|-9\b`)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/stage/worker"
 	"github.com/understudy-conformance/understudy/harness/world"
 )
 
@@ -12,13 +13,13 @@ import (
 // one heartbeat, SIGTERM, the kill step of 5 s, SIGKILL, and as much again.
 const stopBudget = 15 * time.Second
 
-var worker = []role.Role{role.Worker}
+var inWorker = []role.Role{role.Worker}
 
 var stoppedByTheServer = stage.Spec{
 	Slug:     "stopped-by-the-server",
 	Says:     "the server stops a task of alice that ignores SIGTERM and has a daemon: nothing of it is alive afterwards",
 	Verifies: []string{"LIFE-005"},
-	Roles:    worker,
+	Roles:    inWorker,
 	Run: func(s *stage.Stage) {
 		run := s.Start(stage.Task{As: "alice", Verbs: stubborn})
 		s.Require("LIFE-005").RunsAs(run, "here", "alice")
@@ -32,7 +33,7 @@ var oneTerminalState = stage.Spec{
 	Slug:     "one-terminal-state",
 	Says:     "the server stops a task of alice that ignores SIGTERM: whatever states are sent are one and the same, and a late XCom is refused",
 	Verifies: []string{"LIFE-028", "LIFE-020"},
-	Roles:    worker,
+	Roles:    inWorker,
 	Budget:   120 * time.Second,
 	Run: func(s *stage.Stage) {
 		s.Start(stage.Task{As: "alice", Name: "control", Verbs: stage.Verbs(stage.PushXCom("late", s.Nonce()))}).Succeeds()
@@ -58,13 +59,12 @@ var stoppedWithoutAWord = stage.Spec{
 	Slug:     "stopped-without-a-word",
 	Says:     "a heartbeat is answered 404, 409 or 410: the task ends, and no state is sent",
 	Verifies: []string{"LIFE-009"},
-	Roles:    worker,
-	Run: func(s *stage.Stage) {
+	Alone: worker.Script(func(s *worker.Stage) {
 		control := s.Start(stage.Task{})
 		control.Succeeds()
 		s.Require("LIFE-009").True("control: state calls of a task that succeeds are seen", len(control.StateCalls()) > 0, "a state call", "none")
 
-		var runs []*stage.Run
+		var runs []*worker.Run
 		for _, status := range []int{404, 409, 410} {
 			run := s.Start(stage.Task{Verbs: stage.Verbs(stage.IgnoreSIGTERM(), stage.WaitFor("here"))})
 			s.Require("LIFE-009").RunsAs(run, "here", stage.WorkerAccount)
@@ -77,7 +77,7 @@ var stoppedWithoutAWord = stage.Spec{
 			s.Require("LIFE-009").Empty("state calls for a task that the server stopped", run.StateCalls()...)
 		}
 		s.Require("LIFE-009").AllGone(stopBudget, stage.WorkerAccount)
-	},
+	}),
 }
 
 // stubborn ignores SIGTERM, leaves a daemon behind and waits.

@@ -6,21 +6,20 @@ import (
 	"regexp"
 	"syscall"
 
-	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/stage/worker"
 )
 
 var logFolderOfOthers = stage.Spec{
 	Slug:     "log-folder-of-others",
 	Says:     "a link to a file of the worker, a file of alice or a FIFO lies where the task log belongs: nothing is written, nothing waits, and server and caller are told",
 	Verifies: []string{"LOG-011"},
-	Roles:    []role.Role{role.Worker},
-	Run: func(s *stage.Stage) {
+	Alone: worker.Script(func(s *worker.Stage) {
 		before, mark := s.Nonce()+"\n", s.Nonce()
-		own := s.Start(stage.Task{Name: "control", Verbs: stage.Verbs(stage.Log(mark)), PlantLog: func(log string) error {
+		own := s.StartWithLog(stage.Task{Name: "control", Verbs: stage.Verbs(stage.Log(mark))}, func(log string) error {
 			s.File(log, stage.WorkerAccount, 0o644, before)
 			return nil
-		}})
+		})
 		s.Require("LOG-011").Matches("control: the worker's own file, appended to", own.Succeeds().Channel, "^"+before+"(.*\n)*.*"+mark)
 
 		private := s.Path("home", ".bashrc")
@@ -38,7 +37,7 @@ var logFolderOfOthers = stage.Spec{
 			{"FIFO-without-reader", "", func(log string) error { return errors.Join(syscall.Mkfifo(log, 0o600), os.Chmod(log, 0o666)) }},
 		} {
 			kept = nil
-			run := s.Start(stage.Task{Name: planted.name, Verbs: stage.Verbs(stage.Log(s.Nonce())), PlantLog: planted.in})
+			run := s.StartWithLog(stage.Task{Name: planted.name, Verbs: stage.Verbs(stage.Log(s.Nonce()))}, planted.in)
 			e := run.End()
 			if kept != nil {
 				s.Require("LOG-011").Equal("what the file behind the "+planted.name+" holds", kept(), planted.keeps)
@@ -46,5 +45,5 @@ var logFolderOfOthers = stage.Spec{
 			s.Require("LOG-011").True("the server hears how the attempt with the "+planted.name+" ended", len(e.Terminals) > 0, "a state", "none")
 			s.Require("LOG-011").Matches("what the supervisor prints about the "+planted.name, e.Stdout+e.Stderr, regexp.QuoteMeta(run.LogPath()))
 		}
-	},
+	}),
 }

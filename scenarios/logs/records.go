@@ -6,6 +6,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/stage/worker"
 )
 
 var eachRecordOnce = stage.Spec{
@@ -64,8 +65,7 @@ var ownerOfTheLogFile = stage.Spec{
 	Slug:     "owner-of-the-log-file",
 	Says:     "the task log files of the worker's own user and of alice have the same owner and mode, and neither is alice's",
 	Verifies: []string{"LOG-007"},
-	Roles:    []role.Role{role.Worker},
-	Run: func(s *stage.Stage) {
+	Alone: worker.Script(func(s *worker.Stage) {
 		own := s.Start(stage.Task{Verbs: stage.Verbs(stage.Log(s.Nonce()))})
 		own.Succeeds()
 		alice := s.Start(stage.Task{As: "alice", Verbs: stage.Verbs(stage.Log(s.Nonce()), stage.WaitFor("here"))})
@@ -74,5 +74,5 @@ var ownerOfTheLogFile = stage.Spec{
 		alice.Succeeds()
 		s.Require("LOG-007").Contains("control: owner of the worker's own log", own.LogFile(), fmt.Sprintf("uid %d ", s.UID(stage.WorkerAccount)))
 		s.Require("LOG-007").Equal("owner and mode of alice's log", alice.LogFile(), own.LogFile())
-	},
+	}),
 }

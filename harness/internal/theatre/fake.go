@@ -1,4 +1,4 @@
-package stage
+package theatre
 
 import (
 	"bytes"
@@ -12,33 +12,13 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/understudy-conformance/understudy/internal/apart"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
-
-// TestMain lets the test binary play the implementation under test, as the
-// stage starts it, and the stand-in parent.
-func TestMain(m *testing.M) {
-	switch {
-	case len(os.Args) == 2 && os.Args[1] == "fake-runner":
-		os.Exit(fakeRunner())
-	case len(os.Args) == 3 && os.Args[1] == "fake-worker":
-		os.Exit(fakeWorker(os.Args[2]))
-	case len(os.Args) == 3 && os.Args[1] == "parent":
-		if err := StandIn(os.Args[2]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(apart.Run(m.Run))
-}
 
 // fake is a runner of a hundred lines: no switch, and only the verbs below.
 type fake struct {
@@ -64,6 +44,12 @@ func fakeRunner() int {
 		return 1
 	}
 	fmt.Println("fake runner: started")
+	if words := os.Getenv("FAKE_WORDS"); words != "" {
+		if err := f.push("words", words); err != nil {
+			fmt.Fprintln(os.Stderr, "fake:", err)
+			return 1
+		}
+	}
 	var conf struct {
 		Verbs      []map[string]any `json:"verbs"`
 		BarrierDir string           `json:"barrier_dir"`
@@ -228,6 +214,9 @@ func fakeWorker(workload string) int {
 	ask("PATCH", instance+"/run", `{"state":"running","unixname":"airflow","start_date":"2026-01-02T03:04:05Z",`+process+`}`)
 	ask("PUT", instance+"/heartbeat", "{"+process+"}")
 	ask("POST", fmt.Sprintf("xcoms/%s/%s/%s/uid", w.TI.DagID, w.TI.RunID, w.TI.TaskID), fmt.Sprint(os.Getuid()))
+	if words := os.Getenv("FAKE_WORDS"); words != "" {
+		ask("POST", fmt.Sprintf("xcoms/%s/%s/%s/words", w.TI.DagID, w.TI.RunID, w.TI.TaskID), fmt.Sprintf("%q", words))
+	}
 	logFile := filepath.Join(os.Getenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER"), w.LogPath)
 	if err := fakeLog(os.Getenv("FAKE_LOG"), logFile); err != nil {
 		fmt.Fprintln(os.Stderr, "fake:", err)

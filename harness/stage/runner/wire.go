@@ -1,10 +1,31 @@
-package stage
+package runner
 
 import (
 	"fmt"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
+
+// Wire says how the stage writes frames to a runner. The zero value writes each
+// frame in one piece, with three elements.
+type Wire struct {
+	ByteByByte bool // each octet is a send of its own; a descriptor goes with the first
+	Elements   int  // elements of each frame; 0 means 3. Fewer leave out nil at the end, more append nil
+	WithoutFD  bool // ResendLoggingFD is answered by a frame without descriptor
+
+	// Startup may change the body of StartupDetails before it is written.
+	Startup func(body map[string]any)
+	// Answer may replace the answer to a request. It gets the type and the body
+	// of the request and the answer the world gave, and returns what is written.
+	Answer func(kind string, request map[string]any, answer Answer) Answer
+}
+
+// Answer is a response before it is written: a body, or an error element, or
+// neither.
+type Answer struct {
+	Body  map[string]any
+	Error map[string]any
+}
 
 // startup returns the startup frame as the task wants it written.
 func (w Wire) startup(payload []byte) ([]byte, error) {

@@ -1,4 +1,4 @@
-package stage
+package runner
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 // consumed waits until the runner has read all that was written to its channel:
 // octets that lie in the socket together are read together, however they were
 // written. The kernel has no event for this, so it is asked again and again.
-func (c *commsChannel) consumed() error {
+func (c *supervisor) consumed() error {
 	const pause = 50 * time.Microsecond
 	raw, err := c.conn.SyscallConn()
 	if err != nil {
@@ -25,7 +25,7 @@ func (c *commsChannel) consumed() error {
 			return fmt.Errorf("look into the message channel: %w", err)
 		case failed != nil:
 			return fmt.Errorf("ask how much of the message channel is unread: %w", failed)
-		case queued == 0, c.run.Ended(), c.run.stage.ctx.Err() != nil:
+		case queued == 0, c.Ended(), c.Backstage().Context().Err() != nil:
 			return nil
 		}
 		time.Sleep(pause)

@@ -1,0 +1,246 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/proc"
+	"github.com/understudy-conformance/understudy/harness/role"
+	"github.com/understudy-conformance/understudy/internal/safefile"
+)
+
+// Door is what a role means, for one case. The stage itself knows no role: doors are
+// packages below it, one a role, and each has the words that its role alone has.
+type Door interface {
+	// Counterpart returns what the stage plays opposite the implementation in one
+	// conversation, with nothing out of the ordinary.
+	Counterpart(*Conversation) Counterpart
+	// Close ends what was opened for the case, at its end. Tasks may still live.
+	Close() error
+}
+
+// Doors has, for each role that the stage can play, what opens its door when a case begins.
+type Doors map[role.Role]func(*Backstage) (Door, error)
+
+// Script is what a scenario does in roles that have words of their own: such a word
+// is on the value that the script is given, so that it does not compile elsewhere.
+type Script interface {
+	Roles() []role.Role
+	// Play plays the case of a stage whose door is that of one of the roles.
+	Play(*Stage, Door)
+}
+
+// Counterpart is what the stage plays opposite the implementation for one task: its
+// supervisor, say, or its API.
+type Counterpart interface {
+	// Settings are set for the task beside what every case sets; the task's own win.
+	Settings() map[string]string
+	// Words are what the manifest may use in argv and env beside what it may use in
+	// every role, such as "{workload}", and what stands in their place.
+	Words() map[string]string
+	// Start makes the channels and starts cmd, by Begin or Follow of the conversation.
+	Start(cmd *exec.Cmd) error
+	// Log is the log of the task, as the role has it.
+	Log() TaskLog
+	// Succeeded reports whether the end is that of a task that succeeded, and says
+	// what that would be. Failed reports whether it is that of one that failed. An end
+	// can be neither.
+	Succeeded(End) (what string, did bool)
+	Failed(End) bool
+}
+
+// TaskLog is the log of one task.
+type TaskLog interface {
+	// Text returns what of it can be read so far, and why that is not all: where its
+	// end is missing, safefile.ErrTooLarge; where it is not there yet, fs.ErrNotExist.
+	Text() (string, error)
+	// Problem says what is wrong with a log that is not there, or no log; "" if nothing is.
+	Problem() string
+	// Require ends the scenario, once the task has ended, if something else lies in its place.
+	Require()
+	// Whole reports whether it holds what the task prints as well.
+	Whole() bool
+}
+
+// Backstage is what a door has of a case, and a scenario has not.
+type Backstage struct{ *Stage }
+
+// StartWith starts the implementation for one task, as Stage.Start does, opposite a
+// counterpart of the door's choice.
+func (b *Backstage) StartWith(task Task, counterpart func(*Conversation) Counterpart) *Run {
+	return b.start(task, counterpart)
+}
+
+// Begun is when the case began.
+func (b *Backstage) Begun() time.Time { return b.begun }
+
+// Folder is the folder of the case, held open from before the implementation was started.
+func (b *Backstage) Folder() *safefile.Folder { return b.folder }
+
+// Of returns the conversation about a task instance.
+func (b *Backstage) Of(ti string) (*Conversation, bool) {
+	for _, r := range b.allRuns() {
+		if r.ti == ti {
+			return &Conversation{r}, true
+		}
+	}
+	return nil, false
+}
+
+// Exchange journals a frame or a request.
+func (b *Backstage) Exchange(e journal.Event) { b.record.exchange(e) }
+
+// Conversation is what a counterpart has of a run, and a scenario has not.
+type Conversation struct{ *Run }
+
+// Backstage is that of the case.
+func (c *Conversation) Backstage() *Backstage { return &Backstage{c.stage} }
+
+// Task is what the scenario asked for, defaults filled in.
+func (c *Conversation) Task() Task { return c.task }
+
+// Read collects a channel of the implementation ("stdout", "stderr" or "log") until its
+// end, and journals it.
+func (c *Conversation) Read(file *os.File, channel string) {
+	c.OnClose(func() { file.Close() })
+	into := c.said[channel]
+	c.reading.Go(func() {
+		into.collect(file, func(text string) { c.stage.record.lines(c.label, channel, text) })
+		file.Close()
+	})
+}
+
+// Speak runs f, which ends when its channel does: the run is not over before.
+func (c *Conversation) Speak(f func()) { c.reading.Go(f) }
+
+// OnClose remembers how to close the stage's end of a channel.
+func (c *Conversation) OnClose(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closers = append(c.closers, f)
+}
+
+// Close closes the stage's ends of all channels.
+func (c *Conversation) Close() { c.closeAll() }
+
+// Exchange journals a frame that went either way.
+func (c *Conversation) Exchange(e journal.Event) {
+	e.Run = c.label
+	c.stage.record.exchange(e)
+}
+
+// Octets shows the head of a frame for the journal, secrets masked.
+func (c *Conversation) Octets(raw []byte) string { return c.stage.record.octets(raw) }
+
+// Heard remembers a message of the implementation, for violations.
+func (c *Conversation) Heard(message string) {
+	const last = 3
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.messages = append(c.messages, message)
+	c.messages = c.messages[max(0, len(c.messages)-last):]
+}
+
+// Fault remembers what was not well-formed on a channel.
+func (c *Conversation) Fault(text string) {
+	const most = 20
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.faults) < most {
+		c.faults = append(c.faults, text)
+	}
+}
+
+// Received is the log of a task that comes through the channel "log".
+func (c *Conversation) Received() TaskLog { return received{c.said["log"]} }
+
+type received struct{ *output }
+
+func (r received) Text() (string, error) { return r.String(), nil }
+func (received) Problem() string         { return "" }
+func (received) Require()                {}
+func (received) Whole() bool             { return false }
+
+// Await waits until something holds or the run is over, and reports whether it holds. A
+// deadline that passes is a violation of the first requirement.
+func (c *Conversation) Await(awaited string, holds func() bool) bool { return c.await(awaited, holds) }
+
+// Violated ends the scenario: its first requirement does not hold.
+func (c *Conversation) Violated(says, expected, actual string) {
+	c.stage.violated(c.stage.first(), says, expected, actual)
+}
+
+// Saw says in a few lines where the run stands.
+func (c *Conversation) Saw() string { return c.saw() }
+
+// Broken ends the scenario: something in the harness went wrong.
+func (c *Conversation) Broken(format string, args ...any) { c.stage.broken(format, args...) }
+
+// Begin starts cmd with the given child ends, which it closes, and follows the process
+// until it ends.
+func (c *Conversation) Begin(cmd *exec.Cmd, ends ...*os.File) error {
+	defer closeFiles(ends)
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", cmd.Path, err)
+	}
+	return c.Follow(cmd.Process.Pid, func() (status syscall.WaitStatus, known bool) {
+		// The error of Wait repeats the state, which is asked for instead.
+		_ = cmd.Wait()
+		status, _ = cmd.ProcessState.Sys().(syscall.WaitStatus) // always so on Linux
+		return status, true
+	})
+}
+
+// Follow makes a process the first one of the run. wait returns when it has ended, and
+// how, if that can be known.
+func (c *Conversation) Follow(pid int, wait func() (status syscall.WaitStatus, known bool)) error {
+	expendable(pid)
+	first, err := proc.Read(pid)
+	if err != nil {
+		return fmt.Errorf("look at the process just started: %w", err)
+	}
+	c.root = first
+	c.stage.watch.Add(c.Run, first)
+	go c.drain()
+	go func() {
+		status, known := wait()
+		c.status, c.unknown = status, !known
+		c.finish()
+	}()
+	return nil
+}
+
+// FollowParent knows a process of the harness that starts the first one of the run.
+func (c *Conversation) FollowParent(pid int) {
+	expendable(pid)
+	if parent, err := proc.Read(pid); err == nil {
+		c.stage.watch.AddParent(parent)
+	}
+}
+
+// requireWhole ends the scenario if a log was too large to be read to its end: a text
+// of which the end is missing could hold what a check says is not there.
+func (r *Run) requireWhole(err error) {
+	if errors.Is(err, safefile.ErrTooLarge) {
+		r.stage.broken("task log of %s: %v: no check of it can be trusted", r.label, err)
+	}
+}
+
+// logProblems says of each run that has ended without a log that there is none, for
+// violations: an empty text says nothing of a file at a wrong path.
+func (s *Stage) logProblems() (problems []string) {
+	for _, r := range s.allRuns() {
+		if r.counterpart == nil || !r.Ended() {
+			continue
+		}
+		if problem := r.counterpart.Log().Problem(); problem != "" {
+			problems = append(problems, problem)
+		}
+	}
+	return problems
+}

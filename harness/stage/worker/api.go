@@ -1,0 +1,92 @@
+package worker
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+
+	"github.com/understudy-conformance/understudy/harness/account"
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
+
+// server is what the stage plays to one task: the Execution API, and the executor that
+// hands the task over.
+type server struct {
+	*stage.Conversation
+	door *Door
+	log  *taskLog
+}
+
+// Settings name the stage's Execution API.
+func (c *server) Settings() map[string]string {
+	return map[string]string{"core.execution_api_server_url": c.door.url()}
+}
+
+// Words name the server and the file that an executor hands over.
+func (c *server) Words() map[string]string {
+	return map[string]string{"{api_url}": c.door.url(), "{workload}": c.workloadPath()}
+}
+
+func (c *server) Log() stage.TaskLog { return c.log }
+
+func (c *server) Succeeded(e stage.End) (string, bool) {
+	other := slices.ContainsFunc(e.Terminals, func(t stage.Terminal) bool { return t.State != "success" })
+	return "success and nothing else is told to the server", len(e.Terminals) > 0 && !other
+}
+
+func (c *server) Failed(e stage.End) bool { return e.Told("failed", "up_for_retry") }
+
+func (c *server) workloadPath() string { return c.Backstage().Path("workload-" + c.Label() + ".json") }
+
+// Start writes the workload and starts a worker.
+func (c *server) Start(cmd *exec.Cmd) error {
+	if c.log.plant != nil {
+		c.Backstage().Must(c.log.plant(c.log.path()))
+	}
+	text, err := json.Marshal(workload(c.Conversation, c.log.name))
+	if err != nil {
+		return fmt.Errorf("encode workload: %w", err)
+	}
+	// It holds the token: for the worker account and nobody else.
+	worker, err := account.Find(c.Task().Worker)
+	if err != nil {
+		return err
+	}
+	owner := account.Account{Name: worker.Name, GID: worker.GID}
+	if err := owner.WriteFile(c.workloadPath(), string(text), 0o640); err != nil {
+		return err
+	}
+	var ends []*os.File
+	for _, channel := range []string{"stdout", "stderr"} {
+		read, write, err := os.Pipe()
+		if err != nil {
+			for _, end := range ends {
+				end.Close()
+			}
+			return fmt.Errorf("make pipe for %s: %w", channel, err)
+		}
+		ends = append(ends, write)
+		c.Read(read, channel)
+	}
+	cmd.Stdout, cmd.Stderr = ends[0], ends[1]
+	return c.Begin(cmd, ends...)
+}
+
+// workload is what Airflow's executors hand over.
+func workload(c *stage.Conversation, logPath string) map[string]any {
+	task, ti := c.Task(), c.TI()
+	var version any
+	if task.BundleVersion != "" {
+		version = task.BundleVersion
+	}
+	return map[string]any{
+		"type": "ExecuteTask", "token": ti.Token, "dag_rel_path": task.DagFile, "log_path": logPath,
+		"bundle_info": map[string]any{"name": task.BundleName, "version": version},
+		"ti": map[string]any{
+			"id": ti.ID, "task_id": ti.Task, "dag_id": ti.Dag, "run_id": ti.Run, "try_number": ti.Try,
+			"dag_version_id": ti.DagVersionID, "map_index": -1, "pool_slots": 1, "priority_weight": 1, "queue": "default",
+		},
+	}
+}
