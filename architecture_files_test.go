@@ -17,19 +17,19 @@ import (
 // careful are the folders whose code handles paths in folders of others: files of the
 // implementation under test, report folders, task logs. It opens them by
 // internal/safefile.
-var careful = []string{"harness/account", "harness/implementation", "harness/proc", "harness/stage", "cmd/understudy", "reports", "reference/dagfile", "reference/supervisor"}
+var careful = []string{"harness/account", "harness/commons", "harness/implementation", "harness/proc", "harness/stage", "cmd/understudy", "reports", "reference/dagfile", "reference/supervisor"}
 
 // bare are the functions of package os that follow links and wait for FIFOs.
 var bare = []string{"Open", "OpenFile", "Create", "CreateTemp", "ReadFile", "WriteFile"}
 
 // mayOpen says which functions of these packages may use them all the same, and why.
 var mayOpen = map[string]string{
+	"harness/commons.Mounts":                       "/proc",
 	"harness/proc.Process.strings":                 "/proc",
 	"harness/proc.closeOnExec":                     "/proc",
 	"harness/proc.readStat":                        "/proc",
 	"harness/proc.statusFields":                    "/proc",
 	"harness/stage.expendable":                     "/proc",
-	"harness/stage.mountLines":                     "/proc",
 	"reports/internal/golden.Equal":                "testdata, of tests",
 	"reference/supervisor/submit.Listen":           "the folder of the socket, which has to be trusted before anything is done in it",
 	"reference/supervisor/family.Pool.spawn":       "/dev/null",

@@ -10,6 +10,3 @@ const (
 func (s *Stage) Within() {
 	s.within(1<<40, "a thing that does not come", nil, func() string { return "nothing" })
 }
-
-// PlainRoot is plainRoot.
-var PlainRoot = plainRoot

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/account"
+	"github.com/understudy-conformance/understudy/harness/commons"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/proc"
@@ -30,7 +31,7 @@ type Session struct {
 	Tidy  func() error        // removes what tasks left outside that folder; see account.RemoveFiles
 	// Commons, unless nil, is compared after each case. A difference, unless the scenario says that it
 	// Alters the sandbox, is for the implementation under test: the stage puts back what it changes.
-	Commons *Commons
+	Commons *commons.Commons
 	// Busy says by how much waits and budgets are longer now. The times within which a
 	// requirement demands something are not.
 	Busy busy.Gauge
@@ -255,7 +256,7 @@ func (s *Stage) journalProcesses(runs []*Run) {
 
 // mounts lists the mount points of this process.
 func mounts() (map[string]bool, error) {
-	lines, err := mountLines()
+	lines, err := commons.Mounts()
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/understudy-conformance/understudy/harness/commons"
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/internal/theatre"
 	"github.com/understudy-conformance/understudy/harness/journal"
@@ -358,10 +359,15 @@ func TestABudgetThatGrewIsInTheJournal(t *testing.T) {
 
 func TestCaseThatChangesPolicyForLaterOnesEndsItsSandbox(t *testing.T) {
 	th := theatre.New(t)
-	root := stage.PlainRoot(t)
-	sudoers := filepath.Join(root, "etc/sudoers")
+	root := t.TempDir()
+	sudoers, id := filepath.Join(root, "etc/sudoers"), filepath.Join(root, "usr/bin/id")
+	for _, file := range []string{sudoers, id} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte("before"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var err error
-	if th.Commons, err = stage.NoteCommons(root); err != nil {
+	if th.Commons, err = commons.Note(root); err != nil {
 		t.Fatal(err)
 	}
 	played := func(alters bool, run func(s *stage.Stage)) stage.Ended {
@@ -371,7 +377,7 @@ func TestCaseThatChangesPolicyForLaterOnesEndsItsSandbox(t *testing.T) {
 	if ended := played(false, func(s *stage.Stage) { s.File(sudoers, "root", 0o440, "for the time of the case") }); len(ended.Dirty) > 0 {
 		t.Errorf("what the stage puts back: %q", ended.Dirty)
 	}
-	ended := played(false, func(*stage.Stage) { os.Chmod(sudoers, 0o666); os.Remove(filepath.Join(root, "usr/bin/id")) })
+	ended := played(false, func(*stage.Stage) { os.Chmod(sudoers, 0o666); os.Remove(id) })
 	want := "the implementation under test changed what all cases share: "
 	if len(ended.Dirty) != 1 || !strings.HasPrefix(ended.Dirty[0], want) || !strings.Contains(ended.Dirty[0], "etc/sudoers has mode 100666") || !strings.Contains(ended.Dirty[0], "usr/bin/id is gone") {
 		t.Errorf("dirty: %q", ended.Dirty)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/harness/account"
+	"github.com/understudy-conformance/understudy/harness/commons"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
@@ -127,7 +128,7 @@ func (pl *player) prepare(ctx context.Context) {
 	p := pl.session.Plan
 	fault := preflight(ctx)
 	if fault == nil {
-		pl.session.Commons, fault = stage.NoteCommons("/")
+		pl.session.Commons, fault = commons.Note("/")
 	}
 	pl.write(journal.Event{Attempt: p.Attempt, SandboxStart: &journal.SandboxStart{Environment: environment(ctx, p)}})
 	for _, r := range roles(p.Cases) {

@@ -1,4 +1,5 @@
-package stage
+// Package commons compares what all cases of a sandbox share with what it was before.
+package commons
 
 import (
 	"crypto/sha256"
@@ -17,7 +18,7 @@ import (
 )
 
 // Commons is what all cases of a sandbox rely on and none may change behind the
-// stage's back: accounts, policy and name service, the loader, sudo and what it
+// harness's back: accounts, policy and name service, the loader, sudo and what it
 // loads, the folders of commands, the helper commands, the modes of the folders at the top, the
 // mounts with their options. A scenario may change it through the stage, which
 // puts it back.
@@ -72,8 +73,8 @@ type held struct {
 	sum     [sha256.Size]byte
 }
 
-// NoteCommons looks at everything below root, "/" in a sandbox, for Changes to compare with.
-func NoteCommons(root string) (*Commons, error) {
+// Note looks at everything below root, "/" in a sandbox, for Changes to compare with.
+func Note(root string) (*Commons, error) {
 	c := &Commons{root: root, paths: map[string]*held{}}
 	for kind, patterns := range map[kind][]string{modeOnly: commonModes, withNames: commonFolders, withContent: commonFiles} {
 		for _, pattern := range patterns {
@@ -97,7 +98,7 @@ func NoteCommons(root string) (*Commons, error) {
 		}
 	}
 	var err error
-	c.mounts, err = mountLines()
+	c.mounts, err = Mounts()
 	return c, err
 }
 
@@ -122,7 +123,7 @@ func (c *Commons) Changes() ([]string, error) {
 		}
 		c.paths[path] = &now // put back by the stage: other times, the same content
 	}
-	mounts, err := mountLines()
+	mounts, err := Mounts()
 	if err != nil {
 		return nil, err
 	}
@@ -220,8 +221,8 @@ func (h *held) differs(path string, now *held) (string, error) {
 	return "has another content than before", nil
 }
 
-// mountLines lists the mounts of this process with their options.
-func mountLines() ([]string, error) {
+// Mounts lists the mounts of this process with their options.
+func Mounts() ([]string, error) {
 	raw, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return nil, fmt.Errorf("list mounts: %w", err)

@@ -1,4 +1,4 @@
-package stage
+package commons
 
 import (
 	"errors"
@@ -79,7 +79,7 @@ func TestChangeOfWhatCasesShareIsNoticed(t *testing.T) {
 		t.Run(says, func(t *testing.T) {
 			root := plainRoot(t)
 			at := func(name string) string { return filepath.Join(root, name) }
-			commons, err := NoteCommons(root)
+			commons, err := Note(root)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,7 +128,7 @@ func TestEachPathThatCasesShareIsCompared(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	commons, err := NoteCommons(root)
+	commons, err := Note(root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestEachPathThatCasesShareIsCompared(t *testing.T) {
 
 func TestWhatWasPutBackIsNoChange(t *testing.T) {
 	root := plainRoot(t)
-	commons, err := NoteCommons(root)
+	commons, err := Note(root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestWhatWasPutBackIsNoChange(t *testing.T) {
 }
 
 func TestMountsAndTheirOptionsAreCompared(t *testing.T) {
-	commons, err := NoteCommons(plainRoot(t))
+	commons, err := Note(plainRoot(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestMountsAndTheirOptionsAreCompared(t *testing.T) {
 }
 
 func BenchmarkCommons(b *testing.B) {
-	commons, err := NoteCommons("/")
+	commons, err := Note("/")
 	if err != nil {
 		b.Fatal(err)
 	}
