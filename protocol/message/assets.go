@@ -98,9 +98,9 @@ type GetAssetEventByAsset struct {
 	Before                    *Time             `json:"before,omitempty"`
 	Limit                     *int              `json:"limit,omitempty"`
 	Ascending                 *bool             `json:"ascending,omitempty"` // absent: true
-	PartitionKey              *string           `json:"partition_key,omitempty"`
-	PartitionKeyRegexpPattern *string           `json:"partition_key_regexp_pattern,omitempty"`
-	Extra                     map[string]string `json:"extra,omitzero"`
+	PartitionKey              *string           `json:"partition_key,omitempty" since:"3.4"`
+	PartitionKeyRegexpPattern *string           `json:"partition_key_regexp_pattern,omitempty" since:"3.4"`
+	Extra                     map[string]string `json:"extra,omitzero" since:"3.4"`
 }
 
 // GetAssetEventByAssetAlias asks for AssetEventsResult.
@@ -110,9 +110,9 @@ type GetAssetEventByAssetAlias struct {
 	Before                    *Time             `json:"before,omitempty"`
 	Limit                     *int              `json:"limit,omitempty"`
 	Ascending                 *bool             `json:"ascending,omitempty"` // absent: true
-	PartitionKey              *string           `json:"partition_key,omitempty"`
-	PartitionKeyRegexpPattern *string           `json:"partition_key_regexp_pattern,omitempty"`
-	Extra                     map[string]string `json:"extra,omitzero"`
+	PartitionKey              *string           `json:"partition_key,omitempty" since:"3.4"`
+	PartitionKeyRegexpPattern *string           `json:"partition_key_regexp_pattern,omitempty" since:"3.4"`
+	Extra                     map[string]string `json:"extra,omitzero" since:"3.4"`
 }
 
 // ValidateInletsAndOutlets asks for InactiveAssetsResult.
@@ -167,7 +167,7 @@ type DagRunAssetReference struct {
 	RunID             string  `json:"run_id"`
 	DagID             string  `json:"dag_id"`
 	LogicalDate       *Time   `json:"logical_date"`
-	StartDate         *Time   `json:"start_date"`
+	StartDate         *Time   `json:"start_date"` // 3.3 refuses null
 	EndDate           *Time   `json:"end_date"`
 	State             string  `json:"state"`
 	DataIntervalStart *Time   `json:"data_interval_start"`

@@ -34,7 +34,7 @@ var requests = registry{
 	{body: (*GetDagRun)(nil)},
 	{body: (*GetDagRunState)(nil)},
 	{body: (*GetHITLDetailResponse)(nil)},
-	{body: (*GetNumberXComs)(nil)},
+	{body: (*GetNumberXComs)(nil), until: "3.3"},
 	{body: (*GetPrevSuccessfulDagRun)(nil)},
 	{body: (*GetPreviousDagRun)(nil)},
 	{body: (*GetPreviousTI)(nil)},
@@ -56,6 +56,7 @@ var requests = registry{
 	{body: (*RetryTask)(nil)},
 	{body: (*SetAssetStateStoreByName)(nil)},
 	{body: (*SetAssetStateStoreByUri)(nil)},
+	{body: (*SetExecutionTimeout)(nil), since: "3.4"},
 	{body: (*SetRenderedFields)(nil)},
 	{body: (*SetRenderedMapIndex)(nil)},
 	{body: (*SetTaskStateStore)(nil)},
@@ -64,6 +65,7 @@ var requests = registry{
 	{body: (*SucceedTask)(nil)},
 	{body: (*TaskState)(nil)},
 	{body: (*TriggerDagRun)(nil)},
+	{body: (*UpdateDagRunNote)(nil), since: "3.4"},
 	{body: (*UpdateHITLDetail)(nil)},
 	{body: (*ValidateInletsAndOutlets)(nil)},
 }
@@ -97,7 +99,7 @@ var responses = registry{
 	{body: (*VariableKeysResult)(nil)},
 	{body: (*VariableResult)(nil)},
 	{body: (*XComCountResponse)(nil)},
-	{body: (*XComLengthResponse)(nil)},
+	{body: (*XComLengthResponse)(nil), until: "3.3"},
 	{body: (*XComResult)(nil)},
 	{body: (*XComSequenceIndexResult)(nil)},
 	{body: (*XComSequenceSliceResult)(nil)},
@@ -195,6 +197,12 @@ func (*GetTaskRescheduleStartDate) MessageType() string { return "GetTaskResched
 
 // MessageType implements Body.
 func (*TriggerDagRun) MessageType() string { return "TriggerDagRun" }
+
+// MessageType implements Body.
+func (*SetExecutionTimeout) MessageType() string { return "SetExecutionTimeout" }
+
+// MessageType implements Body.
+func (*UpdateDagRunNote) MessageType() string { return "UpdateDagRunNote" }
 
 // MessageType implements Body.
 func (*SetRenderedFields) MessageType() string { return "SetRenderedFields" }

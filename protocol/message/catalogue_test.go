@@ -55,7 +55,7 @@ func TestCatalogue(t *testing.T) {
 }
 
 func TestAllMessagesOfTheProtocolAreThere(t *testing.T) {
-	for d, want := range map[Direction]int{ToSupervisor: 56, ToRunner: 31} {
+	for d, want := range map[Direction]int{ToSupervisor: 58, ToRunner: 31} {
 		if got := len(Types(d)); got != want {
 			t.Errorf("%v: %d messages, want %d", d, got, want)
 		}

@@ -284,7 +284,7 @@ var examples = object{
 	"assigned_users": []any{object{"id": "1", "name": "n"}}, "multiple": true, "value": []any{1, nil},
 	"limit": 5, "offset": 5, "map_index": 5, "try_number": 5, "start": 5, "stop": 5, "step": 5, "mapped_length": 5, "clear_number": 5,
 	"len": 5, "count": 5, "total_entries": 5, "port": 5, "fds": []any{6}, "ok": true, "is_paused": true, "ascending": false,
-	"include_prior_dates": true, "dag_result": true, "reset_dag_run": true,
+	"include_prior_dates": true, "previous_iteration": true, "timeout_seconds": 1.5, "loop_decision": object{"stop": true}, "dag_result": true, "reset_dag_run": true,
 	"keys": []any{"k"}, "tags": []any{"t"}, "assets": []any{}, "asset_events": []any{}, "inactive_assets": []any{}, "breadcrumbs": []any{object{}},
 	"consumed_asset_events": []any{},
 	"ti":                    object{"id": "u", "task_id": "t", "dag_id": "d", "run_id": "r", "try_number": 1, "dag_version_id": "u"},

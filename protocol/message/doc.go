@@ -26,9 +26,10 @@
 //
 // Each payload is one MessagePack array. A request is [id, body, carrier], a
 // response [id, body, error]; package frame puts the length before it. Encoding
-// always gives three elements. Decoding takes a request of two or more and a
-// response of one or more elements, reads missing ones as nil and ignores what
-// follows the third. A body is a map whose key "type" names the message.
+// always gives three elements, which every release takes. Decoding takes a request
+// of two or more and a response of one or more elements, reads missing ones as nil
+// and ignores what follows the third: Airflow 3.0 to 3.2 send requests of two
+// elements, 3.4 of four, the last of which only triggers use. A body is a map whose key "type" names the message.
 //
 // # Rules of a body
 //

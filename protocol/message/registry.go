@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 // Direction says who sends a payload.
@@ -34,9 +36,11 @@ func (d Direction) registry() registry {
 type registry []entry
 
 type entry struct {
-	body Body // a nil pointer to the struct
-	once sync.Once
-	made *plan // by once
+	body  Body   // a nil pointer to the struct
+	since string // the first release that has it; "" where that is older than this package
+	until string // the first one that has it no longer
+	once  sync.Once
+	made  *plan // by once
 }
 
 // find returns the entry of a message type, or nil.
@@ -71,6 +75,18 @@ func Types(d Direction) []string {
 	names := make([]string, len(r))
 	for i := range r {
 		names[i] = r[i].body.MessageType()
+	}
+	return names
+}
+
+// TypesAt lists those of Types that a release has.
+func TypesAt(d Direction, v release.Version) []string {
+	r := d.registry()
+	var names []string
+	for i := range r {
+		if r[i].at(v) {
+			names = append(names, r[i].body.MessageType())
+		}
 	}
 	return names
 }

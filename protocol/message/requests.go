@@ -43,27 +43,30 @@ type GetXCom struct {
 	TaskID            string `json:"task_id"`
 	MapIndex          *int   `json:"map_index,omitempty"`
 	IncludePriorDates bool   `json:"include_prior_dates,omitzero"`
+	PreviousIteration bool   `json:"previous_iteration,omitzero" since:"3.4"`
 }
 
 // GetXComCount asks for XComCountResponse.
 type GetXComCount struct {
-	Key    string `json:"key"`
-	DagID  string `json:"dag_id"`
-	RunID  string `json:"run_id"`
-	TaskID string `json:"task_id"`
+	Key               string `json:"key"`
+	DagID             string `json:"dag_id"`
+	RunID             string `json:"run_id"`
+	TaskID            string `json:"task_id"`
+	PreviousIteration bool   `json:"previous_iteration,omitzero" since:"3.4"`
 }
 
-// GetNumberXComs is GetXComCount as Airflow 3.0 calls it, and asks for
+// GetNumberXComs is GetXComCount as Airflow 3.0 to 3.2 call it, and asks for
 // XComLengthResponse. Runners of later releases do not send it.
 type GetNumberXComs GetXComCount
 
 // GetXComSequenceItem asks for XComSequenceIndexResult.
 type GetXComSequenceItem struct {
-	Key    string `json:"key"`
-	DagID  string `json:"dag_id"`
-	RunID  string `json:"run_id"`
-	TaskID string `json:"task_id"`
-	Offset int    `json:"offset"`
+	Key               string `json:"key"`
+	DagID             string `json:"dag_id"`
+	RunID             string `json:"run_id"`
+	TaskID            string `json:"task_id"`
+	Offset            int    `json:"offset"`
+	PreviousIteration bool   `json:"previous_iteration,omitzero" since:"3.4"`
 }
 
 // GetXComSequenceSlice asks for XComSequenceSliceResult. It is what xcom_pull
@@ -77,6 +80,7 @@ type GetXComSequenceSlice struct {
 	Stop              *int   `json:"stop"`
 	Step              *int   `json:"step"`
 	IncludePriorDates bool   `json:"include_prior_dates,omitzero"`
+	PreviousIteration bool   `json:"previous_iteration,omitzero" since:"3.4"`
 }
 
 // SetXCom stores an XCom value. The answer is empty.
@@ -190,6 +194,19 @@ type TriggerDagRun struct {
 	ResetDagRun  bool    `json:"reset_dag_run,omitzero"`
 	PartitionKey *string `json:"partition_key,omitempty"`
 	Note         *string `json:"note,omitempty"`
+}
+
+// SetExecutionTimeout tells how long the task may take from now on, so that its
+// supervisor can end it where it does not do so itself. The answer is empty.
+type SetExecutionTimeout struct {
+	TimeoutSeconds float64 `json:"timeout_seconds"`
+}
+
+// UpdateDagRunNote sets the note of the task's Dag run, or removes it by null. The
+// answer is empty.
+type UpdateDagRunNote struct {
+	TIID string  `json:"ti_id"` // UUID
+	Note *string `json:"note"`
 }
 
 // SetRenderedFields stores the rendered template fields. The answer is empty.

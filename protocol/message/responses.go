@@ -82,8 +82,10 @@ type PreviousTIResponse struct {
 	EndDate     *Time    `json:"end_date,omitempty"`
 	State       *string  `json:"state,omitempty"`
 	TryNumber   int      `json:"try_number"`
-	MapIndex    *int     `json:"map_index,omitempty"` // absent: -1
-	Duration    *float64 `json:"duration,omitempty"`  // seconds
+	MapIndex    *int     `json:"map_index,omitempty"`             // absent: -1
+	Duration    *float64 `json:"duration,omitempty"`              // seconds
+	RegionID    *string  `json:"region_id,omitempty" since:"3.4"` // UUID
+	RegionIndex *int     `json:"region_index,omitempty" since:"3.4"`
 }
 
 // PrevSuccessfulDagRunResult answers GetPrevSuccessfulDagRun.

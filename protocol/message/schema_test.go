@@ -2,7 +2,6 @@ package message
 
 import (
 	"errors"
-	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,37 +50,5 @@ func TestAtSchema(t *testing.T) {
 		t.Errorf("got %v, want UnknownSchemaError", err)
 	} else if want := `unknown supervisor schema version "2026-07-30", known are ["2026-06-16" "2026-10-30"]`; err.Error() != want {
 		t.Errorf("got %s, want %s", err, want)
-	}
-}
-
-// AtSchema goes into structs only: a later field behind a pointer or in a list
-// would stay in.
-func TestLaterFieldsStandWhereAtSchemaLooks(t *testing.T) {
-	later := 0
-	var look func(of reflect.Type, reached bool, path string)
-	look = func(of reflect.Type, reached bool, path string) {
-		for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice || of.Kind() == reflect.Map {
-			of, reached = of.Elem(), false
-		}
-		if of.Kind() != reflect.Struct || reflect.PointerTo(of).Implements(customType) {
-			return
-		}
-		for i := range of.NumField() {
-			f := of.Field(i)
-			if f.Tag.Get("since") != "" {
-				if later++; !reached {
-					t.Errorf("%s.%s is out of reach", path, f.Name)
-				}
-			}
-			look(f.Type, reached, path+"."+f.Name)
-		}
-	}
-	for _, d := range []Direction{ToSupervisor, ToRunner} {
-		for _, name := range Types(d) {
-			look(d.registry().find([]byte(name)).typ(), true, name)
-		}
-	}
-	if later != 3 {
-		t.Errorf("%d later fields, want 3", later)
 	}
 }

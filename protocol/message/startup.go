@@ -22,7 +22,9 @@ type TaskInstance struct {
 	MapIndex       *int    `json:"map_index,omitempty"`            // absent: -1, not mapped
 	Hostname       *string `json:"hostname,omitempty"`
 	ContextCarrier Raw     `json:"context_carrier,omitzero" wire:"map"`
-	Queue          *string `json:"queue,omitempty"` // absent: "default"
+	Queue          *string `json:"queue,omitempty"`                 // absent: "default"
+	RegionID       *string `json:"region_id,omitempty" since:"3.4"` // UUID of the loop or mapped group it is in
+	RegionIndex    *int    `json:"region_index,omitempty" since:"3.4"`
 }
 
 // BundleInfo says where the Dag file comes from. A bundle without version is
@@ -30,7 +32,7 @@ type TaskInstance struct {
 type BundleInfo struct {
 	Name        string  `json:"name"`
 	Version     *string `json:"version,omitempty"`
-	VersionData Raw     `json:"version_data,omitzero" wire:"map" since:"2026-10-30"`
+	VersionData Raw     `json:"version_data,omitzero" wire:"map" since:"3.4"`
 }
 
 // TIRunContext is what the server answers when a task instance starts. Variables
@@ -46,7 +48,19 @@ type TIRunContext struct {
 	XComKeysToClear     []string             `json:"xcom_keys_to_clear,omitzero"`
 	ShouldRetry         bool                 `json:"should_retry,omitzero"`
 	StartDate           *Time                `json:"start_date,omitempty"` // of a task that resumes
-	ArgBindings         []ArgBinding         `json:"arg_bindings,omitzero" since:"2026-10-30"`
+	ArgBindings         []ArgBinding         `json:"arg_bindings,omitzero" since:"3.4"`
+	Loop                *LoopContext         `json:"loop,omitempty" since:"3.4"`
+	MultiTeam           bool                 `json:"multi_team,omitzero" since:"3.4"`
+	FirstRescheduleDate *Time                `json:"first_task_reschedule_start_date,omitempty" since:"3.4"`
+}
+
+// LoopContext tells a task inside a loop which iteration it is.
+type LoopContext struct {
+	NodeID           string `json:"node_id"`
+	Index            int    `json:"index"`
+	MaxIterations    int    `json:"max_iterations"`
+	TerminalTaskID   string `json:"terminal_task_id"`
+	TerminalIsMapped bool   `json:"terminal_is_mapped"`
 }
 
 // ArgBinding gives one argument of a task that another language implements:

@@ -49,19 +49,27 @@ func (s *EndState) decodeWire(d *decoder) error {
 // TaskState ends a task as failed, skipped or removed. Airflow only notes it and
 // tells the server once the process is gone.
 type TaskState struct {
-	State            EndState `json:"state"`
-	EndDate          *Time    `json:"end_date,omitempty"`
-	RenderedMapIndex *string  `json:"rendered_map_index,omitempty"`
-	RetryReason      *string  `json:"retry_reason,omitempty" since:"2026-10-30"`
+	State            EndState             `json:"state"`
+	EndDate          *Time                `json:"end_date,omitempty"`
+	RenderedMapIndex *string              `json:"rendered_map_index,omitempty"`
+	RetryReason      *string              `json:"retry_reason,omitempty" since:"3.4"`
+	LoopDecision     *LoopDecisionPayload `json:"loop_decision,omitempty" since:"3.4"`
+}
+
+// LoopDecisionPayload is what the gate of a loop found: whether it ends here.
+type LoopDecisionPayload struct {
+	Stop   bool    `json:"stop"`
+	Reason *string `json:"reason,omitempty"`
 }
 
 // SucceedTask ends a task as success and names the assets it produced.
 type SucceedTask struct {
-	State            Fixed[success] `json:"state" wire:"optional"`
-	EndDate          Time           `json:"end_date"`
-	TaskOutlets      []AssetProfile `json:"task_outlets,omitzero"`
-	OutletEvents     []Raw          `json:"outlet_events,omitzero"` // maps
-	RenderedMapIndex *string        `json:"rendered_map_index,omitempty"`
+	State            Fixed[success]       `json:"state" wire:"optional"`
+	EndDate          Time                 `json:"end_date"`
+	TaskOutlets      []AssetProfile       `json:"task_outlets,omitzero"`
+	OutletEvents     []Raw                `json:"outlet_events,omitzero"` // maps
+	RenderedMapIndex *string              `json:"rendered_map_index,omitempty"`
+	LoopDecision     *LoopDecisionPayload `json:"loop_decision,omitempty" since:"3.4"`
 }
 
 // RetryTask ends an attempt that shall be repeated.

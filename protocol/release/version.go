@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"sync"
 )
 
 // Version is one release, such as 3.3.2 or 3.4.0b2. The zero Version is none.
@@ -15,11 +16,13 @@ type Version struct {
 
 // form is what of PEP 440 releases of Airflow use: numbers, a pre-release, what was
 // published or built later.
-var form = regexp.MustCompile(`^(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?(?:(?:a|b|rc)\d{1,6})?(?:\.post\d{1,6})?(?:\.dev\d{1,6})?(?:\+[a-z0-9]+(?:[.-][a-z0-9]+)*)?$`)
+var form = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?(?:(?:a|b|rc)\d{1,6})?(?:\.post\d{1,6})?(?:\.dev\d{1,6})?(?:\+[a-z0-9]+(?:[.-][a-z0-9]+)*)?$`)
+})
 
 // Parse reads a version such as 3.3.2, 3.4, 3.4.0b2 or 3.4.1.dev0.
 func Parse(text string) (Version, error) {
-	parts := form.FindStringSubmatch(text)
+	parts := form().FindStringSubmatch(text)
 	if parts == nil {
 		return Version{}, fmt.Errorf("%.80q is no version of Airflow such as 3.3.2 or 3.4.0b2", text)
 	}
@@ -41,6 +44,12 @@ func MustParse(text string) Version {
 
 // String gives the version as it was written, "" for none.
 func (v Version) String() string { return v.text }
+
+// UnmarshalText is Parse.
+func (v *Version) UnmarshalText(text []byte) (err error) {
+	*v, err = Parse(string(text))
+	return err
+}
 
 // IsZero says whether it is none.
 func (v Version) IsZero() bool { return v == Version{} }

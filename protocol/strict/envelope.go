@@ -12,16 +12,18 @@ import (
 // CheckRequest reports what is wrong with a payload from a runner, in addition
 // to what Check reports.
 func CheckRequest(payload []byte) []Problem {
-	return checkEnvelope(payload, (*envelope).request)
+	return checkEnvelope(payload, 2, 4, (*envelope).request)
 }
 
 // CheckResponse reports what is wrong with a payload from a supervisor, in
 // addition to what Check reports.
 func CheckResponse(payload []byte) []Problem {
-	return checkEnvelope(payload, (*envelope).response)
+	return checkEnvelope(payload, 3, 3, (*envelope).response)
 }
 
-func checkEnvelope(payload []byte, elements func(*envelope)) []Problem {
+// checkEnvelope wants an array of from least to most elements. What a request has
+// beyond them is permitted: releases have added to it twice.
+func checkEnvelope(payload []byte, least, most int, elements func(*envelope)) []Problem {
 	c := &checker{b: payload}
 	if !c.value(0) {
 		return c.result() // the elements cannot be told apart
@@ -35,8 +37,13 @@ func checkEnvelope(payload []byte, elements func(*envelope)) []Problem {
 		c.fault(0, NoArray, fmt.Sprintf("%s instead of an array", t.Kind))
 		return c.result()
 	}
-	if t.Count != 3 {
-		c.fault(0, Arity, fmt.Sprintf("%d elements instead of 3", t.Count))
+	switch {
+	case least == most && t.Count != most:
+		c.fault(0, Arity, fmt.Sprintf("%d elements instead of %d", t.Count, most))
+	case t.Count < least:
+		c.fault(0, Arity, fmt.Sprintf("%d elements instead of %d to %d", t.Count, least, most))
+	case t.Count > most:
+		c.add(Problem{Offset: 0, Rule: Arity, Severity: Note, Text: fmt.Sprintf("%d elements, of which %d are known", t.Count, most)})
 	}
 	e := &envelope{checker: c, left: t.Count, at: t.Head, end: end}
 	e.id()
@@ -103,6 +110,9 @@ func (e *envelope) request() {
 	}
 	if carrier, ok := e.next(); ok && carrier.Kind != token.Nil {
 		e.carrier(carrier)
+	}
+	if of, ok := e.next(); ok && of.Kind != token.Nil && of.Kind != token.Str {
+		e.fault(of.offset, TaskInstance, fmt.Sprintf("%s as id of a task instance", of.Kind))
 	}
 }
 

@@ -27,13 +27,14 @@ const (
 
 // The rules of the envelope.
 const (
-	NoArray = "no-array" // the payload is no array
-	Arity   = "arity"    // another number of elements than 3
-	ID      = "id"       // the id is no integer of 0..2^63-1
-	Body    = "body"     // the body is missing or no map
-	Type    = "type"     // a body or error without a string under "type"
-	Carrier = "carrier"  // the trace context is no map of strings
-	Refusal = "refusal"  // the error is no map, or stands beside a body
+	NoArray      = "no-array"      // the payload is no array
+	Arity        = "arity"         // another number of elements than 3, or 2 to 4 of a request
+	ID           = "id"            // the id is no integer of 0..2^63-1
+	Body         = "body"          // the body is missing or no map
+	Type         = "type"          // a body or error without a string under "type"
+	Carrier      = "carrier"       // the trace context is no map of strings
+	TaskInstance = "task-instance" // the fourth element of a request is no string
+	Refusal      = "refusal"       // the error is no map, or stands beside a body
 )
 
 // Severity tells a fault from a remark.

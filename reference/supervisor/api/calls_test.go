@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,10 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// notServed are requests that make no call: answered elsewhere, of triggers, or of
+// Airflow 3.4, which the reference does not speak yet.
+var notServed = []string{"MaskSecret", "ResendLoggingFD", "UpdateHITLDetail", "GetHITLDetailResponse", "SetExecutionTimeout", "UpdateDagRunNote"}
+
 func TestEveryMessageIsServedOrKnownNotToBe(t *testing.T) {
 	client, _ := clientFor(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(418) })
 	client.attempts = 1
@@ -130,8 +135,7 @@ func TestEveryMessageIsServedOrKnownNotToBe(t *testing.T) {
 		_, err = client.Instance("TI").Answer(t.Context(), body, tasklog.NewMasker(1, nil), nil)
 		var unhandled *NotHandledError
 		_, terminal := message.TerminalState(body)
-		known := terminal || name == "MaskSecret" || name == "ResendLoggingFD" || name == "UpdateHITLDetail" || name == "GetHITLDetailResponse"
-		if errors.As(err, &unhandled) != known {
+		if errors.As(err, &unhandled) != (terminal || slices.Contains(notServed, name)) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
