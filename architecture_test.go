@@ -85,8 +85,8 @@ var few = []struct {
 	{"harness/commons", nil, "what cases share is compared whatever they play"},
 	{"harness/proc", []string{"harness/journal", "harness/role"}, "processes are read and followed whatever they run, and whoever wants to know"},
 	{"reference/supervisor/tasklog", nil, "a log is written whatever the task is"},
-	{"reference/supervisor/api", []string{"protocol/message", "reference/supervisor/tasklog"}, "calls are made whoever runs the task; what they teach is masked in its log"},
-	{"reference/supervisor/submit", []string{"protocol/message"}, "clients share it with the server, which they are not to link"},
+	{"reference/supervisor/api", []string{"protocol/message", "protocol/release", "reference/supervisor/tasklog"}, "calls are made whoever runs the task; what they teach is masked in its log"},
+	{"reference/supervisor/submit", []string{"protocol/message", "protocol/release"}, "clients share it with the server, which they are not to link"},
 	{"reference/supervisor/family", []string{"reference/coordinator/delegate", "reference/descent", "reference/impersonate", "reference/keeper", "reference/supervisor/tasklog"}, "processes are ended whatever they run"},
 }
 
