@@ -46,7 +46,7 @@ var forbidden = []struct {
 	{"reports/...", "github.com/onsi/", "reports are computed from the journal, never from Ginkgo"},
 	{"cmd/understudy", "github.com/onsi/ginkgo", "the outer command has no scenario tree; it embeds an index"},
 	{"cmd/understudy", module + "/harness/stage", "the outer command plans and reports; stages exist inside sandboxes only"},
-	{"harness/...", module + "/harness/internal/theatre", "it plays scenarios in tests"},
+	{"cmd/...", module + "/harness/theatre", "it plays scenarios in tests, with a fake implementation"},
 	{"harness/stage/...", "github.com/onsi/ginkgo", "a scenario is a Go function, and a case what it did: which framework calls it is no concern of the stage"},
 	{"harness/stage/runner", module + "/harness/stage/worker", "each role's door stands alone"},
 	{"harness/stage/worker", module + "/harness/stage/runner", "each role's door stands alone"},
@@ -266,6 +266,44 @@ func isText(node ast.Node) bool {
 		return !found
 	})
 	return found
+}
+
+// mostLines bounds what a package may hold, tests left out: a room that is larger gets
+// inner walls.
+const mostLines = 3000
+
+// larger says which packages may hold more, how much, and why.
+var larger = map[string]struct {
+	lines int
+	why   string
+}{
+	"protocol/message": {4000, "its text is mostly a table: a struct for each message"},
+}
+
+func TestNoPackageIsTooLarge(t *testing.T) {
+	lines := map[string]int{}
+	for path, text := range sources(t) {
+		if filepath.Ext(path) == ".go" && !strings.HasSuffix(path, "_test.go") {
+			lines[filepath.ToSlash(filepath.Dir(path))] += strings.Count(text, "\n")
+		}
+	}
+	for _, folder := range slices.Sorted(maps.Keys(lines)) {
+		most, needed := mostLines, larger[folder].lines != 0
+		if needed {
+			most = larger[folder].lines
+		}
+		switch {
+		case lines[folder] > most:
+			t.Errorf("%s has %d lines, tests left out, at most %d: find the wall along which it splits", folder, lines[folder], most)
+		case needed && lines[folder] <= mostLines:
+			t.Errorf("larger names %s, which has no more than %d lines: remove it", folder, mostLines)
+		}
+	}
+	for folder := range larger {
+		if lines[folder] == 0 {
+			t.Errorf("larger names %s, which is not there: remove it", folder)
+		}
+	}
 }
 
 func TestEveryPackageSaysWhatItIs(t *testing.T) {

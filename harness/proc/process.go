@@ -341,6 +341,18 @@ func allBut(known map[identity]bool) (map[int]Process, error) {
 	return all, nil
 }
 
+// Lines shows processes, one a line.
+func Lines(processes []Process) string {
+	text := ""
+	for _, p := range processes {
+		text += p.String() + "\n"
+	}
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
 // ByStart orders processes, in place, so that parents come before their children.
 func ByStart(list []Process) []Process {
 	slices.SortFunc(list, func(a, b Process) int {

@@ -2,11 +2,8 @@ package stage
 
 import "github.com/understudy-conformance/understudy/harness/account"
 
-// What scenarios need to know of the accounts beforehand.
-const (
-	WorkerAccount = account.Worker  // runs the implementation unless a Task says otherwise
-	Sudoers       = account.Sudoers // the policy of every sandbox
-)
+// WorkerAccount runs the implementation unless a Task says otherwise.
+const WorkerAccount = account.Worker
 
 // UID returns the user id of a fixture account or of root.
 func (s *Stage) UID(name string) int { return s.Account(name).UID }

@@ -61,15 +61,6 @@ func (s *Stage) Dir(path, owner string, mode os.FileMode) {
 	s.must(s.Account(owner).MakeDir(path, mode))
 }
 
-// Sudoers replaces the sudo policy for the time of the case.
-func (s *Stage) Sudoers(text string) {
-	s.Step("sudo policy:\n" + text)
-	s.File("/etc/sudoers", "root", 0o440, text)
-	if out := s.As("root", "visudo", "-cf", "/etc/sudoers"); out.ExitCode != 0 {
-		s.broken("the sudo policy of the scenario is not valid: %s%s", out.Stdout, out.Stderr)
-	}
-}
-
 // restore remembers a file, so that clean-up puts it back as it was.
 func (s *Stage) restore(path string) {
 	info, err := os.Lstat(path)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 
@@ -154,6 +155,13 @@ func (c *Conversation) Fault(text string) {
 	if len(c.faults) < most {
 		c.faults = append(c.faults, text)
 	}
+}
+
+// Faults returns what was not well-formed on the message channel.
+func (c *Conversation) Faults() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.faults)
 }
 
 // Received is the log of a task that comes through the channel "log".

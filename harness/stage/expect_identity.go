@@ -2,7 +2,6 @@ package stage
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/understudy-conformance/understudy/harness/proc"
 )
@@ -17,23 +16,13 @@ func (c Check) RunsAs(of Started, barrier, user string) proc.Process {
 	return task
 }
 
-// HasGroups requires exactly the groups of the user: its own as real, effective
-// and saved gid, and as supplementary ones those of the account database. The
-// kernel's list may or may not repeat the user's own group.
-func (c Check) HasGroups(task proc.Process, user string) {
-	account := c.stage.Account(user)
-	c.Equal("real, effective and saved gid of process "+fmt.Sprint(task.PID), task.GIDs[:3], []int{account.GID, account.GID, account.GID})
-	supplementary := slices.DeleteFunc(slices.Clone(task.Groups), func(gid int) bool { return gid == account.GID })
-	c.Equal("supplementary groups of process "+fmt.Sprint(task.PID), append([]int{}, supplementary...), append([]int{}, account.Groups...))
-}
-
 // NoUserCode requires that the task pushed nothing at all. It means something
 // only where the first verb of the task is one that pushes.
 func (c Check) NoUserCode(of Started) {
 	r := of.started()
 	var pushed []string
 	for _, key := range c.stage.World.XComs() {
-		if key.Dag == r.DagID() && key.Run == r.RunID() && key.Task == r.TaskID() {
+		if key.Dag == r.dagID && key.Run == r.runID && key.Task == r.taskID {
 			pushed = append(pushed, key.Key)
 		}
 	}

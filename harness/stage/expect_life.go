@@ -21,7 +21,7 @@ func (c Check) Lives(user, name string) proc.Process {
 	again := time.NewTicker(proc.Every)
 	defer again.Stop()
 	for {
-		living := c.stage.Alive(user)
+		living := c.stage.alive(user)
 		i := slices.IndexFunc(living, func(p proc.Process) bool { return p.Name == name && p.Executed() })
 		if i >= 0 {
 			c.held(fmt.Sprintf("process %d (%s) of %s lives", living[i].PID, name, user))
@@ -37,7 +37,7 @@ func (c Check) Lives(user, name string) proc.Process {
 }
 
 func (c Check) dead(user, name string, living []proc.Process) {
-	c.fails("a process that should live does not", fmt.Sprintf("a process %q of %s", name, user), listed(living))
+	c.fails("a process that should live does not", fmt.Sprintf("a process %q of %s", name, user), proc.Lines(living))
 }
 
 // AllGone requires that no process of the user lives any more after the limit,
@@ -50,18 +50,7 @@ func (c Check) AllGone(within time.Duration, user string) {
 }
 
 func (c Check) left(within time.Duration, user string, left []proc.Process) {
-	c.fails("processes of the task are left", fmt.Sprintf("no process of %s lives after %v", user, c.stage.scaled(within)), listed(left))
-}
-
-func listed(processes []proc.Process) string {
-	text := ""
-	for _, p := range processes {
-		text += p.String() + "\n"
-	}
-	if text == "" {
-		return "none"
-	}
-	return text
+	c.fails("processes of the task are left", fmt.Sprintf("no process of %s lives after %v", user, c.stage.scaled(within)), proc.Lines(left))
 }
 
 // EndsWithin waits for the end of the process that was started, but not longer

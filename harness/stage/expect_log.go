@@ -1,7 +1,6 @@
 package stage
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -43,39 +42,3 @@ lines:
 // Name is the pattern of a name that stands for itself: in "probe_alice" the
 // name alice does not.
 func Name(name string) string { return `(^|[^\w])` + regexp.QuoteMeta(name) + `($|[^\w])` }
-
-// NoWrapped requires that no record's text is a JSON record itself.
-func (c Check) NoWrapped(what string, records []map[string]any) {
-	var wrapped []string
-	for _, record := range records {
-		text, _ := record["event"].(string)
-		begin := strings.IndexByte(text, '{')
-		if begin < 0 {
-			continue
-		}
-		var inner map[string]any
-		if json.NewDecoder(strings.NewReader(text[begin:])).Decode(&inner) == nil && inner["event"] != nil {
-			wrapped = append(wrapped, text)
-		}
-	}
-	c.Empty(what, wrapped...)
-}
-
-// NoRepeated requires that no record with a time stamp occurs twice. At least one
-// must be there: without time stamps nobody can tell the same from an equal one.
-func (c Check) NoRepeated(what, channel string) {
-	seen, repeated := map[string]bool{}, []string{}
-	for line := range strings.Lines(channel) {
-		if !strings.Contains(line, `"timestamp"`) {
-			continue
-		}
-		if seen[line] {
-			repeated = append(repeated, line)
-		}
-		seen[line] = true
-	}
-	if len(seen) == 0 {
-		c.fails("control: no record has a time stamp", `a line with "timestamp"`, end(channel))
-	}
-	c.Empty(what, repeated...)
-}

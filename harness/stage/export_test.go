@@ -1,10 +1,15 @@
 package stage
 
+import "github.com/understudy-conformance/understudy/harness/proc"
+
 // Bounds of the journal.
 const (
 	MaxText   = maxText
 	MaxEvents = maxEvents
 )
+
+// Alive is alive.
+func (s *Stage) Alive(user string) []proc.Process { return s.alive(user) }
 
 // Within is within.
 func (s *Stage) Within() {

@@ -15,9 +15,9 @@ import (
 // killTime is how long a killed process may take to be gone, on a machine that is not busy.
 const killTime = 5 * time.Second
 
-// Alive returns the processes of a fixture user that live now: those whose real,
+// alive returns the processes of a fixture user that live now: those whose real,
 // effective or saved uid is the user's. Zombies do not count.
-func (s *Stage) Alive(user string) []proc.Process {
+func (s *Stage) alive(user string) []proc.Process {
 	uid := s.UID(user)
 	return s.living(func(p proc.Process) bool { return p.HasUID(uid) })
 }

@@ -68,11 +68,6 @@ func (r *Run) started() *Run { return r }
 // Label returns the name of the run in the journal.
 func (r *Run) Label() string { return r.label }
 
-// DagID, RunID and TaskID name the task instance.
-func (r *Run) DagID() string  { return r.dagID }
-func (r *Run) RunID() string  { return r.runID }
-func (r *Run) TaskID() string { return r.taskID }
-
 // TI returns the task instance as the world knows it now.
 func (r *Run) TI() world.TaskInstance {
 	ti, _ := r.stage.World.Task(r.ti) // added by newRun, never removed
@@ -206,9 +201,6 @@ func (r *Run) terminals() []Terminal {
 	return terminals
 }
 
-// Log returns everything the run has written so far: its log, stdout and stderr.
-func (r *Run) Log() string { return r.all(r.channel()) }
-
 // TaskLog returns what counts as the log of the task: where a supervisor would collect
 // it, all three channels together; where one is under test, the file that it writes, of
 // which it may print a copy.
@@ -216,7 +208,7 @@ func (r *Run) TaskLog() string {
 	if r.counterpart.Log().Whole() {
 		return r.channel()
 	}
-	return r.Log()
+	return r.all(r.channel())
 }
 
 func (r *Run) channel() string {
@@ -235,13 +227,6 @@ func join(parts ...string) string {
 		parts[i] = strings.TrimSuffix(part, "\n")
 	}
 	return strings.Join(parts, "\n")
-}
-
-// Faults returns what was not well-formed on the message channel.
-func (r *Run) Faults() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Clone(r.faults)
 }
 
 // Succeeds waits for the end and requires success. Role runner: exactly one

@@ -174,6 +174,9 @@ func never() bool { return false }
 // spoken, with what makes it speak. The rest of what is said there comes from a
 // scenario or from the implementation.
 var sentences = map[string][]func(Check, facts){
+	"Fails: what": {func(c Check, f facts) {
+		c.Fails("found by a word of an area", "nothing", f.process("sleep 600").String())
+	}},
 	"fails: what": {func(c Check, f facts) {
 		c.fails("found by other means", "nothing", fmt.Sprintf("pid %d did it", f.pid))
 	}},
@@ -219,16 +222,6 @@ var sentences = map[string][]func(Check, facts){
 		r.At("here")
 	}},
 	`Result: "a result is missing"`: {func(c Check, f facts) { f.over(c, "success").Result("k") }},
-	`Names: "a result is of the wrong kind"`: {func(c Check, f facts) {
-		r := f.over(c, "success")
-		c.stage.World.SetXCom(r.XCom("names"), f.nonce)
-		r.Names("names")
-	}},
-	`Error: "what should have failed did not"`: {func(c Check, f facts) {
-		r := f.over(c, "success")
-		c.stage.World.SetXCom(r.XCom("read"), map[string]any{"sha256": f.nonce + f.nonce, "size": 12})
-		r.Error("read")
-	}},
 	`worker/misplaced: "the task log is not where it belongs"`: {func(c Check, f facts) {
 		(&Conversation{f.over(c, "success")}).Violated("the task log is not where it belongs", "a file at base_log_folder/log_path", fmt.Sprintf("no task log of alice at /srv/understudy/%d/logs/alice.log; below base_log_folder lies wrong/place.log", f.folder))
 	}},
@@ -273,16 +266,6 @@ var sentences = map[string][]func(Check, facts){
 			c.Equal("real, effective and saved uid of alice-2 at barrier here", []int{0, 0, 0}, []int{61002, 61002, 61002})
 		},
 	},
-	`HasGroups: "real, effective and saved gid of process " + fmt.Sprint(task.PID)`: {func(c Check, f facts) {
-		task := f.process("")
-		task.GIDs = [4]int{61001, 61001, 61001, 61001}
-		c.HasGroups(task, "alice")
-	}},
-	`HasGroups: "supplementary groups of process " + fmt.Sprint(task.PID)`: {func(c Check, f facts) {
-		task := f.process("")
-		task.Groups = []int{61001}
-		c.HasGroups(task, "alice")
-	}},
 	"True: what": {func(c Check, f facts) {
 		c.True("sudo for the worker's own user", false, "no sudo process", fmt.Sprintf("processes %d and %d", f.pid, f.other))
 	}},
@@ -300,28 +283,11 @@ var sentences = map[string][]func(Check, facts){
 	}},
 	"Count: what": {func(c Check, f facts) { c.Count("lines of log", strings.Repeat(f.nonce+"\n", f.times), f.nonce, 0) }},
 	"Once: what":  {func(c Check, f facts) { c.Once("record of the task", f.logLine("began"), f.nonce) }},
-	"NoWrapped: what": {func(c Check, f facts) {
-		c.NoWrapped("records in records", []map[string]any{{"event": f.logLine("began")}})
-	}},
-	"NoRepeated: what": {func(c Check, f facts) { c.NoRepeated("records twice", strings.Repeat(f.logLine("began")+"\n", 2)) }},
-	`NoRepeated: "control: no record has a time stamp"`: {func(c Check, f facts) { c.NoRepeated("records twice", f.nonce) }},
-	`NoneOf: "control: " + what + " cannot be seen"`:    {func(c Check, f facts) { c.NoneOf("variables", []string{"A", "B"}, "HOME", "C") }},
-	`NoneOf: what + " that should not be there"`: {func(c Check, f facts) {
-		c.NoneOf("variables", []string{"SUDO_UID", "HOME", "SUDO_GID"}, "HOME", "SUDO_UID", "SUDO_GID")
-	}},
-	`unreadable: "control: no environment of the run can be read"`: {func(c Check, f facts) { c.unreadable([]proc.Process{f.process("sleep 600")}) }},
-	`NoTrace: "places where the startup data stands"`: {func(c Check, f facts) {
-		c.Empty("places where the startup data stands", "variable X of "+f.process("sudo").String())
-	}},
 	`NoUserCode: "user code of " + r.Label() + " that ran, by the XComs it pushed"`: {func(c Check, f facts) {
 		r := f.over(c, "success")
 		c.stage.World.SetXCom(r.XCom("ran"), true)
 		c.NoUserCode(r)
 	}},
-	"IsPayload: what": {
-		func(c Check, f facts) { c.IsPayload("value", f.nonce, 7) },
-		func(c Check, f facts) { c.IsPayload("value", "abdd", 4) },
-	},
 	`dead: "a process that should live does not"`: {func(c Check, f facts) { c.dead("alice", "sleep", []proc.Process{f.process("sh -c x")}) }},
 	`left: "processes of the task are left"`: {
 		func(c Check, f facts) { c.left(f.took, "alice", []proc.Process{f.process("/usr/bin/sleep 600")}) },

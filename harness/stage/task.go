@@ -1,10 +1,8 @@
 package stage
 
 import (
-	"encoding/json"
 	"os"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -63,16 +61,4 @@ type End struct {
 // Told reports whether one of these states was reported.
 func (e End) Told(states ...string) bool {
 	return slices.ContainsFunc(e.Terminals, func(t Terminal) bool { return slices.Contains(states, t.State) })
-}
-
-// Records returns the JSON objects among the lines of Channel, in order.
-func (e End) Records() []map[string]any {
-	var records []map[string]any
-	for line := range strings.Lines(e.Channel) {
-		var record map[string]any
-		if json.Unmarshal([]byte(line), &record) == nil {
-			records = append(records, record)
-		}
-	}
-	return records
 }

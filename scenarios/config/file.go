@@ -55,7 +55,8 @@ var allSettingsInAnUnreadableFile = stage.Spec{
 		run := s.Start(stage.Task{As: "alice", File: file, Verbs: stage.Verbs(
 			stage.ReadFile(s.ConfigPath()).Catch().Save("file"), stage.Setting("workers", "missing_dag_retries").Save("retries"), stage.WaitFor("here"))})
 		s.Require("CFG-001").RunsAs(run, "here", "alice")
-		s.Require("CFG-001").Equal("control: alice cannot read the file", run.Error("file"), "EACCES")
+		refused, _ := run.Result("file").(map[string]any)
+		s.Require("CFG-001").Equal("control: alice cannot read the file", refused["error"], "EACCES")
 		s.Require("CFG-001").Equal("setting of alice's task", run.Result("retries"), "7")
 		run.Release("here")
 		run.Succeeds()

@@ -49,7 +49,7 @@ var ownUserWithoutSudo = stage.Spec{
 		defaultAlice := map[string]string{"core.default_impersonation": "alice"}
 		alice := s.Start(stage.Task{Settings: defaultAlice, Verbs: stage.Verbs(stage.WaitFor("here"))})
 		s.Require("IMP-003").RunsAs(alice, "here", "alice")
-		if !alice.Ran("sudo") {
+		if !ranSudo(alice) {
 			s.CouldNotRun("no sudo process was seen for alice either, so its absence would prove nothing")
 		}
 		alice.Release("here")
@@ -57,7 +57,7 @@ var ownUserWithoutSudo = stage.Spec{
 
 		own := s.Start(stage.Task{As: stage.WorkerAccount, Settings: defaultAlice, Verbs: stage.Verbs(stage.WaitFor("here"))})
 		s.Require("IMP-003").RunsAs(own, "here", stage.WorkerAccount)
-		s.Require("IMP-003").True("sudo for the worker's own user", !own.Ran("sudo"), "no sudo process", "a sudo process among those of the run")
+		s.Require("IMP-003").True("sudo for the worker's own user", !ranSudo(own), "no sudo process", "a sudo process among those of the run")
 		own.Release("here")
 		own.Succeeds()
 	},
@@ -90,7 +90,7 @@ var workerAsRoot = stage.Spec{
 	Roles:    both,
 	Run: func(s *stage.Stage) {
 		run := s.Start(stage.Task{As: "alice", Worker: "root", Verbs: stage.Verbs(stage.WaitFor("here"))})
-		s.Require("IMP-032").HasGroups(s.Require("IMP-032").RunsAs(run, "here", "alice"), "alice")
+		hasGroups(s.Require("IMP-032"), s.Require("IMP-032").RunsAs(run, "here", "alice"), s.Account("alice"))
 		run.Release("here")
 		run.Succeeds()
 	},

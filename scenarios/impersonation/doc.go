@@ -2,7 +2,12 @@
 // the switch is whole, and what happens where it is impossible.
 package impersonation
 
-import "github.com/understudy-conformance/understudy/harness/stage"
+import (
+	"slices"
+
+	"github.com/understudy-conformance/understudy/harness/proc"
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
 
 // runsAs starts one task with a barrier and requires that it runs as the user
 // and succeeds. It is the whole of the scenarios about the choice of the user.
@@ -14,4 +19,9 @@ func runsAs(requirement string, task stage.Task, user string) func(*stage.Stage)
 		run.Release("here")
 		run.Succeeds()
 	}
+}
+
+// ranSudo reports whether a sudo process was seen among those of the run.
+func ranSudo(run *stage.Run) bool {
+	return slices.ContainsFunc(run.Processes(), func(p proc.Process) bool { return p.Name == "sudo" })
 }

@@ -1,6 +1,7 @@
 package impersonation
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ var idsAndGroups = stage.Spec{
 		for _, user := range []string{"alice", "carol"} { // alice is in the group dags, carol in none
 			run := s.Start(stage.Task{As: user, Verbs: stage.Verbs(stage.WaitFor("here"))})
 			task := s.Require("IMP-004").RunsAs(run, "here", user)
-			s.Require("IMP-004").HasGroups(task, user)
+			hasGroups(s.Require("IMP-004"), task, s.Account(user))
 			run.Release("here")
 			run.Succeeds()
 		}
@@ -33,8 +34,8 @@ var markersInvisible = stage.Spec{
 	Run: func(s *stage.Stage) {
 		task, child := environments(s, "IMP-010", stage.Task{})
 		markers := []string{"_AIRFLOW__REEXECUTED_PROCESS", "_AIRFLOW__STARTUP_MSG"}
-		s.Require("IMP-010").NoneOf("variables of the task", task, "HOME", markers...)
-		s.Require("IMP-010").NoneOf("variables of the child", slices.Collect(maps.Keys(child)), "HOME", markers...)
+		noneOf(s.Require("IMP-010"), "variables of the task", task, "HOME", markers...)
+		noneOf(s.Require("IMP-010"), "variables of the child", slices.Collect(maps.Keys(child)), "HOME", markers...)
 	},
 }
 
@@ -59,8 +60,8 @@ var ticketCacheHidden = stage.Spec{
 	Roles:    both,
 	Run: func(s *stage.Stage) {
 		task, child := environments(s, "IMP-013", stage.Task{Env: map[string]string{"KRB5CCNAME": "/tmp/krb5cc_worker"}})
-		s.Require("IMP-013").NoneOf("variables of the task", task, "HOME", "KRB5CCNAME")
-		s.Require("IMP-013").NoneOf("variables of the child", slices.Collect(maps.Keys(child)), "HOME", "KRB5CCNAME")
+		noneOf(s.Require("IMP-013"), "variables of the task", task, "HOME", "KRB5CCNAME")
+		noneOf(s.Require("IMP-013"), "variables of the child", slices.Collect(maps.Keys(child)), "HOME", "KRB5CCNAME")
 	},
 }
 
@@ -71,7 +72,11 @@ func environments(s *stage.Stage, requirement string, task stage.Task) (names []
 	task.Verbs = stage.Verbs(stage.ListEnvironment().Save("names"), stage.Spawn("sleep", "600"), stage.WaitFor("here"))
 	run := s.Start(task)
 	s.Require(requirement).RunsAs(run, "here", "alice")
-	return run.Names("names"), s.Environment(s.Require(requirement).Lives("alice", "sleep"))
+	list, _ := run.Result("names").([]any) // of another kind: as if it were empty, which controls notice
+	for _, name := range list {
+		names = append(names, fmt.Sprint(name))
+	}
+	return names, environment(s, s.Require(requirement).Lives("alice", "sleep"))
 }
 
 var startupDataHidden = stage.Spec{
@@ -83,7 +88,7 @@ var startupDataHidden = stage.Spec{
 		mark := s.Nonce()
 		run := s.Start(stage.Task{As: "alice", Conf: map[string]any{"mark": mark}, Verbs: stage.Verbs(stage.WaitFor("here"))})
 		s.Require("IMP-009").RunsAs(run, "here", "alice")
-		s.Require("IMP-009").NoTrace(run, mark)
+		noTrace(s, s.Require("IMP-009"), run, mark)
 		run.Release("here")
 		run.Succeeds()
 	},

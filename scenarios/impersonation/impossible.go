@@ -3,6 +3,7 @@ package impersonation
 import (
 	"strings"
 
+	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
@@ -33,7 +34,7 @@ var policyForbids = stage.Spec{
 	Verifies: []string{"IMP-006"},
 	Roles:    both,
 	Run: func(s *stage.Stage) {
-		s.Sudoers(strings.Replace(stage.Sudoers, "airflow\tALL=(ALL:ALL)", "airflow\tALL=(bob)", 1))
+		policy(s, strings.Replace(account.Sudoers, "airflow\tALL=(ALL:ALL)", "airflow\tALL=(bob)", 1))
 		verbs := stage.Verbs(stage.PushXCom("ran", s.Nonce()), stage.WaitFor("here"))
 		bob := s.Start(stage.Task{As: "bob", Verbs: verbs})
 		s.Require("IMP-006").RunsAs(bob, "here", "bob")

@@ -33,7 +33,7 @@ var logFolderOfOthers = stage.Spec{
 			{"symbolic-link", before, func(log string) error { behind(private); return os.Symlink(private, log) }},
 			{"hard-link", before, func(log string) error { behind(private); return os.Link(private, log) }},
 			{"file-of-alice", before, func(log string) error { behind(log); s.File(log, "alice", 0o666, before); return nil }},
-			{"FIFO", "", func(log string) error { kept = s.FIFO(log, 0o666); return nil }},
+			{"FIFO", "", func(log string) error { kept = fifo(s.Stage, log, 0o666); return nil }},
 			{"FIFO-without-reader", "", func(log string) error { return errors.Join(syscall.Mkfifo(log, 0o600), os.Chmod(log, 0o666)) }},
 		} {
 			kept = nil

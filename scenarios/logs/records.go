@@ -25,8 +25,9 @@ var eachRecordOnce = stage.Spec{
 			s.Require("LOG-006").Once("record of the task", run.TaskLog(), mark)
 		}
 		s.Require("LOG-006").Once("record of the task on the log channel", e.Channel, first)
-		s.Require("LOG-006").NoWrapped("records that hold a record as text", e.Records())
-		s.Require("LOG-006").NoRepeated("records that occur twice", e.Channel)
+		s.Require("LOG-006").Empty("records that hold a record as text", wrapped(e.Channel)...)
+		s.Require("LOG-006").Contains("control: log channel", e.Channel, timeStamp)
+		s.Require("LOG-006").Empty("records that occur twice", repeated(e.Channel)...)
 	},
 }
 

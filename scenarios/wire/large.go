@@ -27,7 +27,7 @@ var largeFrameBetweenLogs = stage.Spec{
 		}
 		push := s.Start(stage.Task{As: "alice", Verbs: logged(stage.Payload("large", largeOctets))})
 		s.Require("WIRE-017").RunsAs(push, "here", "alice")
-		s.Require("WIRE-017").IsPayload("XCom as the server stored it", s.Stored("large")[push.XCom("large")], largeOctets)
+		isPayload(s.Require("WIRE-017"), "XCom as the server stored it", s.Stored("large")[push.XCom("large")], largeOctets)
 		push.Release("here")
 		push.Succeeds()
 		complete(s, push, before, after)
@@ -61,4 +61,19 @@ func complete(s *stage.Stage, run *stage.Run, marks ...string) {
 			}
 		}
 	}
+}
+
+// isPayload requires that a value is what the verb payload pushes.
+func isPayload(c stage.Check, what string, value any, octets int) {
+	text, _ := value.(string)
+	if len(text) != octets {
+		c.Fails(what, fmt.Sprintf("a text of %d octets", octets), fmt.Sprintf("%T of %d octets", value, len(text)))
+	}
+	for i := range octets {
+		if text[i] != byte('a'+i%26) {
+			c.Fails(what, fmt.Sprintf("octet %d is %q", i, rune('a'+i%26)), fmt.Sprintf("it is %q", text[i]))
+		}
+	}
+	whole := fmt.Sprintf("%d octets, octet i being 'a'+i%%26", octets)
+	c.True(what, true, whole, whole)
 }

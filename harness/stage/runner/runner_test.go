@@ -4,11 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/understudy-conformance/understudy/harness/internal/theatre"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/stage/runner"
+	"github.com/understudy-conformance/understudy/harness/theatre"
 )
 
 func TestMain(m *testing.M) { theatre.Main(m) }
@@ -24,7 +24,7 @@ func TestARunnerSucceeds(t *testing.T) {
 				end := run.Succeeds()
 				check := s.Require("IMP-004")
 				check.Equal("what was pushed", run.Result("k"), []int{1, 2})
-				check.Equal("records", end.Records(), []any{map[string]any{"level": "info", "event": "a line"}})
+				check.Equal("records", end.Channel, `{"event":"a line","level":"info"}`+"\n")
 				check.Equal("stdout", end.Stdout, "fake runner: started\n")
 				check.Equal("terminal messages", len(end.Terminals), 1)
 				check.Equal("open channels", end.Open, false)

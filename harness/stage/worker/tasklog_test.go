@@ -7,11 +7,11 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/understudy-conformance/understudy/harness/internal/theatre"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/stage/worker"
+	"github.com/understudy-conformance/understudy/harness/theatre"
 )
 
 // TestWhatIsNoTaskLogIsAViolationThatNamesIt: a FIFO was waited for until the

@@ -8,11 +8,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/understudy-conformance/understudy/harness/internal/theatre"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/stage/worker"
+	"github.com/understudy-conformance/understudy/harness/theatre"
 	"github.com/understudy-conformance/understudy/harness/world"
 )
 

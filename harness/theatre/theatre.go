@@ -114,6 +114,17 @@ func copySelf(t *testing.T, to string) {
 	}
 }
 
+// Holds reports whether what a scenario checks holds.
+func Holds(t *testing.T, check func(stage.Check)) bool {
+	t.Helper()
+	th := New(t)
+	o := th.Perform(t, role.Runner, stage.Spec{Run: func(s *stage.Stage) { check(s.Require("IMP-004")) }})
+	if o.Outcome != journal.Violated {
+		th.Require(t, o, journal.Held)
+	}
+	return o.Outcome == journal.Held
+}
+
 // Perform plays one scenario and requires that nothing is left of it.
 func (th *Theatre) Perform(t *testing.T, as role.Role, spec stage.Spec) journal.Observation {
 	t.Helper()

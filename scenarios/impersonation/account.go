@@ -1,0 +1,28 @@
+package impersonation
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/understudy-conformance/understudy/harness/account"
+	"github.com/understudy-conformance/understudy/harness/proc"
+	"github.com/understudy-conformance/understudy/harness/stage"
+)
+
+// hasGroups requires exactly the groups of an account: its own as real, effective and
+// saved gid, and as supplementary ones those of the account database. The kernel's list
+// may or may not repeat the account's own group.
+func hasGroups(c stage.Check, task proc.Process, of account.Account) {
+	c.Equal("real, effective and saved gid of process "+fmt.Sprint(task.PID), task.GIDs[:3], []int{of.GID, of.GID, of.GID})
+	supplementary := slices.DeleteFunc(slices.Clone(task.Groups), func(gid int) bool { return gid == of.GID })
+	c.Equal("supplementary groups of process "+fmt.Sprint(task.PID), append([]int{}, supplementary...), append([]int{}, of.Groups...))
+}
+
+// policy replaces the sudo policy for the time of the case.
+func policy(s *stage.Stage, text string) {
+	s.Step("sudo policy:\n" + text)
+	s.File("/etc/sudoers", "root", 0o440, text)
+	if out := s.As("root", "visudo", "-cf", "/etc/sudoers"); out.ExitCode != 0 {
+		s.Must(fmt.Errorf("the sudo policy of the scenario is not valid: %s%s", out.Stdout, out.Stderr))
+	}
+}
