@@ -306,6 +306,32 @@ func TestNoPackageIsTooLarge(t *testing.T) {
 	}
 }
 
+// TestTheStageKnowsNoRole holds what plays cases in every role: what differs stands
+// behind the doors, so that another role changes nothing here.
+func TestTheStageKnowsNoRole(t *testing.T) {
+	files := 0
+	for path, text := range sources(t) {
+		folder := filepath.ToSlash(filepath.Dir(path))
+		if strings.HasSuffix(path, "_test.go") || folder != "harness/stage" && folder != "harness/worker" {
+			continue
+		}
+		files++
+		ast.Inspect(parsed(t, path, text), func(n ast.Node) bool {
+			named, is := n.(*ast.SelectorExpr)
+			if !is {
+				return true
+			}
+			if of, is := named.X.(*ast.Ident); is && of.Name == "role" && slices.Contains([]string{"Runner", "Supervisor", "Worker"}, named.Sel.Name) {
+				t.Errorf("%s names role.%s: put what is meant into the doors", path, named.Sel.Name)
+			}
+			return true
+		})
+	}
+	if files == 0 {
+		t.Error("no file was read")
+	}
+}
+
 func TestEveryPackageSaysWhatItIs(t *testing.T) {
 	for _, pkg := range list(t, "./...") {
 		if len(pkg.GoFiles) > 0 && pkg.Doc == "" {
