@@ -12,6 +12,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/harness/world/executionapi"
+	"github.com/understudy-conformance/understudy/harness/world/shape"
 )
 
 // api is the Execution API on loopback for all measured tasks. Each task has a
@@ -41,7 +42,7 @@ func (a *api) close() { a.server.Close() }
 
 // admit makes a task known, and forget ends that.
 func (a *api) admit(t *trial) {
-	w := world.New()
+	w := world.New(shape.Of(shape.Default()))
 	w.AddTask(t.instance)
 	t.world, t.door = w, executionapi.NewServer(w, func(executionapi.Exchange) {}).Handler
 	a.mu.Lock()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/internal/patience"
+	"github.com/understudy-conformance/understudy/protocol/spoken"
 )
 
 func TestSpread(t *testing.T) {
@@ -106,7 +107,7 @@ func reports(t *testing.T, states ...string) *trial {
 	trial.world.Beat(id, world.Heartbeat{Hostname: "h", PID: os.Getpid()}, nil)
 	for _, state := range states {
 		trial.look()
-		trial.world.Report(id, world.Report{State: state}, nil)
+		trial.world.Report(id, world.Report{State: state}, nil, spoken.Operation{})
 	}
 	return trial
 }
@@ -118,7 +119,7 @@ func TestATaskHasToBeProved(t *testing.T) {
 	other := reports(t)
 	other.user.uid++
 	other.look()
-	other.world.Report(other.instance.ID, world.Report{State: "success"}, nil)
+	other.world.Report(other.instance.ID, world.Report{State: "success"}, nil, spoken.Operation{})
 	for name, c := range map[string]struct {
 		task *trial
 		says string

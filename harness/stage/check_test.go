@@ -9,12 +9,13 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/world"
+	"github.com/understudy-conformance/understudy/harness/world/shape"
 )
 
 // seen runs f with a check and returns how it ended the scenario, or nil.
 func seen(t *testing.T, f func(Check)) (o *journal.Observation) {
 	t.Helper()
-	w := world.New()
+	w := world.New(shape.Of(shape.Default()))
 	s := &Stage{World: w, spec: Spec{Verifies: []string{"IMP-004"}}}
 	s.record = &record{write: func(journal.Event) {}, secrets: w.Secrets}
 	defer func() {

@@ -29,6 +29,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
+	releases "github.com/understudy-conformance/understudy/protocol/spoken"
 )
 
 // takers are the functions that make a sentence, or the object of one, out of a
@@ -132,7 +133,7 @@ func (f facts) run(c Check, state string) *Run {
 	s.spec.Patience = 1
 	s.World.AddTask(world.TaskInstance{ID: f.ti, Dag: "probe", Run: "r", Task: "probe_alice", Map: -1})
 	if state != "" {
-		s.World.Report(f.ti, world.Report{Type: "state", State: state, At: f.at}, nil)
+		s.World.Report(f.ti, world.Report{Type: "state", State: state, At: f.at}, nil, releases.Operation{})
 	}
 	r := &Run{
 		stage: s, label: "alice", ti: f.ti, dagID: "probe", runID: "r", taskID: "probe_alice", root: proc.Process{PID: f.pid},

@@ -18,6 +18,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/world"
+	"github.com/understudy-conformance/understudy/harness/world/shape"
 	"github.com/understudy-conformance/understudy/internal/busy"
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
@@ -69,7 +70,7 @@ func (session *Session) Play(ctx context.Context, spec Spec, c plan.Case) Ended 
 	}
 	session.played++
 	s := &Stage{
-		World: world.New(), session: session, spec: spec, role: c.Role,
+		World: world.New(shape.Of(shape.Default())), session: session, spec: spec, role: c.Role,
 		number: session.played, dir: filepath.Join(session.Root, fmt.Sprint(session.played)), begun: time.Now(),
 	}
 	s.record = &record{

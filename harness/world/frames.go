@@ -10,7 +10,7 @@ import (
 )
 
 // Frame answers one request of a runner, as a supervisor does that asks the API:
-// a body, an error, or neither. Faults strike requests by the path that the
+// a body, an error, or neither, in the shape of the world's release. Faults strike requests by the path that the
 // supervisor would have asked. ResendLoggingFD is for the caller to answer.
 func (w *World) Frame(ctx context.Context, task string, body message.Body) (message.Body, *message.ErrorResponse) {
 	method, path := route(task, body)
@@ -25,8 +25,15 @@ func (w *World) Frame(ctx context.Context, task string, body message.Body) (mess
 	}
 	answer, problem := w.frame(task, body, fault.Problem())
 	w.Log(Request{At: time.Now(), Door: "frame", Method: method, Path: path, Task: task, Status: problem.status(200)})
+	if problem == nil && answer != nil {
+		shaped, err := w.shape.Frame(answer)
+		if err == nil {
+			return shaped, nil
+		}
+		problem = &Problem{Status: 400, Detail: err.Error()}
+	}
 	if problem == nil {
-		return answer, nil
+		return nil, nil
 	}
 	if code := absence(body); code != "" && problem.Status == 404 {
 		return &message.ErrorResponse{Error: code, Detail: raw(map[string]any{"message": detailText(problem.Detail)})}, nil
@@ -92,6 +99,8 @@ func route(task string, body message.Body) (method, path string) {
 		return "PUT", instance + "rtif"
 	case *message.SetRenderedMapIndex:
 		return "PATCH", instance + "rendered-map-index"
+	case *message.UpdateDagRunNote:
+		return "PATCH", instance + "dag-run-note"
 	case *message.ValidateInletsAndOutlets:
 		return "GET", instance + "validate-inlets-and-outlets"
 	case *message.SkipDownstreamTasks:
@@ -109,7 +118,8 @@ func route(task string, body message.Body) (method, path string) {
 func (w *World) frame(task string, body message.Body, forced *Problem) (message.Body, *Problem) {
 	if state, terminal := message.TerminalState(body); terminal {
 		report := Report{At: time.Now(), Type: body.MessageType(), State: state}
-		_, problem := w.Report(task, report, forced)
+		of, _ := w.shape.Operation(StateOperation)
+		_, problem := w.Report(task, report, forced, of)
 		return nil, problem
 	}
 	if forced != nil {
@@ -133,7 +143,8 @@ func (w *World) frame(task string, body message.Body, forced *Problem) (message.
 	case *message.DeleteVariable:
 		w.DeleteVariable(b.Key)
 		return &message.OKResponse{OK: true}, nil
-	case *message.SetRenderedFields, *message.SetRenderedMapIndex, *message.MaskSecret, *message.SkipDownstreamTasks:
+	case *message.SetRenderedFields, *message.SetRenderedMapIndex, *message.MaskSecret, *message.SkipDownstreamTasks,
+		*message.SetExecutionTimeout, *message.UpdateDagRunNote:
 		return nil, nil
 	case *message.ValidateInletsAndOutlets:
 		return &message.InactiveAssetsResult{}, nil

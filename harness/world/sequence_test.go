@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/understudy-conformance/understudy/harness/world"
+	"github.com/understudy-conformance/understudy/harness/world/shape"
 )
 
 // The expected lists were written down from Python 3: list(range(5))[a:b:c].
@@ -58,7 +59,7 @@ func TestItemIsPythons(t *testing.T) {
 }
 
 func TestSequenceFollowsTheMapIndex(t *testing.T) {
-	w := world.New()
+	w := world.New(shape.Of(shape.Default()))
 	for _, index := range []int{2, 0, 10, 1} {
 		w.SetXCom(world.XComKey{Dag: "d", Run: "r", Task: "t", Map: index, Key: "k"}, index)
 	}

@@ -3,6 +3,9 @@ package world
 import (
 	"slices"
 	"time"
+
+	"github.com/understudy-conformance/understudy/harness/world/shape"
+	"github.com/understudy-conformance/understudy/protocol/spoken"
 )
 
 // TaskInstance is one attempt of one task, as the server knows it.
@@ -159,9 +162,20 @@ func (w *World) Beat(id string, beat Heartbeat, forced *Problem) *Problem {
 	return problem
 }
 
-// Report is PATCH .../state or a terminal frame. The answer is 204, or 200 where
-// the state is repeated; another state after the end is a conflict.
-func (w *World) Report(id string, r Report, forced *Problem) (int, *Problem) {
+// Operations of the API whose answers differ between releases.
+const (
+	HeartbeatOperation = "PUT /task-instances/{task_instance_id}/heartbeat"
+	StateOperation     = "PATCH /task-instances/{task_instance_id}/state"
+)
+
+// StateServerTerminated is no state of a task: by it a supervisor says that the task
+// which the server stopped has ended (Airflow 3.4).
+const StateServerTerminated = "server_terminated"
+
+// Report is PATCH .../state or a terminal frame; of is the operation as the client's
+// release has it. The answer is 204, or 200 where the state is repeated and the release
+// says that; another state after the end is a conflict.
+func (w *World) Report(id string, r Report, forced *Problem, of spoken.Operation) (int, *Problem) {
 	status, problem := 204, forced
 	w.change(func() {
 		ti, ok := w.tasks[id]
@@ -171,7 +185,9 @@ func (w *World) Report(id string, r Report, forced *Problem) (int, *Problem) {
 		}
 		switch {
 		case problem != nil:
-		case ti.State == r.State:
+		case r.State == StateServerTerminated:
+			problem = ti.terminated(r)
+		case ti.State == r.State && of.Declares(200):
 			status = 200
 		case slices.Contains(ended, ti.State):
 			problem = &Problem{Status: 409, Detail: map[string]any{
@@ -184,4 +200,22 @@ func (w *World) Report(id string, r Report, forced *Problem) (int, *Problem) {
 		ti.Reports = append(ti.Reports, r)
 	})
 	return status, problem
+}
+
+// terminated is the answer to the word that the process of a stopped task has ended: it
+// changes no state, and has to come from where the task ran.
+func (ti *TaskInstance) terminated(r Report) *Problem {
+	switch {
+	case r.Body["hostname"] != ti.Hostname || r.Body["pid"] != int64(ti.PID):
+		return &Problem{Status: 409, Detail: map[string]any{"reason": "running_elsewhere"}}
+	case !slices.Contains(ended, ti.State):
+		return &Problem{Status: 409, Detail: map[string]any{"reason": "invalid_state"}}
+	}
+	return nil
+}
+
+// Stops lists the answers to a heartbeat that stop a task, as far as a release declares them.
+func Stops(as shape.Shape) []int {
+	heartbeat, _ := as.Operation(HeartbeatOperation)
+	return slices.DeleteFunc([]int{404, 409, 410}, func(status int) bool { return !heartbeat.Declares(status) })
 }

@@ -10,14 +10,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/understudy-conformance/understudy/harness/world"
+	"github.com/understudy-conformance/understudy/harness/world/shape"
 	"github.com/understudy-conformance/understudy/internal/patience"
+	"github.com/understudy-conformance/understudy/protocol/release"
+	"github.com/understudy-conformance/understudy/protocol/spoken"
 )
 
 const id = "6f2d4a0e-0000-4000-8000-000000000001"
 
 func withTask(t *testing.T) *world.World {
 	t.Helper()
-	w := world.New()
+	w := world.New(shape.Of(shape.Default()))
 	w.AddTask(world.TaskInstance{ID: id, Dag: "d", Run: "r", Task: "t", Map: -1, Try: 1, Token: "token-of-the-task"})
 	return w
 }
@@ -39,7 +42,7 @@ func TestStartIsForOneProcessAndMayBeRepeatedByIt(t *testing.T) {
 	for _, start := range []world.Start{begin("h", 1), begin("h", 1), begin("h", 2), begin("g", 1)} {
 		got = append(got, status(w.Begin(id, start)))
 	}
-	if _, problem := w.Report(id, world.Report{State: "success"}, nil); problem != nil {
+	if _, problem := w.Report(id, world.Report{State: "success"}, nil, spoken.Operation{}); problem != nil {
 		t.Fatal(problem)
 	}
 	got = append(got, status(w.Begin(id, begin("h", 1))), status(w.Begin("nobody", begin("h", 1))))
@@ -77,29 +80,122 @@ func TestHeartbeatTellsWhoShouldStop(t *testing.T) {
 }
 
 func TestTheFirstTerminalStateStays(t *testing.T) {
+	for _, c := range []struct {
+		declared, want []int
+	}{
+		{[]int{200, 204, 404, 409}, []int{204, 200, 409}}, // from Airflow 3.3 on
+		{[]int{204, 404, 409}, []int{204, 409, 409}},      // before
+	} {
+		w := withTask(t)
+		if p := w.Begin(id, begin("h", 1)); p != nil {
+			t.Fatal(p)
+		}
+		var got []int
+		for _, state := range []string{"success", "success", "failed"} {
+			status, problem := w.Report(id, world.Report{State: state}, nil, spoken.Operation{Answers: c.declared})
+			if problem != nil {
+				status = problem.Status
+			}
+			got = append(got, status)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("where %d are declared (-want +got)\n%s", c.declared, diff)
+		}
+		if ti, _ := w.Task(id); ti.State != "success" || len(ti.Reports) != 3 {
+			t.Errorf("state %s after reports %+v", ti.State, ti.Reports)
+		}
+	}
+}
+
+func TestTheEndOfAStoppedTaskIsTakenFromWhereItRan(t *testing.T) {
 	w := withTask(t)
 	if p := w.Begin(id, begin("h", 1)); p != nil {
 		t.Fatal(p)
 	}
-	var got []int
-	for _, state := range []string{"success", "success", "failed"} {
-		status, problem := w.Report(id, world.Report{State: state}, nil)
-		if problem != nil {
-			status = problem.Status
+	told := func(host string, pid int64) any {
+		body := map[string]any{"state": "server_terminated", "hostname": host, "pid": pid}
+		_, problem := w.Report(id, world.Report{State: "server_terminated", Body: body}, nil, spoken.Operation{})
+		if problem == nil {
+			return nil
 		}
-		got = append(got, status)
+		return problem.Detail.(map[string]any)["reason"]
 	}
-	if diff := cmp.Diff([]int{204, 200, 409}, got); diff != "" {
+	got := []any{told("h", 1)}
+	w.SetState(id, "failed")
+	got = append(got, told("elsewhere", 1), told("h", 2), told("h", 1), told("h", 1))
+	if diff := cmp.Diff([]any{"invalid_state", "running_elsewhere", "running_elsewhere", nil, nil}, got); diff != "" {
 		t.Error(diff)
 	}
-	if ti, _ := w.Task(id); ti.State != "success" || len(ti.Reports) != 3 {
-		t.Errorf("state %s after reports %+v", ti.State, ti.Reports)
+	if ti, _ := w.Task(id); ti.State != "failed" {
+		t.Errorf("the state is %s", ti.State)
+	}
+}
+
+func TestOnlyWhatAReleaseDeclaresStopsATask(t *testing.T) {
+	for _, version := range []string{"3.3.2", "3.4.0b2"} {
+		if diff := cmp.Diff([]int{404, 409, 410}, world.Stops(shape.Of(release.MustParse(version)))); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", version, diff)
+		}
+	}
+}
+
+func TestWhatDoesNotFitIsKept(t *testing.T) {
+	as := func(version string) *world.World { return world.New(shape.Of(release.MustParse(version))) }
+	for _, c := range []struct {
+		version, message, key, why string
+		kept                       int
+	}{
+		{"3.3.2", "SucceedTask", "end_date", "", 0},
+		{"3.3.2", "SucceedTask", "loop_decision", `SucceedTask: field "loop_decision" is unknown in Airflow 3.3.2 (release 3.3, API version 2026-06-30)`, 1},
+		{"3.4.0b2", "SucceedTask", "loop_decision", "", 0},
+		{"3.4.0b2", "SucceedTask", "loop_decison", `SucceedTask: field "loop_decison" is unknown in Airflow 3.4.0b2 (release 3.4, API version 2026-10-30)`, 1},
+		{"3.3.2", "TaskState", "other", "", 0}, // not closed: the release ignores it
+		{"3.3.2", "SetExecutionTimeout", "timeout_seconds", `SetExecutionTimeout: it is none of the objects that are taken in Airflow 3.3.2 (release 3.3, API version 2026-06-30)`, 1},
+		{"3.4.0", "SetExecutionTimeout", "timeout_seconds", "", 0},
+		{"3.5.0", "SucceedTask", "of_3_5", "", 1},
+		{"3.5.0", "TaskState", "of_3_5", "", 1},
+		{"3.5.0", "SomethingNew", "key", "", 1},
+	} {
+		w := as(c.version)
+		why := w.Takes("ti", c.message, []string{"type", c.key})
+		if why != c.why || len(w.Misfits()) != c.kept {
+			t.Errorf("%s %s.%s: refused by %q, kept %v", c.version, c.message, c.key, why, w.Misfits())
+		}
+	}
+	w := as("3.3.2")
+	for range 100 {
+		w.Takes("ti", "Nonsense", nil)
+	}
+	if n := len(w.Misfits()); n != 20 {
+		t.Errorf("%d kept of a client that never stops", n)
+	}
+}
+
+func TestAClientThatSpeaksAsAnotherReleaseIsNoticed(t *testing.T) {
+	for _, c := range []struct{ is, speaks, want string }{
+		{"3.3.2", "2026-06-30", ""},
+		{"3.4.0b2", "2026-10-30", ""},
+		{"3.4.0b2", "2026-06-30", "it speaks to the Execution API as API version 2026-06-30 (release 3.3, API version 2026-06-30), and is said to be Airflow 3.4.0b2 (release 3.4, API version 2026-10-30)"},
+		{"3.3.2", "2026-10-30", "it speaks to the Execution API as API version 2026-10-30 (release 3.4, API version 2026-10-30), and is said to be Airflow 3.3.2 (release 3.3, API version 2026-06-30)"},
+		{"3.2.2", "2026-04-06", ""}, // both older than what is known
+		{"3.3.2", "2027-06-30", ""}, // nobody can say that this is another
+		{"3.9.0", "2026-10-30", ""},
+	} {
+		w := world.New(shape.Of(release.MustParse(c.is)))
+		as, err := shape.OfAPI(c.speaks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Speaks(as)
+		if w.Disputed() != c.want {
+			t.Errorf("%s that speaks %s: %q", c.is, c.speaks, w.Disputed())
+		}
 	}
 }
 
 func TestAReportThatAFaultRefusesChangesNothingAndStaysOnRecord(t *testing.T) {
 	w := withTask(t)
-	if _, p := w.Report(id, world.Report{State: "success"}, &world.Problem{Status: 503}); p == nil || p.Status != 503 {
+	if _, p := w.Report(id, world.Report{State: "success"}, &world.Problem{Status: 503}, spoken.Operation{}); p == nil || p.Status != 503 {
 		t.Errorf("answered %+v", p)
 	}
 	if ti, _ := w.Task(id); ti.State != "queued" || len(ti.Reports) != 1 || ti.Reports[0].Status != 503 {
@@ -108,7 +204,7 @@ func TestAReportThatAFaultRefusesChangesNothingAndStaysOnRecord(t *testing.T) {
 }
 
 func TestFaultsStrikeInOrderAndAsOftenAsTheySay(t *testing.T) {
-	w := world.New()
+	w := world.New(shape.Of(shape.Default()))
 	w.Inject(world.Fault{Method: "GET", Path: "variables/*", Times: 2, Status: 503})
 	w.Inject(world.Fault{Path: "variables/v", Status: 500})
 	w.FailHeartbeats(409, map[string]any{"reason": "not_running"})
@@ -144,7 +240,7 @@ func TestSecretsAreLongestFirst(t *testing.T) {
 }
 
 func TestWaitSeesEveryChange(t *testing.T) {
-	w := world.New()
+	w := world.New(shape.Of(shape.Default()))
 	const pushers, each = 8, 50
 	var all sync.WaitGroup
 	for n := range pushers {
@@ -170,7 +266,7 @@ func TestWaitSeesEveryChange(t *testing.T) {
 func TestWaitEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := world.New().Wait(ctx, func() bool { return false }); !errors.Is(err, context.Canceled) {
+	if err := world.New(shape.Of(shape.Default())).Wait(ctx, func() bool { return false }); !errors.Is(err, context.Canceled) {
 		t.Errorf("Wait returned %v", err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/understudy-conformance/understudy/harness/world/shape"
 )
 
 // XComKey names one XCom. Map is -1 for a task that is not mapped.
@@ -36,11 +38,15 @@ type World struct {
 	faults      []*Fault
 	requests    []Request
 	secrets     []string
+	shape       shape.Shape
+	misfits     []Misfit
+	disputed    string
 }
 
-// New returns an empty world.
-func New() *World {
+// New returns an empty world in the shape of a release.
+func New(as shape.Shape) *World {
 	return &World{
+		shape:       as,
 		changed:     make(chan struct{}),
 		connections: map[string]Connection{},
 		variables:   map[string]string{},

@@ -86,6 +86,27 @@ func DecodeRequest(payload []byte) (Request, error) {
 	return r, nil
 }
 
+// Keys lists the keys of the body of a request or response, known ones and others, as
+// they stand in the payload; none of a payload that has no such body.
+func Keys(payload []byte) []string {
+	e, err := open(payload)
+	if err != nil || e.elements < 2 || e.d.kind() != token.Map {
+		return nil
+	}
+	t := e.d.next()
+	e.d.b = e.d.b[t.Head:]
+	var keys []string
+	for range t.Count {
+		key, err := e.d.key()
+		if err != nil {
+			return nil // no string: what is no key of a body is no key
+		}
+		keys = append(keys, string(key))
+		e.d.skip()
+	}
+	return keys
+}
+
 // DecodeResponse reads a payload without its frame header. Every error is a
 // *DecodeError.
 func DecodeResponse(payload []byte) (Response, error) {

@@ -25,7 +25,7 @@ func ParseRange(text string) (Range, error) {
 		}
 		v, err := Parse(written)
 		switch {
-		case written == part || err != nil || strings.Trim(written, "0123456789.") != "":
+		case written == part || err != nil || !v.Final():
 			return Range{}, fmt.Errorf("%.80q is no range of releases: write one like >=3.0.3, <3.4 or >=3.0.3,<3.4", text)
 		case !end.IsZero():
 			return Range{}, fmt.Errorf("range %q has the same end twice", text)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -57,6 +58,9 @@ func (v Version) IsZero() bool { return v == Version{} }
 // Minor is the release without its patch: 3.4 of 3.4.0b2. What is spoken changes
 // between minor releases only.
 func (v Version) Minor() string { return fmt.Sprintf("%d.%d", v.number[0], v.number[1]) }
+
+// Final says whether it is a release and no pre-release or build on the way to one.
+func (v Version) Final() bool { return v.text != "" && strings.Trim(v.text, "0123456789.") == "" }
 
 // Compare compares by the numbers alone, so that a pre-release equals its release.
 func (v Version) Compare(other Version) int {

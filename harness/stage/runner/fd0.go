@@ -54,7 +54,11 @@ func (c *supervisor) Failed(e stage.End) bool {
 
 // Start makes the channels of a runner, starts it, and sends it the first frame.
 func (c *supervisor) Start(cmd *exec.Cmd) error {
-	startup, err := message.EncodeResponse(message.Response{ID: 0, Body: startupDetails(c.Conversation)})
+	details, err := c.Backstage().World.Shape().Frame(startupDetails(c.Conversation))
+	if err != nil {
+		return fmt.Errorf("shape StartupDetails: %w", err)
+	}
+	startup, err := message.EncodeResponse(message.Response{ID: 0, Body: details})
 	if err != nil {
 		return fmt.Errorf("encode StartupDetails: %w", err)
 	}
@@ -128,6 +132,7 @@ func (c *supervisor) answer(payload []byte) error {
 		seen.Octets = "" // Describe leaves the secret out of the text
 	}
 	c.Exchange(journal.Event{Frame: seen})
+	world := c.Backstage().World
 	request, err := message.DecodeRequest(payload)
 	if err != nil {
 		c.Fault(err.Error())
@@ -135,13 +140,19 @@ func (c *supervisor) answer(payload []byte) error {
 		if !errors.As(err, &bad) || !bad.HasID {
 			return err
 		}
+		if unknown := new(message.UnknownTypeError); errors.As(err, &unknown) {
+			world.Takes(c.TI().ID, unknown.Type, nil)
+		}
 		return c.respond(nil, message.Response{ID: bad.ID, Err: refusal(400, "Unhandled request", err.Error())}, -1)
+	}
+	if why := world.Takes(c.TI().ID, request.Body.MessageType(), message.Keys(payload)); why != "" {
+		c.Fault(why)
+		return c.respond(payload, message.Response{ID: request.ID, Err: refusal(400, "Unhandled request", why)}, -1)
 	}
 	if _, asks := request.Body.(*message.ResendLoggingFD); asks {
 		return c.sendLogChannel(request, payload)
 	}
-	s := c.Backstage()
-	body, refused := s.World.Frame(s.Context(), c.TI().ID, request.Body)
+	body, refused := world.Frame(c.Backstage().Context(), c.TI().ID, request.Body)
 	return c.respond(payload, message.Response{ID: request.ID, Body: body, Err: refused}, -1)
 }
 

@@ -11,43 +11,67 @@ import (
 	"github.com/understudy-conformance/understudy/harness/world"
 )
 
-// routes are tried in order; "*" stands for one segment, "**" for one or more,
-// since keys of variables and XComs may hold slashes.
-var routes = []struct {
+// routes are the operations that the world has, by their names in the API, tried in
+// this order.
+var routes = parsed([]route{
+	{name: "PATCH /task-instances/{task_instance_id}/run", handle: run},
+	{name: world.HeartbeatOperation, handle: heartbeat},
+	{name: world.StateOperation, handle: state},
+	{name: "PUT /task-instances/{task_instance_id}/rtif", handle: renderedFields},
+	{name: "PATCH /task-instances/{task_instance_id}/rendered-map-index", handle: done},
+	{name: "PATCH /task-instances/{task_instance_id}/skip-downstream", handle: done},
+	{name: "PATCH /task-instances/{task_instance_id}/dag-run-note", handle: done},
+	{name: "GET /task-instances/{task_instance_id}/validate-inlets-and-outlets", handle: inactiveAssets},
+	{name: "GET /connections/{connection_id}", handle: connection},
+	{name: "GET /variables/keys", handle: variableKeys},
+	{name: "GET /variables/{variable_key}", handle: getVariable},
+	{name: "PUT /variables/{variable_key}", handle: putVariable},
+	{name: "DELETE /variables/{variable_key}", handle: deleteVariable},
+	{name: "GET /xcoms/{dag_id}/{run_id}/{task_id}/{key}/slice", handle: xcomSlice},
+	{name: "GET /xcoms/{dag_id}/{run_id}/{task_id}/{key}/item/{offset}", handle: xcomItem},
+	{name: "GET /xcoms/{dag_id}/{run_id}/{task_id}/{key}", handle: getXCom},
+	{name: "HEAD /xcoms/{dag_id}/{run_id}/{task_id}/{key}", handle: countXCom},
+	{name: "POST /xcoms/{dag_id}/{run_id}/{task_id}/{key}", handle: setXCom},
+	{name: "DELETE /xcoms/{dag_id}/{run_id}/{task_id}/{key}", handle: deleteXCom},
+	{name: "GET /dag-runs/{dag_id}/{run_id}/state", handle: dagRunState},
+})
+
+// route is one operation. In its parts "*" stands for one segment, "**" for one or
+// more, since keys of variables and XComs may hold slashes.
+type route struct {
+	name   string
+	handle func(*request) answer
 	method string
 	parts  []string
-	handle func(*request) answer
-}{
-	{"PATCH", []string{"task-instances", "*", "run"}, run},
-	{"PUT", []string{"task-instances", "*", "heartbeat"}, heartbeat},
-	{"PATCH", []string{"task-instances", "*", "state"}, state},
-	{"PUT", []string{"task-instances", "*", "rtif"}, renderedFields},
-	{"PATCH", []string{"task-instances", "*", "rendered-map-index"}, done(http.StatusNoContent)},
-	{"PATCH", []string{"task-instances", "*", "skip-downstream"}, done(http.StatusNoContent)},
-	{"GET", []string{"task-instances", "*", "validate-inlets-and-outlets"}, inactiveAssets},
-	{"GET", []string{"connections", "*"}, connection},
-	{"GET", []string{"variables", "keys"}, variableKeys},
-	{"GET", []string{"variables", "**"}, getVariable},
-	{"PUT", []string{"variables", "**"}, putVariable},
-	{"DELETE", []string{"variables", "**"}, deleteVariable},
-	{"GET", []string{"xcoms", "*", "*", "*", "**", "slice"}, xcomSlice},
-	{"GET", []string{"xcoms", "*", "*", "*", "**", "item", "*"}, xcomItem},
-	{"GET", []string{"xcoms", "*", "*", "*", "**"}, getXCom},
-	{"HEAD", []string{"xcoms", "*", "*", "*", "**"}, countXCom},
-	{"POST", []string{"xcoms", "*", "*", "*", "**"}, setXCom},
-	{"DELETE", []string{"xcoms", "*", "*", "*", "**"}, deleteXCom},
-	{"GET", []string{"dag-runs", "*", "*", "state"}, dagRunState},
 }
 
-// find returns the function that answers a request, and joins the segments of its key.
-func find(q *request) (func(*request) answer, bool) {
+func parsed(routes []route) []route {
+	for i := range routes {
+		r := &routes[i]
+		var path string
+		r.method, path, _ = strings.Cut(r.name, " /")
+		for segment := range strings.SplitSeq(path, "/") {
+			switch {
+			case segment == "{variable_key}" || segment == "{key}":
+				segment = "**"
+			case segment[0] == '{':
+				segment = "*"
+			}
+			r.parts = append(r.parts, segment)
+		}
+	}
+	return routes
+}
+
+// find returns the operation that a request asks for, and joins the segments of its key.
+func find(q *request) (route, bool) {
 	for _, r := range routes {
 		if parts, ok := fits(r.parts, q.parts); ok && r.method == q.method {
 			q.parts = parts
-			return r.handle, true
+			return r, true
 		}
 	}
-	return nil, false
+	return route{}, false
 }
 
 // fits returns the parts of a path that the pattern matches, one for each of its
@@ -70,9 +94,7 @@ func fits(pattern, parts []string) ([]string, bool) {
 	return parts, true
 }
 
-func done(status int) func(*request) answer {
-	return func(*request) answer { return answer{status: status} }
-}
+func done(*request) answer { return answer{status: http.StatusNoContent} }
 
 // problemOr answers the problem, if there is one, or that it was done.
 func problemOr(p *world.Problem, status int) answer {
@@ -83,15 +105,9 @@ func problemOr(p *world.Problem, status int) answer {
 }
 
 func run(q *request) answer {
-	fields, problem := q.object(shape{
-		"state": is("running"), "hostname": isText, "unixname": isText, "pid": isInt, "start_date": isTime,
-	})
-	if problem != nil {
-		return refuse(problem)
-	}
 	id := q.parts[1]
-	problem = q.world.Begin(id, world.Start{
-		At: time.Now(), Hostname: fields["hostname"].(string), Unixname: fields["unixname"].(string), PID: int(fields["pid"].(int64)),
+	problem := q.world.Begin(id, world.Start{
+		At: time.Now(), Hostname: q.text("hostname"), Unixname: q.text("unixname"), PID: q.number("pid"),
 	})
 	if problem != nil {
 		return refuse(problem)
@@ -114,18 +130,11 @@ func run(q *request) answer {
 }
 
 func heartbeat(q *request) answer {
-	fields, problem := q.object(shape{"hostname": isText, "pid": isInt})
-	if problem != nil {
-		return refuse(problem)
-	}
-	beat := world.Heartbeat{At: time.Now(), Hostname: fields["hostname"].(string), PID: int(fields["pid"].(int64))}
+	beat := world.Heartbeat{At: time.Now(), Hostname: q.text("hostname"), PID: q.number("pid")}
 	return problemOr(q.world.Beat(q.parts[1], beat, q.forced), http.StatusNoContent)
 }
 
-func renderedFields(q *request) answer {
-	if _, problem := q.anyObject(); problem != nil {
-		return refuse(problem)
-	}
+func renderedFields(*request) answer {
 	return say(http.StatusCreated, map[string]any{"message": "Rendered task instance fields successfully set"})
 }
 
@@ -178,12 +187,7 @@ func getVariable(q *request) answer {
 }
 
 func putVariable(q *request) answer {
-	fields, problem := q.object(shape{"val": isTextOrNull, "description": optional(isTextOrNull)})
-	if problem != nil {
-		return refuse(problem)
-	}
-	value, _ := fields["val"].(string)
-	q.world.SetVariable(q.parts[1], value)
+	q.world.SetVariable(q.parts[1], q.text("val"))
 	return say(http.StatusCreated, map[string]any{"message": "Variable successfully set"})
 }
 
@@ -238,13 +242,7 @@ func setXCom(q *request) answer {
 	if problem != nil {
 		return refuse(problem)
 	}
-	var value any // a client may send null as no body at all
-	if len(q.body) > 0 {
-		if value, problem = q.value(); problem != nil {
-			return refuse(problem)
-		}
-	}
-	q.world.SetXCom(key, value)
+	q.world.SetXCom(key, q.sent)
 	return say(http.StatusCreated, map[string]any{"message": "XCom successfully set"})
 }
 

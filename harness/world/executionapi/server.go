@@ -1,18 +1,19 @@
 // Package executionapi is the HTTP door of a world: the part of Airflow's
-// Execution API that a worker uses, as the server of Airflow 3.3 answers it.
+// Execution API that a worker uses, in the shape of the release that the client names by
+// the header Airflow-API-Version, or of the world's.
 //
 //	PATCH  task-instances/{ti}/run          200 context of the run; repeated by the same process: 200; by another: 409
 //	PUT    task-instances/{ti}/heartbeat    204; 409 where it should not run any more; 404
-//	PATCH  task-instances/{ti}/state        204; the same again: 200; another after the end: 409
+//	PATCH  task-instances/{ti}/state        204; the same again: 200, from 3.3 on; another after the end: 409
 //	PUT    task-instances/{ti}/rtif         201
 //	GET    connections/{id}                 200, 404
 //	GET    variables/{key}                  200, 404     PUT 201     DELETE 204
 //	GET    xcoms/{dag}/{run}/{task}/{key}   200, 404     POST 201    DELETE 200    HEAD: Content-Range
 //	GET    .../{key}/slice, .../item/{n}    200, 404
 //
-// All paths stand below /execution/. Bodies are closed: a key that the API does
+// All paths stand below /execution/. Bodies are closed: a key that the release does
 // not have is 422, as is a value of another type, so that a wrong client is
-// noticed. The content type of every answer is exactly "application/json";
+// noticed; the world keeps what did not fit. The content type of every answer is exactly "application/json";
 // Airflow's client takes a refusal with any other for a broken server.
 //
 // The token of the workload opens /run only. Its answer carries the execution
@@ -29,7 +30,12 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/world"
+	"github.com/understudy-conformance/understudy/harness/world/shape"
+	"github.com/understudy-conformance/understudy/protocol/spoken"
 )
+
+// versionHeader is where a client names the version of the API that it speaks.
+const versionHeader = "Airflow-API-Version"
 
 // Root is the path below which the API lies.
 const Root = "/execution/"
@@ -67,18 +73,23 @@ type door struct {
 
 // request is one request while it is answered.
 type request struct {
-	world  *world.World
-	method string
-	parts  []string // unescaped segments of the path
-	query  url.Values
-	body   []byte
-	ti     string // who asks
-	forced *world.Problem
+	world     *world.World
+	method    string
+	parts     []string // unescaped segments of the path, those of a key joined
+	query     url.Values
+	body      []byte
+	sent      any              // what the body holds, once it was taken
+	ti        string           // who asks
+	shape     shape.Shape      // of the release as which the client wants to be taken
+	operation spoken.Operation // as that release has it
+	forced    *world.Problem
 }
 
 // answer is what a request is answered.
 type answer struct {
 	status int
+	said   any    // what goes into the body, in canonical form
+	says   bool   // it has a body, be it null
 	body   []byte // JSON
 	header map[string]string
 }
@@ -105,6 +116,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		a = d.answer(r, path, body, fault)
 	}
+	a.encode()
 	e.Status = a.status
 	secrets := d.world.Secrets()
 	e.Body = shown(body, secrets) + " -> " + shown(a.body, secrets)
@@ -155,7 +167,15 @@ func write(w http.ResponseWriter, a answer, fault *world.Fault) {
 
 // answer checks that the client may ask, and has the request answered by its route.
 func (d *door) answer(r *http.Request, path string, body []byte, fault *world.Fault) answer {
-	q := &request{world: d.world, method: r.Method, query: r.URL.Query(), body: body}
+	q := &request{world: d.world, method: r.Method, query: r.URL.Query(), body: body, shape: d.world.Shape()}
+	if version := r.Header.Get(versionHeader); version != "" {
+		as, err := shape.OfAPI(version)
+		if err != nil {
+			return refuse(world.NotFound("Not Found")) // so does the server, which finds its routes by it
+		}
+		d.world.Speaks(as)
+		q.shape = as
+	}
 	if fault != nil {
 		q.forced = fault.Problem()
 	}
@@ -166,8 +186,13 @@ func (d *door) answer(r *http.Request, path string, body []byte, fault *world.Fa
 		}
 		q.parts = append(q.parts, plain)
 	}
-	handle, known := find(q)
-	if !known {
+	to, known := find(q)
+	var there bool
+	q.operation, there = q.shape.Operation(to.name)
+	if !known || !there {
+		if q.shape.Newer() {
+			q.misfit(r.Method+" /"+path, shape.Misfit{Kind: shape.Operation})
+		}
 		return refuse(world.NotFound("Not Found"))
 	}
 	ti, problem := d.authorise(r, q)
@@ -178,7 +203,14 @@ func (d *door) answer(r *http.Request, path string, body []byte, fault *world.Fa
 	if q.forced != nil && !keepsRecord(q) {
 		return refuse(q.forced)
 	}
-	return handle(q)
+	if problem := q.take(to.name, q.operation.Body); problem != nil {
+		return refuse(problem)
+	}
+	a := to.handle(q)
+	if a.status < 300 {
+		a.said = q.shape.Answer(q.operation.Answer, a.said)
+	}
+	return a
 }
 
 // keepsRecord reports requests that the world records even when a fault answers.
@@ -234,15 +266,20 @@ func (d *door) authorise(r *http.Request, q *request) (ti string, problem *world
 }
 
 // refuse is the answer for a problem.
-func refuse(p *world.Problem) answer {
-	return say(p.Status, map[string]any{"detail": p.Detail})
-}
+func refuse(p *world.Problem) answer { return say(p.Status, map[string]any{"detail": p.Detail}) }
 
 // say is an answer with a body.
 func say(status int, body any) answer {
-	text, err := world.AppendJSON(nil, world.Canonical(body))
-	if err != nil {
-		return answer{status: http.StatusInternalServerError, body: []byte(`{"detail":"a stored value has no JSON form"}`)}
+	return answer{status: status, said: world.Canonical(body), says: true}
+}
+
+// encode writes the body.
+func (a *answer) encode() {
+	if !a.says {
+		return
 	}
-	return answer{status: status, body: text}
+	var err error
+	if a.body, err = world.AppendJSON(nil, a.said); err != nil {
+		a.status, a.body = http.StatusInternalServerError, []byte(`{"detail":"a stored value has no JSON form"}`)
+	}
 }

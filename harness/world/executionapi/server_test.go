@@ -1,6 +1,7 @@
 package executionapi_test
 
 import (
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/harness/world/executionapi"
+	"github.com/understudy-conformance/understudy/harness/world/shape"
 )
 
 const (
@@ -31,7 +33,7 @@ type served struct {
 
 func serve(t *testing.T) *served {
 	t.Helper()
-	s := &served{world: world.New()}
+	s := &served{world: world.New(shape.Of(shape.Default()))}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -65,12 +67,21 @@ type reply struct {
 
 func (s *served) ask(t *testing.T, method, path, token, body string) (reply, http.Header) {
 	t.Helper()
+	return s.askAs(t, "", method, path, token, body)
+}
+
+// askAs asks as a client of that version of the API; "" names none.
+func (s *served) askAs(t *testing.T, version, method, path, token, body string) (reply, http.Header) {
+	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	if version != "" {
+		request.Header.Set("Airflow-API-Version", version)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -329,5 +340,96 @@ func TestEveryRequestIsObservedWithTheTaskThatAsked(t *testing.T) {
 	}
 	if n := len(s.world.Requests()); n != len(want) {
 		t.Errorf("%d requests on record", n)
+	}
+}
+
+func TestTheClientSaysAsWhichReleaseItIsTaken(t *testing.T) {
+	const (
+		path    = "task-instances/" + mine + "/state"
+		note    = "task-instances/" + mine + "/dag-run-note"
+		success = `{"state":"success","end_date":"2026-01-02T03:04:05Z","loop_decision":null}`
+		failed  = `{"state":"failed","end_date":"2026-01-02T03:04:05Z","retry_reson":"x"}`
+		noPID   = `{"state":"failed"}`
+	)
+	for _, c := range []struct {
+		version, path, body string
+		status              int
+		misfits             []string
+		disputed            bool
+	}{
+		{"", path, success, 422, []string{state + `: field "loop_decision" is unknown in Airflow 3.3.2 (release 3.3, API version 2026-06-30)`}, false},
+		{"2026-06-30", path, success, 422, []string{state + `: field "loop_decision" is unknown in API version 2026-06-30 (release 3.3, API version 2026-06-30)`}, false},
+		{"2026-10-30", path, success, 204, nil, true},
+		{"2026-10-30", path, failed, 422, []string{state + `: field "retry_reson" is unknown in API version 2026-10-30 (release 3.4, API version 2026-10-30)`}, true},
+		{"2027-06-30", path, failed, 204, []string{state + `: field "retry_reson" is unknown in API version 2027-06-30, which is newer than the newest release that this suite knows, 3.4 (API version 2026-10-30)`}, false},
+		{"2027-06-30", path, noPID, 422, []string{state + `: field "end_date" is missing in API version 2027-06-30, which is newer than the newest release that this suite knows, 3.4 (API version 2026-10-30)`}, false},
+		{"2027-06-30", "of/the/future", "{}", 404, []string{`PATCH /of/the/future: there is no such operation in API version 2027-06-30, which is newer than the newest release that this suite knows, 3.4 (API version 2026-10-30)`}, false},
+		{"2026-06-30", note, `{"note":"n"}`, 404, nil, false},
+		{"2026-10-30", note, `{"note":"n"}`, 204, nil, true},
+		{"newest", path, success, 404, nil, false},
+	} {
+		s := serve(t)
+		s.started(t)
+		got, _ := s.askAs(t, c.version, "PATCH", c.path, "execution", c.body)
+		var misfits []string
+		for _, m := range s.world.Misfits() {
+			misfits = append(misfits, m.String())
+			if m.Task != mine && c.path != "of/the/future" {
+				t.Errorf("%s: sent by %q", m, m.Task)
+			}
+		}
+		if diff := cmp.Diff(c.misfits, misfits); diff != "" || got.Status != c.status || (s.world.Disputed() != "") != c.disputed {
+			t.Errorf("%s %s %s: answered %d, want %d; disputed %q; misfits (-want +got)\n%s", c.version, c.path, c.body, got.Status, c.status, s.world.Disputed(), diff)
+		}
+	}
+}
+
+const state = "PATCH /task-instances/{task_instance_id}/state"
+
+// Every answer fits what the release itself declares as its answer.
+func TestAnswersFitWhatTheReleaseDeclares(t *testing.T) {
+	for _, version := range []string{"2026-06-30", "2026-10-30"} {
+		as, err := shape.OfAPI(version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := serve(t)
+		s.world.SetConnection(world.Connection{ID: "c", Type: "postgres", Port: 5432})
+		s.world.SetVariable("v", "x")
+		for _, c := range []struct{ operation, method, path, body string }{
+			{"PATCH /task-instances/{task_instance_id}/run", "PATCH", "task-instances/" + mine + "/run", start},
+			{"PUT /task-instances/{task_instance_id}/rtif", "PUT", "task-instances/" + mine + "/rtif", "{}"},
+			{"GET /task-instances/{task_instance_id}/validate-inlets-and-outlets", "GET", "task-instances/" + mine + "/validate-inlets-and-outlets", ""},
+			{"GET /connections/{connection_id}", "GET", "connections/c", ""},
+			{"GET /variables/keys", "GET", "variables/keys", ""},
+			{"GET /variables/{variable_key}", "GET", "variables/v", ""},
+			{"PUT /variables/{variable_key}", "PUT", "variables/v", `{"val":"x"}`},
+			{"POST /xcoms/{dag_id}/{run_id}/{task_id}/{key}", "POST", "xcoms/d/r/t/k", `{"a":[1,null]}`},
+			{"GET /xcoms/{dag_id}/{run_id}/{task_id}/{key}", "GET", "xcoms/d/r/t/k", ""},
+			{"GET /xcoms/{dag_id}/{run_id}/{task_id}/{key}/slice", "GET", "xcoms/d/r/t/k/slice", ""},
+			{"GET /xcoms/{dag_id}/{run_id}/{task_id}/{key}/item/{offset}", "GET", "xcoms/d/r/t/k/item/0", ""},
+			{"DELETE /xcoms/{dag_id}/{run_id}/{task_id}/{key}", "DELETE", "xcoms/d/r/t/k", ""},
+			{"GET /dag-runs/{dag_id}/{run_id}/state", "GET", "dag-runs/d/r/state", ""},
+		} {
+			token := "execution"
+			if c.path == "task-instances/"+mine+"/run" {
+				token = "workload"
+			}
+			got, _ := s.askAs(t, version, c.method, c.path, token, c.body)
+			operation, there := as.Operation(c.operation)
+			if !there || !operation.Declares(got.Status) || got.Status > 299 {
+				t.Errorf("%s: answered %+v, and declares %d", c.operation, got, operation.Answers)
+				continue
+			}
+			decoder := json.NewDecoder(strings.NewReader(got.Body))
+			decoder.UseNumber()
+			var value any
+			if err := decoder.Decode(&value); err != nil {
+				t.Fatal(err)
+			}
+			if misfits := as.Body(operation.Answer, world.Canonical(value)); len(misfits) > 0 {
+				t.Errorf("%s %s: %v in %s", version, c.operation, misfits, got.Body)
+			}
+		}
 	}
 }
