@@ -87,7 +87,7 @@ var few = []struct {
 	{"reference/supervisor/tasklog", nil, "a log is written whatever the task is"},
 	{"reference/supervisor/api", []string{"protocol/message", "protocol/release", "reference/supervisor/tasklog"}, "calls are made whoever runs the task; what they teach is masked in its log"},
 	{"reference/supervisor/submit", []string{"protocol/message", "protocol/release"}, "clients share it with the server, which they are not to link"},
-	{"reference/supervisor/family", []string{"reference/coordinator/delegate", "reference/descent", "reference/impersonate", "reference/keeper", "reference/supervisor/tasklog"}, "processes are ended whatever they run"},
+	{"reference/supervisor/family", []string{"protocol/channel", "protocol/frame", "protocol/message", "protocol/release", "reference/coordinator/delegate", "reference/descent", "reference/impersonate", "reference/keeper", "reference/supervisor/tasklog"}, "processes are ended whatever they run; of the protocol it needs the pair of sockets alone"},
 }
 
 func TestSomePackagesDependOnFewOthers(t *testing.T) {

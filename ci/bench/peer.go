@@ -1,15 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
@@ -33,24 +31,19 @@ func startPeer(kind string) (conn net.Conn, stop func() error, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("find this program: %w", err)
 	}
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	ours, theirs, err := channel.Pair()
 	if err != nil {
-		return nil, nil, fmt.Errorf("make socketpair: %w", err)
+		return nil, nil, err
 	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "own end"), os.NewFile(uintptr(fds[1]), "end of the peer")
-	defer ours.Close()
 	defer theirs.Close()
-	if conn, err = net.FileConn(ours); err != nil {
-		return nil, nil, fmt.Errorf("use socketpair: %w", err)
-	}
 	cmd := exec.Command(self, "peer", kind)
 	cmd.ExtraFiles, cmd.Stderr = []*os.File{theirs}, os.Stderr
 	if err := cmd.Start(); err != nil {
-		conn.Close()
+		ours.Close()
 		return nil, nil, fmt.Errorf("start peer %s: %w", kind, err)
 	}
-	return conn, func() error {
-		conn.Close() // the peer's end of stream
+	return ours, func() error {
+		ours.Close() // the peer's end of stream
 		if err := cmd.Wait(); err != nil {
 			return fmt.Errorf("peer %s: %w", kind, err)
 		}
@@ -71,7 +64,7 @@ func servePeer(kind string) error {
 		return fmt.Errorf("use descriptor %d: %w", peerSocket, err)
 	}
 	defer conn.Close()
-	if err := serve(conn); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, unix.ECONNRESET) {
+	if err := serve(conn); err != nil && !channel.Ended(err) {
 		return fmt.Errorf("peer %s: %w", kind, err)
 	}
 	return nil
@@ -83,12 +76,7 @@ func answerRequests(conn net.Conn) error {
 	if err != nil {
 		return err
 	}
-	r, w := frame.NewReader(conn, 0), frame.NewWriter(conn)
-	for {
-		payload, err := r.Next()
-		if err != nil {
-			return err
-		}
+	return channel.Serve(conn, 0, nil, func(w *channel.Writer, payload []byte) error {
 		request, err := message.DecodeRequest(payload)
 		if err != nil {
 			return err
@@ -103,10 +91,8 @@ func answerRequests(conn net.Conn) error {
 		if err != nil {
 			return err
 		}
-		if err := w.Write(answer); err != nil {
-			return err
-		}
-	}
+		return w.Write(answer)
+	})
 }
 
 // pong answers so many octets by so many, nothing more.

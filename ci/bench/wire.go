@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
@@ -93,26 +94,23 @@ func askRequests(conn net.Conn) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
-	r, w := frame.NewReader(conn, 0), frame.NewWriter(conn)
+	runner := channel.NewRunner(conn)
 	begin := time.Now()
 	for id := int64(firstTrip); id < firstTrip+tripsAPair; id++ {
 		payload, err := message.EncodeRequest(tripRequest(id))
 		if err != nil {
 			return sample{}, err
 		}
-		if err := w.Write(payload); err != nil {
+		if err := runner.Write(payload); err != nil {
 			return sample{}, err
 		}
-		if payload, err = r.Next(); err != nil {
-			return sample{}, err
-		}
-		answer, err := message.DecodeResponse(payload)
+		answer, err := runner.Receive()
 		if err != nil {
 			return sample{}, err
 		}
 		result, ok := answer.Body.(*message.XComResult)
 		if !ok || answer.ID != id || !bytes.Equal(result.Value, want) {
-			return sample{}, fmt.Errorf("request %d was answered by %s", id, message.Describe(payload, message.ToRunner))
+			return sample{}, fmt.Errorf("request %d was answered by %+v", id, answer)
 		}
 	}
 	return sample{took: time.Since(begin)}, nil

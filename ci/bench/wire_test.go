@@ -5,36 +5,32 @@ import (
 	"os"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
 
 // connected runs a peer in this process.
 func connected(t *testing.T, kind string) net.Conn {
 	t.Helper()
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	ours, theirs, err := channel.Pair()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ends [2]net.Conn
-	for i, fd := range fds {
-		file := os.NewFile(uintptr(fd), "socket")
-		if ends[i], err = net.FileConn(file); err != nil {
-			t.Fatal(err)
-		}
-		file.Close()
+	far, err := net.FileConn(theirs)
+	if err != nil {
+		t.Fatal(err)
 	}
+	theirs.Close()
 	ended := make(chan error, 1)
-	go func() { ended <- peers[kind](ends[1]) }()
+	go func() { ended <- peers[kind](far) }()
 	t.Cleanup(func() {
-		ends[0].Close()
-		if err := <-ended; err == nil {
-			t.Error("the peer ended without the end of its stream")
+		ours.Close()
+		if err := <-ended; err != nil && !channel.Ended(err) {
+			t.Errorf("the peer ended with %v, want the end of its stream", err)
 		}
-		ends[1].Close()
+		far.Close()
 	})
-	return ends[0]
+	return ours
 }
 
 func TestBothSidesOfARoundTripExchangeTheSameSizes(t *testing.T) {

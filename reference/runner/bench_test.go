@@ -2,15 +2,14 @@ package runner
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/understudy-conformance/understudy/protocol/frame"
+	fd0 "github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
@@ -44,49 +43,39 @@ func BenchmarkNoOpTask(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	startup := frame.Append(nil, payload)
-	measure(b, func() *exec.Cmd { return exec.Command(command) }, func(conn *socket) error { return serveNoOp(conn, startup) })
+	measure(b, func() *exec.Cmd { return exec.Command(command) }, func(conn *net.UnixConn) error { return serveNoOp(conn, payload) })
 }
 
 // measure starts one process after the other, with a channel as descriptor 0, and
 // reports the processor time of each beside the time that passes.
-func measure(b *testing.B, make func() *exec.Cmd, serve func(conn *socket) error) {
+func measure(b *testing.B, make func() *exec.Cmd, serve func(conn *net.UnixConn) error) {
 	var cpu time.Duration
 	for b.Loop() {
-		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		conn, child, err := fd0.Pair()
 		if err != nil {
 			b.Fatal(err)
 		}
-		child := os.NewFile(uintptr(fds[1]), "channel")
 		cmd := make()
 		cmd.Stdin = child
 		if err := cmd.Start(); err != nil {
 			b.Fatal(err)
 		}
 		child.Close()
-		if err := serve(newSocket(fds[0])); err != nil {
+		if err := serve(conn); err != nil {
 			b.Error(err)
 		}
 		if err := cmd.Wait(); err != nil {
 			b.Error(err)
 		}
-		unix.Close(fds[0])
+		conn.Close()
 		cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
 	b.ReportMetric(float64(cpu.Nanoseconds())/float64(b.N), "cpu-ns/op")
 }
 
 // serveNoOp answers what one task asks, which needs nothing.
-func serveNoOp(conn *socket, startup []byte) error {
-	if _, err := conn.Write(startup); err != nil {
-		return err
-	}
-	frames := frame.NewReader(conn, 0)
-	for ended := false; !ended; {
-		payload, err := frames.Next()
-		if err != nil {
-			return err
-		}
+func serveNoOp(conn *net.UnixConn, startup []byte) error {
+	return fd0.Serve(conn, 0, startup, func(w *fd0.Writer, payload []byte) error {
 		request, err := message.DecodeRequest(payload)
 		if err != nil {
 			return err
@@ -95,24 +84,18 @@ func serveNoOp(conn *socket, startup []byte) error {
 		if err != nil {
 			return err
 		}
-		bytes := frame.Append(nil, answer)
-		var rights []byte
 		if _, asks := request.Body.(*message.ResendLoggingFD); asks {
-			rights = unix.UnixRights(2)
+			return w.WriteWith(answer, os.Stderr)
 		}
-		if err := unix.Sendmsg(conn.fd, bytes, rights, nil, 0); err != nil {
-			return err
-		}
-		_, ended = request.Body.(*message.SucceedTask)
-	}
-	return nil
+		return w.Write(answer)
+	})
 }
 
 func BenchmarkTrue(b *testing.B) {
-	measure(b, func() *exec.Cmd { return exec.Command("/bin/true") }, func(*socket) error { return nil })
+	measure(b, func() *exec.Cmd { return exec.Command("/bin/true") }, func(*net.UnixConn) error { return nil })
 }
 
 // BenchmarkVersion is what every start of the program costs, whatever it does.
 func BenchmarkVersion(b *testing.B) {
-	measure(b, func() *exec.Cmd { return exec.Command(command, "version") }, func(*socket) error { return nil })
+	measure(b, func() *exec.Cmd { return exec.Command(command, "version") }, func(*net.UnixConn) error { return nil })
 }

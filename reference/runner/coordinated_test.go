@@ -60,16 +60,8 @@ func (c coordinator) listen(a *attempt) (flags []string, connect func()) {
 				})
 				continue
 			}
-			file, err := conn.(*net.TCPConn).File()
-			conn.Close()
-			if err != nil {
-				a.t.Fatal(err)
-			}
-			fd := int(file.Fd()) // blocking from here on
-			if err := unix.Dup3(fd, a.conn.fd, unix.O_CLOEXEC); err != nil {
-				a.t.Fatal(err)
-			}
-			file.Close()
+			a.conn.Close()
+			a.conn = conn.(*net.TCPConn)
 		}
 	}
 }

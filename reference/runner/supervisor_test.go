@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,10 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/understudy-conformance/understudy/internal/apart"
 	"github.com/understudy-conformance/understudy/internal/patience"
+	fd0 "github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
@@ -109,7 +109,7 @@ var (
 type attempt struct {
 	t      *testing.T
 	cmd    *exec.Cmd
-	conn   *socket
+	conn   duplex
 	bundle string
 	served chan struct{} // closed when the channel has ended
 	logs   sync.WaitGroup
@@ -124,6 +124,13 @@ type attempt struct {
 	stderr   bytes.Buffer
 }
 
+// duplex is the supervisor's end of a channel, on a socket pair or on TCP.
+type duplex interface {
+	net.Conn
+	CloseRead() error
+	CloseWrite() error
+}
+
 // start runs the command with a supervisor that follows s.
 func start(t *testing.T, s script) *attempt {
 	t.Helper()
@@ -132,12 +139,11 @@ func start(t *testing.T, s script) *attempt {
 	if err := os.WriteFile(filepath.Join(a.bundle, or(s.path, "probe.yaml")), []byte(or(s.file, dagFile)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	conn, child, err := fd0.Pair()
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.conn = newSocket(fds[0])
-	child := os.NewFile(uintptr(fds[1]), "channel")
+	a.conn = conn
 	argv := []string{command}
 	if s.bodies {
 		argv[0] = os.Args[0]
@@ -172,7 +178,7 @@ func start(t *testing.T, s script) *attempt {
 	}
 	child.Close()
 	accept()
-	t.Cleanup(func() { a.cmd.Process.Kill(); a.wait(); unix.Close(fds[0]) })
+	t.Cleanup(func() { a.cmd.Process.Kill(); a.wait(); a.conn.Close() })
 
 	details := a.details(s)
 	payload, err := EncodeStartup(details, s.handed)
@@ -245,47 +251,42 @@ func (a *attempt) serve(s script, startup []byte) {
 			return
 		}
 	}
-	frames := frame.NewReader(a.conn, 0)
-	for {
-		payload, err := frames.Next()
-		if err != nil {
-			return
-		}
+	_ = fd0.Serve(a.conn, 0, nil, func(w *fd0.Writer, payload []byte) error { // what it was served says how it ended
 		request, err := message.DecodeRequest(payload)
 		if err != nil {
 			a.t.Errorf("the runner sent %v", err)
-			return
+			return err
 		}
 		a.mu.Lock()
 		a.requests = append(a.requests, request)
 		a.mu.Unlock()
-		a.reply(s, request)
-	}
+		return a.reply(w, s, request)
+	})
 }
 
-func (a *attempt) reply(s script, request message.Request) {
+func (a *attempt) reply(w *fd0.Writer, s script, request message.Request) error {
 	response := &message.Response{}
 	if s.answer != nil {
 		switch given := s.answer(request.Body); given {
 		case nil:
 		case noAnswer:
-			return
+			return nil
 		case hangUp:
 			a.hangUp()
-			return
+			return nil
 		default:
 			once := *given // scripts of parallel tests share it
 			response = &once
 		}
 	}
-	var rights []byte
+	var log *os.File
 	switch r := request.Body.(type) {
 	case *message.ResendLoggingFD:
 		response.Body = &message.SentFDs{FDs: message.List[int]{99}}
 		if !s.noLog {
-			fd := a.logChannel()
-			defer unix.Close(fd)
-			rights = unix.UnixRights(fd)
+			if log = a.logChannel(); log != nil {
+				defer log.Close()
+			}
 		}
 	case *message.SetXCom:
 		a.mu.Lock()
@@ -305,26 +306,21 @@ func (a *attempt) reply(s script, request message.Request) {
 	payload, err := message.EncodeResponse(*response)
 	if err != nil {
 		a.t.Error(err)
-		return
+		return err
 	}
-	bytes := frame.Append(nil, payload)
-	if rights != nil {
-		if err := unix.Sendmsg(a.conn.fd, bytes[:1], rights, nil, unix.MSG_NOSIGNAL); err != nil {
-			return
-		}
-		bytes = bytes[1:]
+	if log != nil {
+		return w.WriteWith(payload, log)
 	}
-	unix.SendmsgN(a.conn.fd, bytes, nil, nil, unix.MSG_NOSIGNAL)
+	return w.Write(payload)
 }
 
 // logChannel returns the end for the runner of a new log channel.
-func (a *attempt) logChannel() int {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+func (a *attempt) logChannel() *os.File {
+	r, theirs, err := fd0.Pair()
 	if err != nil {
 		a.t.Error(err)
-		return -1
+		return nil
 	}
-	r := os.NewFile(uintptr(fds[0]), "log")
 	a.logs.Go(func() {
 		defer r.Close()
 		text, _ := io.ReadAll(r)
@@ -332,11 +328,14 @@ func (a *attempt) logChannel() int {
 		defer a.mu.Unlock()
 		a.log.Write(text)
 	})
-	return fds[1]
+	return theirs
 }
 
 // hangUp closes the supervisor's end of the channel.
-func (a *attempt) hangUp() { unix.Shutdown(a.conn.fd, unix.SHUT_RDWR) }
+func (a *attempt) hangUp() {
+	_ = a.conn.CloseRead()
+	_ = a.conn.CloseWrite()
+}
 
 // wait returns the exit code once the process has ended and all it wrote is read.
 func (a *attempt) wait() int {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/internal/patience"
-	"github.com/understudy-conformance/understudy/protocol/frame"
+	"github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/coordinator"
 )
@@ -24,7 +24,7 @@ import (
 type foreigner struct {
 	comm, logs string
 	conn       net.Conn
-	r          *frame.Reader
+	runner     *channel.Runner
 	startup    *message.StartupDetails
 }
 
@@ -92,21 +92,21 @@ func (f *foreigner) dial(target string) net.Conn { return must(net.Dial("tcp", t
 // begin connects and takes the startup frame.
 func (f *foreigner) begin() {
 	f.conn = f.dial(f.comm)
-	f.r = frame.NewReader(f.conn, 0)
-	f.startup = must(message.DecodeResponse(must(f.r.Next()))).Body.(*message.StartupDetails)
+	f.runner = channel.NewRunner(f.conn)
+	f.startup = must(f.runner.Startup())
 }
 
-func (f *foreigner) ask(body message.Body) string {
-	return f.exchange(must(message.EncodeRequest(message.Request{ID: 1, Body: body})))
-}
+func (f *foreigner) ask(body message.Body) string { return answered(f.runner.Ask(body)) }
 
 func (f *foreigner) exchange(payload []byte) string {
-	_, _ = f.conn.Write(frame.Append(nil, payload))
-	payload, err := f.r.Next()
+	_ = f.runner.Write(payload)
+	return answered(f.runner.Receive())
+}
+
+func answered(r message.Response, err error) string {
 	if err != nil {
 		return err.Error()
 	}
-	r := must(message.DecodeResponse(payload))
 	if refusal := message.AsError(r); refusal != nil {
 		return refusal.Text()
 	}

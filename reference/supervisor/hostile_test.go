@@ -71,8 +71,7 @@ var hostile = map[string]func(a *actor) int{
 		return a.flood(&message.ResendLoggingFD{}, 100_000)
 	},
 	"garbage in all logs": func(a *actor) int {
-		a.send(&message.ResendLoggingFD{})
-		f := a.receiveFD()
+		f := a.log()
 		a.reached()
 		chunk := must(random(1 << 20))
 		for range 8 {
@@ -125,21 +124,20 @@ func random(n int) ([]byte, error) {
 // flood sends a request many times over and reads all answers, and the
 // descriptors that come with them.
 func (a *actor) flood(body message.Body, n int64) int {
-	first := a.id
 	go func() {
-		for id := first; id < first+n; id++ {
-			payload := must(message.EncodeRequest(message.Request{ID: id, Body: body}))
-			_, _ = a.conn.Write(frame.Append(nil, payload))
+		for range n {
+			if _, err := a.Send(body); err != nil {
+				return
+			}
 		}
 	}()
-	for id := first; id < first+n; id++ {
-		r := must(message.DecodeResponse(must(a.r.Next())))
-		if r.ID != id {
+	first := must(a.Receive()).ID
+	for id := first + 1; id < first+n; id++ {
+		if r := must(a.Receive()); r.ID != id {
 			fmt.Printf("answer %d, want %d\n", r.ID, id)
 			return 96
 		}
 	}
-	a.id = first + n
 	return a.succeed()
 }
 

@@ -3,8 +3,8 @@ package supervisor
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/internal/patience"
+	"github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
@@ -27,9 +28,8 @@ import (
 // its act says, to see what the supervisor makes of it.
 
 type actor struct {
-	conn *net.UnixConn
-	r    *frame.Reader
-	id   int64
+	*channel.Runner
+	conn *os.File // for octets that are no frame
 }
 
 var acts = map[string]func(a *actor) int{
@@ -56,7 +56,7 @@ var acts = map[string]func(a *actor) int{
 	"huge frame":      func(a *actor) int { return a.bytes([]byte{0xff, 0xff, 0xff, 0xff, 1, 2, 3}) },
 	"half frame":      func(a *actor) int { _, _ = a.conn.Write([]byte{0, 0, 0, 9, 0x93}); return 0 },
 	"unread answer":   func(a *actor) int { a.send(&message.SucceedTask{EndDate: message.At(time.Now())}); return 0 },
-	"closed channel":  func(a *actor) int { a.conn.Close(); syscall.Close(0); time.Sleep(300 * time.Millisecond); return 4 },
+	"closed channel":  func(a *actor) int { a.Close(); a.conn.Close(); time.Sleep(300 * time.Millisecond); return 4 },
 	"skipped, exit 3": func(a *actor) int { a.ask(&message.TaskState{State: "skipped"}); return 3 },
 	"success, exit 3": func(a *actor) int { a.succeed(); return 3 },
 	"success, hangs":  func(a *actor) int { a.succeed(); return hang() },
@@ -75,8 +75,7 @@ var acts = map[string]func(a *actor) int{
 	"many channels": func(a *actor) int {
 		given := 0
 		for range 20 {
-			a.send(&message.ResendLoggingFD{})
-			if f := a.receiveFD(); f != nil {
+			if f := a.log(); f != nil {
 				given++
 				fmt.Fprintf(f, `{"timestamp":"2026-01-01T00:00:00Z","level":"info","event":"on channel %d"}`, given)
 				f.Close()
@@ -85,8 +84,7 @@ var acts = map[string]func(a *actor) int{
 		return a.say(fmt.Sprintf("given %d", given))
 	},
 	"odd log lines": func(a *actor) int {
-		a.send(&message.ResendLoggingFD{})
-		f := a.receiveFD()
+		f := a.log()
 		fmt.Fprint(f, "{}\n1\n[1]\n\n{\"level\":\"weird\",\"event\":\"e\"}\n{\"level\":\"info\",\"event\":\"e\",\"timestamp\":\"yesterday\"}\nnot json\n\xff\xfe\n{\"level\":\"info\",\"event\":\"no time\"}\n{\"level\":\"info\",\"event\":\"un")
 		f.Close()
 		return a.succeed()
@@ -116,7 +114,7 @@ var acts = map[string]func(a *actor) int{
 			w.Flush()
 		}()
 		for i := range int64(20_000) {
-			r := must(message.DecodeResponse(must(a.r.Next())))
+			r := must(a.Receive())
 			if r.ID != i || r.Err != nil {
 				return a.say(fmt.Sprintf("answer %d: %+v", i, r))
 			}
@@ -127,7 +125,7 @@ var acts = map[string]func(a *actor) int{
 		signal.Ignore(syscall.SIGTERM)
 		go func() {
 			for { // somebody has to read the answers
-				_, _ = a.r.Next()
+				_, _ = a.Receive()
 			}
 		}()
 		batch := bytes.Repeat(frame.Append(nil, must(message.EncodeRequest(message.Request{ID: 1, Body: &message.GetVariable{Key: "absent"}}))), 100)
@@ -148,8 +146,7 @@ var acts = map[string]func(a *actor) int{
 			}
 		}
 		for range maxLogChannels {
-			a.send(&message.ResendLoggingFD{})
-			go write(a.receiveFD())
+			go write(a.log())
 		}
 		go write(os.Stderr)
 		write(os.Stdout)
@@ -195,12 +192,9 @@ func puppet(name string) int {
 		return 98
 	}
 	inherited = openDescriptors()
-	file := os.NewFile(0, "channel")
-	conn := must(net.FileConn(file)).(*net.UnixConn)
-	a := &actor{conn: conn, r: frame.NewReader(conn, 0)}
+	a := &actor{Runner: must(channel.Open(0)), conn: os.NewFile(0, "channel")}
 	if name != "unread answer" {
-		startup := must(message.DecodeResponse(must(a.r.Next())))
-		if _, ok := startup.Body.(*message.StartupDetails); !ok || startup.ID != 0 {
+		if _, err := a.Startup(); err != nil {
 			return 97
 		}
 	}
@@ -213,24 +207,15 @@ func hang() int {
 	return 0
 }
 
-func (a *actor) send(body message.Body) {
-	payload := must(message.EncodeRequest(message.Request{ID: a.id, Body: body}))
-	a.id++
-	_, _ = a.conn.Write(frame.Append(nil, payload))
-}
+func (a *actor) send(body message.Body) { must(a.Send(body)) }
 
 // ask sends a request and describes the answer.
-func (a *actor) ask(body message.Body) string {
-	a.send(body)
-	return a.answer()
-}
+func (a *actor) ask(body message.Body) string { return described(a.Ask(body)) }
 
-func (a *actor) answer() string {
-	payload, err := a.r.Next()
+func described(r message.Response, err error) string {
 	if err != nil {
 		return err.Error()
 	}
-	r := must(message.DecodeResponse(payload))
 	switch refusal, _ := r.Body.(*message.ErrorResponse); {
 	case r.Err != nil:
 		return fmt.Sprintf("%d error element %s", r.ID, r.Err.Text())
@@ -241,8 +226,8 @@ func (a *actor) answer() string {
 }
 
 func (a *actor) exchange(payload []byte) string {
-	_, _ = a.conn.Write(frame.Append(nil, payload))
-	return a.answer()
+	_ = a.Write(payload)
+	return described(a.Receive())
 }
 
 func (a *actor) succeed() int {
@@ -257,45 +242,20 @@ func (a *actor) say(text string) int {
 	return a.succeed()
 }
 
+// log asks for a log channel; none is given where the supervisor refuses it.
+func (a *actor) log() *os.File {
+	f, err := a.AskLog()
+	if errors.Is(err, channel.ErrNoLog) {
+		fmt.Println("neither descriptor nor error")
+	}
+	return f
+}
+
 // bytes writes what is no request, and waits for the end that it should bring.
 func (a *actor) bytes(b []byte) int {
 	_, _ = a.conn.Write(b)
-	_, _ = a.r.Next()
+	_, _ = a.Receive()
 	return hang()
-}
-
-// receiveFD reads an answer and the descriptor on its first byte.
-func (a *actor) receiveFD() *os.File {
-	first, rights := make([]byte, 1), make([]byte, 64)
-	n, m, _, _, err := a.conn.ReadMsgUnix(first, rights)
-	if err != nil || n != 1 {
-		return nil
-	}
-	payload := must(frame.NewReader(&prefixed{first, a.conn}, 0).Next())
-	r := must(message.DecodeResponse(payload))
-	messages, err := syscall.ParseSocketControlMessage(rights[:m])
-	if err != nil || len(messages) != 1 {
-		if r.Err == nil {
-			fmt.Println("neither descriptor nor error")
-		}
-		return nil
-	}
-	fds := must(syscall.ParseUnixRights(&messages[0]))
-	return os.NewFile(uintptr(fds[0]), "log")
-}
-
-type prefixed struct {
-	head []byte
-	conn *net.UnixConn
-}
-
-func (p *prefixed) Read(b []byte) (int, error) {
-	if len(p.head) > 0 {
-		n := copy(b, p.head)
-		p.head = p.head[n:]
-		return n, nil
-	}
-	return p.conn.Read(b)
 }
 
 // puppetSite is a site whose runner is a puppet.

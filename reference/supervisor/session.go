@@ -4,18 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
-	"syscall"
 
-	"github.com/understudy-conformance/understudy/protocol/frame"
+	"github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/coordinator"
 	"github.com/understudy-conformance/understudy/reference/supervisor/api"
-	"github.com/understudy-conformance/understudy/reference/supervisor/family"
 	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
 )
 
@@ -64,14 +61,7 @@ func (s *session) current() gate { return gate(s.gate.Load()) }
 // serve sends the startup frame and answers requests until the task closes its
 // end. An error means that the stream makes no sense any more.
 func (s *session) serve(ctx context.Context, startup []byte) error {
-	w := frame.NewWriter(s.conn)
-	s.wrote(w.Write(startup))
-	r := frame.NewReader(s.conn, s.max)
-	for {
-		payload, err := r.Next()
-		if err != nil {
-			return protocolError(err)
-		}
+	return channel.Serve(s.conn, s.max, startup, func(w *channel.Writer, payload []byte) error {
 		s.served.Add(1)
 		request, err := message.DecodeRequest(payload)
 		if err != nil {
@@ -82,40 +72,27 @@ func (s *session) serve(ctx context.Context, startup []byte) error {
 			}
 			s.log.Record("warning", "Request of the task is not understood", "error", err)
 			s.wrote(s.reply(w, message.Response{ID: bad.ID, Err: invalid(err)}))
-			continue
+			return nil
 		}
 		if _, ok := request.Body.(*message.ResendLoggingFD); ok {
 			s.wrote(s.sendLogChannel(w, request.ID))
-			continue
+			return nil
 		}
 		s.wrote(s.reply(w, s.answer(ctx, request)))
-	}
-}
-
-// protocolError tells an end between two frames from an end or a failure within
-// one. A task that exits with an answer unread resets the connection.
-func protocolError(err error) error {
-	var cut *frame.TruncatedError
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
 		return nil
-	case errors.As(err, &cut) && cut.Part == "header" && cut.Got == 0 &&
-		(errors.Is(err, syscall.ECONNRESET) || errors.Is(err, net.ErrClosed)):
-		return nil
-	}
-	return err
+	})
 }
 
 // wrote notes an answer that could not be written. The task is gone, or about
 // to be; reading goes on until its end.
 func (s *session) wrote(err error) {
-	if err == nil || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, net.ErrClosed) {
+	if err == nil || channel.Ended(err) {
 		return
 	}
 	s.log.Record("warning", "Answer could not be sent to the task", "error", err)
 }
 
-func (s *session) reply(w *frame.Writer, r message.Response) error {
+func (s *session) reply(w *channel.Writer, r message.Response) error {
 	body, err := s.schema.ToRuntime(r.Body)
 	var payload []byte
 	if err == nil {
@@ -197,34 +174,27 @@ func readOnly(body message.Body) bool {
 
 // sendLogChannel answers ResendLoggingFD: one end of a new socket pair travels
 // with the first byte of the frame, the other is drained into the task log.
-func (s *session) sendLogChannel(w *frame.Writer, id int64) error {
+func (s *session) sendLogChannel(w *channel.Writer, id int64) error {
 	if s.channels++; s.channels > maxLogChannels {
 		err := fmt.Errorf("%d log channels were handed out already", maxLogChannels)
 		return s.reply(w, message.Response{ID: id, Err: failure(err)})
 	}
-	conn, ok := s.conn.(*net.UnixConn)
-	if !ok {
+	if _, ok := s.conn.(*net.UnixConn); !ok {
 		err := errors.New("no descriptor can be passed on this connection; log lines go to the one that --logs named")
 		return s.reply(w, message.Response{ID: id, Err: failure(err)})
 	}
-	ours, theirs, err := family.Socketpair()
+	ours, theirs, err := channel.Pair()
 	if err != nil {
 		return s.reply(w, message.Response{ID: id, Err: failure(fmt.Errorf("make log channel: %w", err))})
 	}
 	defer theirs.Close()
-	fd := int(theirs.Fd())
-	payload, err := message.EncodeResponse(message.Response{ID: id, Body: &message.SentFDs{FDs: []int{fd}}})
+	payload, err := message.EncodeResponse(message.Response{ID: id, Body: &message.SentFDs{FDs: []int{int(theirs.Fd())}}})
 	if err != nil {
 		ours.Close()
 		return err
 	}
 	s.logs.Start(tasklog.Records, ours, nil)
-	bytes := frame.Append(nil, payload)
-	n, _, err := conn.WriteMsgUnix(bytes, syscall.UnixRights(fd), nil)
-	if err == nil && n < len(bytes) {
-		_, err = conn.Write(bytes[n:])
-	}
-	return err
+	return w.WriteWith(payload, theirs)
 }
 
 // failure is the error element for a request that could not be served.

@@ -6,8 +6,7 @@ import (
 	"os"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/reference/descent"
 )
 
@@ -56,7 +55,7 @@ func Start(p Parent, argv, environ []string, credential *syscall.Credential) (*C
 	}()
 	for i := range ours {
 		var err error
-		if ours[i], theirs[i], err = Socketpair(); err != nil {
+		if ours[i], theirs[i], err = channel.Pair(); err != nil {
 			closeAll(ours[:])
 			return nil, fmt.Errorf("start task process: make socket for fd %d: %w", i, err)
 		}
@@ -75,22 +74,4 @@ func closeAll(conns []*net.UnixConn) {
 			c.Close()
 		}
 	}
-}
-
-// Socketpair makes a stream socket of this process and its other end, for a
-// child. Neither is inherited unless a child is given it.
-func Socketpair() (ours *net.UnixConn, theirs *os.File, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, os.NewSyscallError("socketpair", err)
-	}
-	theirs = os.NewFile(uintptr(fds[1]), "task end of socket")
-	file := os.NewFile(uintptr(fds[0]), "supervisor end of socket")
-	defer file.Close()
-	conn, err := net.FileConn(file)
-	if err != nil {
-		theirs.Close()
-		return nil, nil, err
-	}
-	return conn.(*net.UnixConn), theirs, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/reference/descent"
 	"github.com/understudy-conformance/understudy/reference/keeper"
 )
@@ -149,7 +150,7 @@ func (p *Pool) take() (*kept, error) {
 // spawn starts a keeper; p.mu is held. It is leader of a session of its own: no
 // task can enter the process group of this process, by which orphans are told.
 func (p *Pool) spawn() (*kept, error) {
-	ours, theirs, err := Socketpair()
+	ours, theirs, err := channel.Pair()
 	if err != nil {
 		return nil, fmt.Errorf("start keeper: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/internal/patience"
+	"github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/reference/descent"
 	"github.com/understudy-conformance/understudy/reference/keeper"
 	"github.com/understudy-conformance/understudy/reference/supervisor/tasklog"
@@ -204,7 +205,7 @@ func TestKeeperThatDoesNotAnswerIsReplaced(t *testing.T) {
 // keeper, however often it comes, ends the server with all its tasks.
 func TestFirstReportOfAnEndCounts(t *testing.T) {
 	p := testPool(t)
-	ours, theirs, err := Socketpair()
+	ours, theirs, err := channel.Pair()
 	if err != nil {
 		t.Fatal(err)
 	}
