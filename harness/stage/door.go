@@ -3,6 +3,7 @@ package stage
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -107,7 +108,7 @@ func (c *Conversation) Task() Task { return c.task }
 
 // Read collects a channel of the implementation ("stdout", "stderr" or "log") until its
 // end, and journals it.
-func (c *Conversation) Read(file *os.File, channel string) {
+func (c *Conversation) Read(file io.ReadCloser, channel string) {
 	c.OnClose(func() { file.Close() })
 	into := c.said[channel]
 	c.reading.Go(func() {

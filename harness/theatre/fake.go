@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,32 +13,20 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/understudy-conformance/understudy/protocol/frame"
+	"github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
 
 // fake is a runner of a hundred lines: no switch, and only the verbs below.
 type fake struct {
-	channel *os.File
-	reader  *frame.Reader
-	writer  *frame.Writer
+	*channel.Runner
 	log     *os.File
 	details *message.StartupDetails
-	next    int64
 }
 
 func fakeRunner() int {
-	channel := os.NewFile(0, "channel")
-	f := &fake{channel: channel, reader: frame.NewReader(channel, 0), writer: frame.NewWriter(channel)}
-	first, err := f.receive()
+	f, err := openFake()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "fake:", err)
-		return 1
-	}
-	f.details = first.Body.(*message.StartupDetails)
-	if err := f.openLog(); err != nil {
 		fmt.Fprintln(os.Stderr, "fake:", err)
 		return 1
 	}
@@ -68,61 +55,24 @@ func fakeRunner() int {
 			return code
 		}
 	}
-	if _, err := f.ask(&message.SucceedTask{EndDate: message.At(time.Now())}); err != nil {
+	if _, err := f.Ask(&message.SucceedTask{EndDate: message.At(time.Now())}); err != nil {
 		return 1
 	}
 	return 0
 }
 
-// openLog asks for the log channel and takes the descriptor that comes with the
-// first octet of the answer, which is read alone, so that nothing else is.
-func (f *fake) openLog() error {
-	payload, err := message.EncodeRequest(message.Request{ID: f.next, Body: &message.ResendLoggingFD{}})
-	f.next++
+// openFake takes the startup message and the log channel.
+func openFake() (*fake, error) {
+	runner, err := channel.Open(0)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := f.writer.Write(payload); err != nil {
-		return err
-	}
-	head, rights := make([]byte, 1), make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := unix.Recvmsg(0, head, rights, unix.MSG_CMSG_CLOEXEC)
+	details, err := runner.Startup()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	messages, err := unix.ParseSocketControlMessage(rights[:n])
-	if err != nil {
-		return err
-	}
-	for _, m := range messages {
-		fds, err := unix.ParseUnixRights(&m)
-		if err != nil {
-			return err
-		}
-		f.log = os.NewFile(uintptr(fds[0]), "log")
-	}
-	_, err = frame.NewReader(io.MultiReader(bytes.NewReader(head), f.channel), 0).Next()
-	return err
-}
-
-func (f *fake) receive() (message.Response, error) {
-	payload, err := f.reader.Next()
-	if err != nil {
-		return message.Response{}, err
-	}
-	return message.DecodeResponse(payload)
-}
-
-func (f *fake) ask(body message.Body) (message.Response, error) {
-	payload, err := message.EncodeRequest(message.Request{ID: f.next, Body: body})
-	f.next++
-	if err != nil {
-		return message.Response{}, err
-	}
-	if err := f.writer.Write(payload); err != nil {
-		return message.Response{}, err
-	}
-	return f.receive()
+	log, err := runner.AskLog()
+	return &fake{runner, log, details}, err
 }
 
 func (f *fake) push(key string, value any) error {
@@ -131,7 +81,7 @@ func (f *fake) push(key string, value any) error {
 		return err
 	}
 	ti := f.details.TI
-	_, err = f.ask(&message.SetXCom{Key: key, Value: raw, DagID: ti.DagID, RunID: ti.RunID, TaskID: ti.TaskID})
+	_, err = f.Ask(&message.SetXCom{Key: key, Value: raw, DagID: ti.DagID, RunID: ti.RunID, TaskID: ti.TaskID})
 	return err
 }
 
@@ -160,10 +110,10 @@ func (f *fake) follow(verb map[string]any, barriers string) (code int, err error
 		return -1, exec.Command("sleep", "1000").Start()
 	case "sleep":
 		// A runner that waits must notice the end of its channel (IMP-029).
-		_, err := f.reader.Next()
+		_, err := f.Receive()
 		return 7, err
 	case "fail":
-		_, err := f.ask(&message.TaskState{State: message.StateFailed})
+		_, err := f.Ask(&message.TaskState{State: message.StateFailed})
 		return 1, err
 	case "exit":
 		code, err := verb["code"].(json.Number).Int64()

@@ -10,10 +10,9 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
@@ -65,22 +64,18 @@ func (c *supervisor) Start(cmd *exec.Cmd) error {
 	if startup, err = c.wire.startup(startup); err != nil {
 		return err
 	}
-	var ours, theirs []*os.File
-	for _, name := range []string{"comms", "stdout", "stderr"} {
-		our, their, err := socketpair(name)
+	var ours []*net.UnixConn
+	var theirs []*os.File
+	for range 3 { // descriptors 0, 1 and 2
+		our, their, err := channel.Pair()
 		if err != nil {
-			closeFiles(append(ours, theirs...))
+			closeAll(ours)
+			closeAll(theirs)
 			return err
 		}
 		ours, theirs = append(ours, our), append(theirs, their)
 	}
-	conn, err := net.FileConn(ours[0])
-	ours[0].Close()
-	if err != nil {
-		closeFiles(append(ours[1:], theirs...))
-		return fmt.Errorf("use socketpair for comms: %w", err)
-	}
-	c.conn = conn.(*net.UnixConn)
+	c.conn = ours[0]
 	c.OnClose(c.close)
 	c.Read(ours[1], "stdout")
 	c.Read(ours[2], "stderr")
@@ -94,37 +89,20 @@ func (c *supervisor) close() { c.once.Do(func() { c.conn.Close() }) }
 // serve writes the startup frame and answers requests until the channel ends.
 func (c *supervisor) serve(startup []byte) {
 	defer c.close()
-	if err := c.write(startup, -1); err != nil {
-		return // the runner died early; how it ended tells more
+	c.writes(startup)
+	var told error // of answer, which has said what there is to say
+	err := channel.Serve(c.delivery(), maxFrame, startup, func(w *channel.Writer, payload []byte) error {
+		told = c.answer(w, payload)
+		return told
+	})
+	if err != nil && told == nil {
+		c.Fault(err.Error())
+		c.Backstage().Step("message channel of " + c.Label() + ": " + err.Error())
 	}
-	reader := frame.NewReader(c.conn, maxFrame)
-	for {
-		payload, err := reader.Next()
-		if err != nil {
-			if !isEnd(err) {
-				c.Fault(err.Error())
-				c.Backstage().Step("message channel of " + c.Label() + ": " + err.Error())
-			}
-			return
-		}
-		if err := c.answer(payload); err != nil {
-			return // the runner is gone, or was told to go
-		}
-	}
-}
-
-// isEnd tells the end of a channel between two frames from one inside a frame.
-// A peer that leaves without reading everything makes the kernel say "reset".
-func isEnd(err error) bool {
-	var cut *frame.TruncatedError
-	if errors.As(err, &cut) {
-		return cut.Part == "header" && cut.Got == 0
-	}
-	return errors.Is(err, io.EOF)
 }
 
 // answer journals and answers one request.
-func (c *supervisor) answer(payload []byte) error {
+func (c *supervisor) answer(w *channel.Writer, payload []byte) error {
 	text := message.Describe(payload, message.ToSupervisor)
 	c.Heard(text)
 	seen := &journal.Frame{Dir: "<", Text: text, Size: frame.HeaderSize + len(payload), Octets: c.Octets(payload)}
@@ -143,17 +121,17 @@ func (c *supervisor) answer(payload []byte) error {
 		if unknown := new(message.UnknownTypeError); errors.As(err, &unknown) {
 			world.Takes(c.TI().ID, unknown.Type, nil)
 		}
-		return c.respond(nil, message.Response{ID: bad.ID, Err: refusal(400, "Unhandled request", err.Error())}, -1)
+		return c.respond(w, nil, message.Response{ID: bad.ID, Err: refusal(400, "Unhandled request", err.Error())}, nil)
 	}
 	if why := world.Takes(c.TI().ID, request.Body.MessageType(), message.Keys(payload)); why != "" {
 		c.Fault(why)
-		return c.respond(payload, message.Response{ID: request.ID, Err: refusal(400, "Unhandled request", why)}, -1)
+		return c.respond(w, payload, message.Response{ID: request.ID, Err: refusal(400, "Unhandled request", why)}, nil)
 	}
 	if _, asks := request.Body.(*message.ResendLoggingFD); asks {
-		return c.sendLogChannel(request, payload)
+		return c.sendLogChannel(w, request, payload)
 	}
 	body, refused := world.Frame(c.Backstage().Context(), c.TI().ID, request.Body)
-	return c.respond(payload, message.Response{ID: request.ID, Body: body, Err: refused}, -1)
+	return c.respond(w, payload, message.Response{ID: request.ID, Body: body, Err: refused}, nil)
 }
 
 func refusal(status int, text, detail string) *message.ErrorResponse {
@@ -163,27 +141,26 @@ func refusal(status int, text, detail string) *message.ErrorResponse {
 
 // sendLogChannel makes a log channel and gives its other end away, attached to
 // the first octet of the answer.
-func (c *supervisor) sendLogChannel(request message.Request, payload []byte) error {
+func (c *supervisor) sendLogChannel(w *channel.Writer, request message.Request, payload []byte) error {
 	if c.logFDs++; c.logFDs > maxLogs {
-		return c.respond(payload, message.Response{ID: request.ID, Err: refusal(429, "too many log channels", "")}, -1)
+		return c.respond(w, payload, message.Response{ID: request.ID, Err: refusal(429, "too many log channels", "")}, nil)
 	}
 	if c.wire.WithoutFD {
-		return c.respond(payload, message.Response{ID: request.ID, Body: &message.SentFDs{FDs: []int{}}}, -1)
+		return c.respond(w, payload, message.Response{ID: request.ID, Body: &message.SentFDs{FDs: []int{}}}, nil)
 	}
-	ours, theirs, err := socketpair("log")
+	ours, theirs, err := channel.Pair()
 	if err != nil {
 		c.Fault(err.Error())
 		return err
 	}
 	defer theirs.Close()
 	c.Read(ours, "log")
-	number := int(theirs.Fd())
-	return c.respond(payload, message.Response{ID: request.ID, Body: &message.SentFDs{FDs: []int{number}}}, number)
+	return c.respond(w, payload, message.Response{ID: request.ID, Body: &message.SentFDs{FDs: []int{int(theirs.Fd())}}}, theirs)
 }
 
-// respond encodes and writes an answer, with a descriptor unless fd is -1. The
+// respond encodes and writes an answer, with a descriptor if there is one. The
 // request, where there is one, lets Wire.Answer see what was asked.
-func (c *supervisor) respond(request []byte, response message.Response, fd int) error {
+func (c *supervisor) respond(w *channel.Writer, request []byte, response message.Response, attached *os.File) error {
 	payload, err := message.EncodeResponse(response)
 	if err == nil {
 		payload, err = c.wire.answer(request, payload)
@@ -193,58 +170,23 @@ func (c *supervisor) respond(request []byte, response message.Response, fd int) 
 		c.Fault("harness: " + err.Error())
 		return err
 	}
-	return c.write(payload, fd)
+	c.writes(payload)
+	if attached != nil {
+		return w.WriteWith(payload, attached)
+	}
+	return w.Write(payload)
 }
 
-// write puts one frame on the channel and journals it.
-func (c *supervisor) write(payload []byte, fd int) error {
+// writes journals a frame that is about to be written.
+func (c *supervisor) writes(payload []byte) {
 	c.Exchange(journal.Event{Frame: &journal.Frame{
 		Dir: ">", Text: message.Describe(payload, message.ToRunner),
 		Size: frame.HeaderSize + len(payload), Octets: c.Octets(payload),
 	}})
-	octets := frame.Append(nil, payload)
-	step := len(octets)
-	if c.wire.ByteByByte {
-		step = 1
-	}
-	for len(octets) > 0 {
-		n, err := c.send(octets[:min(step, len(octets))], fd)
-		if err != nil {
-			return fmt.Errorf("write frame: %w", err)
-		}
-		octets, fd = octets[n:], -1
-		if c.wire.ByteByByte {
-			if err := c.consumed(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
-// send writes octets, the descriptor with the first of them.
-func (c *supervisor) send(octets []byte, fd int) (int, error) {
-	if fd < 0 {
-		return c.conn.Write(octets)
-	}
-	n, _, err := c.conn.WriteMsgUnix(octets, unix.UnixRights(fd), nil)
-	return n, err
-}
-
-// socketpair returns two connected stream sockets, both close-on-exec.
-func socketpair(name string) (ours, theirs *os.File, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("make socketpair for %s: %w", name, err)
-	}
-	if err := unix.SetNonblock(fds[0], true); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("make socketpair for %s: %w", name, err), unix.Close(fds[0]), unix.Close(fds[1]))
-	}
-	return os.NewFile(uintptr(fds[0]), name), os.NewFile(uintptr(fds[1]), name), nil
-}
-
-func closeFiles(files []*os.File) {
-	for _, file := range files {
-		file.Close()
+func closeAll[C io.Closer](list []C) {
+	for _, c := range list {
+		c.Close()
 	}
 }

@@ -31,7 +31,7 @@ type standIn struct {
 // begin starts the runner as a child of another process, which can then be killed in
 // place of the stage.
 func (p *parent) begin(cmd *exec.Cmd, theirs ...*os.File) error {
-	defer closeFiles(theirs)
+	defer closeAll(theirs)
 	order, err := json.Marshal(standIn{Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Credential: cmd.SysProcAttr.Credential})
 	if err != nil {
 		return fmt.Errorf("encode order for the stand-in parent: %w", err)
@@ -113,7 +113,7 @@ func StandIn(order string) error {
 	if err != nil {
 		return fmt.Errorf("start runner: %w", err)
 	}
-	closeFiles(files[:3])
+	closeAll(files[:3])
 	if _, err := fmt.Fprintln(tell, child.Pid); err != nil {
 		return fmt.Errorf("tell the process id: %w", err)
 	}
