@@ -361,13 +361,13 @@ func TestNothingIsJudgedWithoutAWall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := map[string]journal.Observation{}
+	said := map[string]journal.CaseEnd{}
 	for _, e := range events {
 		switch {
 		case e.Control != nil:
-			said["control"] = e.Control.Observation
+			said["control"] = *journal.End(e.Control.Observation, 0)
 		case e.CaseEnd != nil:
-			said["case"] = e.CaseEnd.Observation
+			said["case"] = *e.CaseEnd
 		case e.Step != nil:
 			t.Errorf("something was done: %+v", e.Step)
 		}

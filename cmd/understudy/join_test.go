@@ -76,7 +76,10 @@ func played(t *testing.T, dir, id string, flags []string, change func(*journal.I
 		for _, c := range cases {
 			write(journal.Event{Sandbox: 1, Attempt: 1, Case: c.ID, CaseStart: &journal.CaseStart{}})
 			write(journal.Event{Sandbox: 1, Attempt: 1, Case: c.ID, Step: &journal.Step{Who: journal.Stage, Text: "acts"}})
-			write(journal.Event{Sandbox: 1, Attempt: 1, Case: c.ID, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{Outcome: journal.Held}}})
+			for _, id := range c.Verifies {
+				write(journal.Event{Sandbox: 1, Attempt: 1, Case: c.ID, Check: &journal.Check{Requirement: id, What: "it", Held: true}})
+			}
+			write(journal.Event{Sandbox: 1, Attempt: 1, Case: c.ID, CaseEnd: &journal.CaseEnd{Outcome: journal.Held}})
 		}
 		write(journal.Event{Sandbox: 1, SandboxEnd: &journal.SandboxEnd{}})
 	}

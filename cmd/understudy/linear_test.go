@@ -47,7 +47,11 @@ func (l lines) start(planned ...string) {
 func (l lines) play(id string, attempt int, outcome journal.Outcome) {
 	l.event(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, CaseStart: &journal.CaseStart{}})
 	l.event(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, Step: &journal.Step{Who: journal.Stage, Text: "acts"}})
-	l.event(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{Outcome: outcome, Says: "seen", Expected: "a", Actual: "b"}}})
+	requirement, _, _ := strings.Cut(id, "/")
+	l.event(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, Check: &journal.Check{
+		Requirement: requirement, What: "seen", Held: outcome == journal.Held, Expected: "a", Actual: "b",
+	}})
+	l.event(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, CaseEnd: &journal.CaseEnd{Outcome: outcome}})
 }
 
 // names makes up n cases.

@@ -63,7 +63,8 @@ lacks: {git-bundles: NAME}
 	known := write("known.yaml", "- {case: x, actual: y, reason: r, cause: "+yaml+"}\n")
 	write("journal/events.jsonl", `{"kind":"run-start","t":"2026-11-26T00:00:00Z","run_start":{"schema":2,"identity":{"run_id":"x","suite":"\u001b[31m","commit":"\u202e","catalogue":"\u200b","implementation":"\u001b[31m\u202e","version":"\u009b","manifest":"\u001b","roles":["runner","\u001b"],"sandbox":"\u001b","command":["\u001b"],"planned":["\u001b[31m\u202e/x/y"]}}}
 {"kind":"case-start","t":"2026-11-26T00:00:01Z","case":"\u001b[31m\u202e/x/y","sandbox":1,"case_start":{"says":"\u001b[31m\u202e"}}
-{"kind":"case-end","t":"2026-11-26T00:00:02Z","case":"\u001b[31m\u202e/x/y","case_end":{"observation":{"outcome":"violated","requirement":"\u001b","says":"\u001b[31m\u202e","actual":"\u200b\u001b","where":"\u001b"}}}
+{"kind":"check","t":"2026-11-26T00:00:02Z","case":"\u001b[31m\u202e/x/y","check":{"requirement":"\u001b","clause":"\u001b","what":"\u001b[31m\u202e","actual":"\u200b\u001b","where":"\u001b"}}
+{"kind":"case-end","t":"2026-11-26T00:00:02Z","case":"\u001b[31m\u202e/x/y","case_end":{"outcome":"violated","says":"\u001b"}}
 `)
 	return map[string][][]string{
 		"":           {{hostile}, {"--" + hostile}, {"-" + hostile}},

@@ -99,13 +99,13 @@ func (r *record) keep(number int, text string) {
 	_ = r.to.Replace(run.DiagnosticsName(number), 0o644, textOf([]byte(visible.Text(text))))
 }
 
-func newConsole(out io.Writer, all suite, known knownDeviations) *console.Console {
+func newConsole(out io.Writer) *console.Console {
 	var screen console.Screen
 	out = raw(out)
 	if f, is := out.(*os.File); is {
 		screen = console.Detect(f, os.Getenv)
 	}
-	return console.New(out, console.Options{Screen: screen, Catalogue: all.catalogue, Index: all.index, Known: known.file})
+	return console.New(out, screen, time.Now)
 }
 
 // render computes the verdicts of what journals hold, writes all reports into the folder, prints

@@ -71,7 +71,7 @@ Of a case that several other runs played, the run that began last counts.`,
 				}
 				defer to.close()
 			}
-			code, err := render(to, held, all, known, profile, newConsole(cmd.OutOrStdout(), all, known))
+			code, err := render(to, held, all, known, profile, newConsole(cmd.OutOrStdout()))
 			return &exitError{code: gravest(code, exitCode(err)), err: err}
 		},
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/sandbox"
 	"github.com/understudy-conformance/understudy/harness/sandbox/commands"
 	"github.com/understudy-conformance/understudy/harness/timing"
+	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/images"
 )
 
@@ -202,14 +203,14 @@ func (f runFlags) play(ctx context.Context, cmd *cobra.Command, p planned, backe
 		return err
 	}
 	defer record.close()
-	screen := newConsole(cmd.OutOrStdout(), p.suite, p.known)
+	screen, live := newConsole(cmd.OutOrStdout()), verdict.Follow(p.catalogue, p.index, p.known.file)
 	times := timing.Of(p.cache, p.manifest.Name, backend.Name())
 	played := run.Run(ctx, run.Options{
 		Backend: backend, Manifest: p.manifest, Cases: p.cases, Measured: times.Last(ctx), Procs: procs(f.procs, p.manifest.Slowness), Repeat: f.repeat,
 		Identity: who, Journal: record.journal,
 		Watch: func(e journal.Event) {
 			times.See(e)
-			screen.Event(e)
+			screen.Show(live.See(e))
 		},
 		Diagnose: func(number int, text string, abnormal bool) {
 			if abnormal || f.keepEvidence {

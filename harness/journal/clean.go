@@ -8,7 +8,7 @@ import (
 )
 
 // Clean returns a copy of the event whose text is redacted and then bounded: long texts
-// to limit octets, names and commands to MaxShort. What only the outer command writes
+// to limit octets, names, commands and checks that held to MaxShort. What only the outer command writes
 // about itself, the identity of a run, is left as it is.
 func (e Event) Clean(r *Redactor, limit int) Event {
 	text := func(s *string) { *s = Bound(r.Text(*s), limit) }
@@ -57,7 +57,24 @@ func (e Event) Clean(r *Redactor, limit int) Event {
 		brief(&x.Note)
 		x.Groups = x.Groups[:min(len(x.Groups), maxEntries)]
 	})
-	e.CaseEnd = changed(e.CaseEnd, func(x *CaseEnd) { observation(&x.Observation) })
+	e.Check = changed(e.Check, func(x *Check) {
+		x.Requirement, x.Clause = Bound(x.Requirement, MaxShort), Bound(x.Clause, MaxShort)
+		long := text
+		if x.Held {
+			long = brief
+		}
+		long(&x.What)
+		long(&x.Expected)
+		long(&x.Actual)
+		brief(&x.Where)
+	})
+	e.CaseEnd = changed(e.CaseEnd, func(x *CaseEnd) {
+		x.Outcome = Outcome(Bound(string(x.Outcome), MaxShort))
+		text(&x.Says)
+		text(&x.Actual)
+		brief(&x.Where)
+		brief(&x.Capability)
+	})
 	return e
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/role"
+	"github.com/understudy-conformance/understudy/internal/printable"
 )
 
 // Schema is the version of the event shapes below.
@@ -48,6 +49,7 @@ type Event struct {
 	HTTP         *HTTP         `json:"http,omitempty"`
 	Log          *Log          `json:"log,omitempty"`
 	Process      *Process      `json:"process,omitempty"`
+	Check        *Check        `json:"check,omitempty"`
 	CaseEnd      *CaseEnd      `json:"case_end,omitempty"`
 	SandboxEnd   *SandboxEnd   `json:"sandbox_end,omitempty"`
 }
@@ -84,6 +86,7 @@ func (e Event) kinds() []Kind {
 	add("http", e.HTTP != nil)
 	add("log", e.Log != nil)
 	add("process", e.Process != nil)
+	add("check", e.Check != nil)
 	add("case-end", e.CaseEnd != nil)
 	add("sandbox-end", e.SandboxEnd != nil)
 	return set
@@ -186,10 +189,38 @@ type Process struct {
 	Seen    time.Time `json:"seen,omitzero"`    // when it was last seen alive, when that was before the event
 }
 
-// CaseEnd is the end of a case.
+// Check is one comparison of what was seen with what a requirement demands. The first
+// one of a case that does not hold ends the scenario.
+type Check struct {
+	Requirement string `json:"requirement"`
+	Clause      string `json:"clause"` // the part of the requirement: its id as long as nothing cuts it into parts
+	What        string `json:"what"`   // what was looked at; of one that does not hold, what is wrong with it
+	Held        bool   `json:"held"`
+	Premise     bool   `json:"premise,omitempty"` // what comes after it would mean nothing without it: a wait, or a control. It shows nothing of the requirement
+	Expected    string `json:"expected,omitempty"`
+	Actual      string `json:"actual,omitempty"`
+	Where       string `json:"where,omitempty"` // file:line of the scenario
+}
+
+// CaseEnd is the end of a case. What held and what did not, its checks say and nothing
+// else; where a check is not what ended it, the texts say what did.
 type CaseEnd struct {
-	Observation Observation `json:"observation"`
-	DurationMS  int64       `json:"duration_ms"`
+	Outcome    Outcome `json:"outcome"`
+	Says       string  `json:"says,omitempty"`
+	Actual     string  `json:"actual,omitempty"`
+	Where      string  `json:"where,omitempty"`
+	Capability string  `json:"capability,omitempty"`
+	LeftOut    int     `json:"left_out,omitempty"` // checks that held and were not written, since there were too many
+	DurationMS int64   `json:"duration_ms"`
+}
+
+// End makes the end of a case of what was observed in it.
+func End(o Observation, took time.Duration) *CaseEnd {
+	end := &CaseEnd{Outcome: o.Outcome, DurationMS: took.Milliseconds()}
+	if o.Outcome != Held && o.Outcome != Violated {
+		end.Says, end.Actual, end.Where, end.Capability = o.Says, o.Actual, o.Where, o.Capability
+	}
+	return end
 }
 
 // Outcome is how a scenario ended, before levels and expectations are applied.
@@ -203,7 +234,8 @@ const (
 	HarnessError  Outcome = "harness-error"
 )
 
-// Observation is what one scenario saw.
+// Observation is what one scenario saw, as a whole: how it ended, and the check or the
+// cause by which it did.
 type Observation struct {
 	Outcome     Outcome `json:"outcome"`
 	Requirement string  `json:"requirement,omitempty"` // the one that was violated
@@ -254,7 +286,7 @@ func (e Event) Marshal() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(Visible(text), '\n'), nil
+	return append(printable.JSON(text), '\n'), nil
 }
 
 // are lists kinds in words.

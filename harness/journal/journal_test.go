@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,7 +48,8 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	want := []journal.Event{
 		{Time: at, Case: "IMP-001/runner/x", CaseStart: &journal.CaseStart{BudgetMS: 60000}},
 		{Time: at, Case: "IMP-001/runner/x", Process: &journal.Process{PID: 7, UIDs: [4]int{1, 2, 3, 4}, Groups: []int{5}}},
-		{Time: at, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{Outcome: journal.Violated, Says: "no\nway"}}},
+		{Time: at, Check: &journal.Check{Requirement: "IMP-001", Clause: "IMP-001", What: "no\nway"}},
+		{Time: at, CaseEnd: &journal.CaseEnd{Outcome: journal.Violated}},
 		{Time: at, SandboxStart: &journal.SandboxStart{Environment: map[string]string{"sudo": "1.9"}}},
 	}
 	for _, e := range want {
@@ -111,7 +113,7 @@ func TestTheWriterRedactsAndBoundsEveryText(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := out.String()
-		for _, state := range []string{`"outcome":"`, `"requirement":"`, `"role":"`} { // one of a fixed set
+		for _, state := range []string{`"outcome":"`, `"requirement":"`, `"clause":"`, `"role":"`} { // one of a fixed set
 			text = strings.ReplaceAll(text, state+`s3cr\"et`, "")
 		}
 		for _, form := range []string{secret, `s3cr\"et`} {
@@ -174,6 +176,21 @@ func TestAnEventIsOneThing(t *testing.T) {
 		if kind := e.Kind(); kind != "" {
 			t.Errorf("%s: kind %q", name, kind)
 		}
+	}
+}
+
+func TestAJournalHoldsNothingThatCannotBeSeen(t *testing.T) {
+	const hostile = "a\u202e\u200b\u2066\ufeff\u009b\x7f\x1b\n\U000e0041"
+	var out bytes.Buffer
+	if err := journal.NewWriter(&out, nil).Write(journal.Event{Time: at, Step: &journal.Step{Text: hostile}}); err != nil {
+		t.Fatal(err)
+	}
+	line := strings.TrimSuffix(out.String(), "\n")
+	if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+		t.Errorf("the line holds what cannot be seen: %q", line)
+	}
+	if events, err := journal.ReadAll(&out); err != nil || events[0].Step.Text != hostile {
+		t.Errorf("%q is read as %+v, %v", hostile, events, err)
 	}
 }
 

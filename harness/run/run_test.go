@@ -16,6 +16,7 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
@@ -85,7 +86,7 @@ func (in *inside) hold() bool {
 }
 
 func (in *inside) end(id string) {
-	in.Write(journal.Event{Case: id, Attempt: in.Attempt, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{Outcome: journal.Held}}})
+	in.Write(journal.Event{Case: id, Attempt: in.Attempt, CaseEnd: &journal.CaseEnd{Outcome: journal.Held}})
 }
 
 // fail says that the control of the role failed.
@@ -187,7 +188,7 @@ func played(t *testing.T, o Options, play script, interrupt time.Duration) (line
 	for _, e := range events {
 		switch {
 		case e.CaseEnd != nil:
-			seen := e.CaseEnd.Observation
+			seen := e.CaseEnd
 			lines = append(lines, fmt.Sprintf("%d %s %s", e.Sandbox, e.Case, seen.Outcome))
 			if seen.Outcome == journal.HarnessError && !strings.Contains(seen.Says, e.Case) {
 				t.Errorf("a harness error that does not name %s: %s", e.Case, seen.Says)
@@ -334,8 +335,8 @@ func TestLastWordsAreThoseOfTheCase(t *testing.T) {
 		if e.CaseEnd == nil {
 			continue
 		}
-		want := journal.Observation{Outcome: journal.HarnessError, Says: "worker died during a: exit status 7; sandbox-1.log has all that it said", Actual: "panic: of this case"}
-		if diff := gocmp.Diff(want, e.CaseEnd.Observation); diff != "" {
+		want := journal.CaseEnd{Outcome: journal.HarnessError, Says: "worker died during a: exit status 7; sandbox-1.log has all that it said", Actual: "panic: of this case"}
+		if diff := gocmp.Diff(want, *e.CaseEnd, cmpopts.IgnoreFields(want, "DurationMS")); diff != "" {
 			t.Errorf("observation (-want +got):\n%s", diff)
 		}
 	}

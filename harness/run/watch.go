@@ -239,8 +239,7 @@ func (w *watched) close(ctx context.Context) error {
 		seen.Says += "; " + DiagnosticsName(w.number) + " has all that it said"
 	}
 	return w.record(journal.Event{
-		Sandbox: w.number, Attempt: w.open.Attempt, Case: w.open.Case,
-		CaseEnd: &journal.CaseEnd{Observation: seen, DurationMS: time.Since(w.since).Milliseconds()},
+		Sandbox: w.number, Attempt: w.open.Attempt, Case: w.open.Case, CaseEnd: journal.End(seen, time.Since(w.since)),
 	})
 }
 

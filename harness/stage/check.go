@@ -12,10 +12,11 @@ import (
 	"github.com/understudy-conformance/understudy/harness/world"
 )
 
-// Check holds one requirement against what was seen. The first check that fails
-// ends the scenario as a violation of that requirement; what held is a line in
-// the journal. Each what names the thing that was looked at, such as "real uid
-// of the task".
+// Check holds one requirement against what was seen. Each check is an event of the
+// journal, and the first one that fails ends the scenario as a violation of that
+// requirement. Each what names the thing that was looked at, such as "real uid of
+// the task"; it begins with "control: " where the check shows nothing of the
+// requirement, but that one that follows can fail.
 type Check struct {
 	stage       *Stage
 	requirement string
@@ -27,20 +28,11 @@ func (s *Stage) Require(requirement string) Check {
 	if !slices.Contains(s.spec.Verifies, requirement) {
 		s.broken("the scenario checks %s but does not list it in Verifies", requirement)
 	}
-	s.checks(requirement)
 	return Check{stage: s, requirement: requirement}
 }
 
-// checks notes that something of the requirement is being checked.
-func (s *Stage) checks(requirement string) {
-	if s.required == nil {
-		s.required = map[string]bool{}
-	}
-	s.required[requirement] = true
-}
-
-func (c Check) held(what string) {
-	c.stage.Step(fmt.Sprintf("%s holds: %s", c.requirement, what))
+func (c Check) held(what, expected, actual string) {
+	c.stage.held(c.requirement, what, expected, actual)
 }
 
 func (c Check) fails(what, expected, actual string) {
@@ -51,14 +43,14 @@ func (c Check) fails(what, expected, actual string) {
 // worth and of different Go types are the same, but 1 and 1.0 are not.
 func (c Check) Equal(what string, got, want any) {
 	got, want = world.Canonical(got), world.Canonical(want)
+	expected, actual := shown(want), shown(got)
 	if diff := cmp.Diff(want, got); diff != "" {
-		expected, actual := shown(want), shown(got)
 		if expected == actual || len(expected)+len(actual) > 400 {
 			actual = "difference (- expected, + actual):\n" + diff
 		}
 		c.fails(what+" is not what it should be", expected, actual)
 	}
-	c.held(what)
+	c.held(what, expected, actual)
 }
 
 func shown(v any) string {
@@ -76,7 +68,7 @@ func (c Check) True(what string, holds bool, expected, actual string) {
 	if !holds {
 		c.fails(what, expected, actual)
 	}
-	c.held(what)
+	c.held(what, expected, "") // actual is said of the other case
 }
 
 // That requires what a Gomega matcher says of the actual value. A matcher that
@@ -87,25 +79,27 @@ func (c Check) That(what string, actual any, matcher types.GomegaMatcher) {
 	if !holds {
 		c.fails(what, matcher.FailureMessage(actual), shown(actual))
 	}
-	c.held(what)
+	c.held(what, "", shown(actual))
 }
 
 // Contains requires that the text holds sub.
 func (c Check) Contains(what, text, sub string) {
+	expected := fmt.Sprintf("a text with %q", sub)
 	if !strings.Contains(text, sub) {
-		c.fails(what+" does not contain what it should", fmt.Sprintf("a text with %q", sub), end(text))
+		c.fails(what+" does not contain what it should", expected, end(text))
 	}
-	c.held(what)
+	c.held(what, expected, sub)
 }
 
 // Matches requires that the regular expression matches somewhere in the text.
 func (c Check) Matches(what, text, pattern string) {
 	re, err := regexp.Compile(pattern)
 	c.stage.must(err)
-	if !re.MatchString(text) {
+	found := re.FindString(text)
+	if found == "" && !re.MatchString(text) {
 		c.fails(what+" does not match", "a text that matches "+pattern, end(text))
 	}
-	c.held(what)
+	c.held(what, "a text that matches "+pattern, found)
 }
 
 // Empty requires that there is nothing of a kind.
@@ -113,7 +107,7 @@ func (c Check) Empty(what string, things ...string) {
 	if len(things) > 0 {
 		c.fails(what+": there should be none", "none", strings.Join(things, "\n"))
 	}
-	c.held(what)
+	c.held(what, "none", "none")
 }
 
 // end is the end of a text, where the cause of a failure usually stands, in whole

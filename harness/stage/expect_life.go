@@ -24,7 +24,7 @@ func (c Check) Lives(user, name string) proc.Process {
 		living := c.stage.alive(user)
 		i := slices.IndexFunc(living, func(p proc.Process) bool { return p.Name == name && p.Executed() })
 		if i >= 0 {
-			c.held(fmt.Sprintf("process %d (%s) of %s lives", living[i].PID, name, user))
+			c.held(fmt.Sprintf("control: process %d (%s) of %s lives", living[i].PID, name, user), fmt.Sprintf("a process %q of %s", name, user), living[i].String())
 			return living[i]
 		}
 		select {
@@ -46,7 +46,7 @@ func (c Check) AllGone(within time.Duration, user string) {
 	if left := c.stage.Gone(within, user); len(left) > 0 {
 		c.left(within, user, left)
 	}
-	c.held("no process of " + user + " lives")
+	c.held("processes of "+user+" that are left", fmt.Sprintf("no process of %s lives after %v", user, c.stage.scaled(within)), "none")
 }
 
 func (c Check) left(within time.Duration, user string, left []proc.Process) {

@@ -8,10 +8,11 @@ import (
 
 // Count requires that a marker occurs so many times in a text.
 func (c Check) Count(what, text, marker string, times int) {
-	if n := strings.Count(text, marker); n != times {
-		c.fails(what, fmt.Sprintf("%q occurs %d times", marker, times), fmt.Sprintf("%d times\nthe end of it:\n%s", n, end(text)))
+	n, expected := strings.Count(text, marker), fmt.Sprintf("%q occurs %d times", marker, times)
+	if n != times {
+		c.fails(what, expected, fmt.Sprintf("%d times\nthe end of it:\n%s", n, end(text)))
 	}
-	c.held(what)
+	c.held(what, expected, fmt.Sprintf("%d times", n))
 }
 
 // Once requires that a marker occurs exactly once in a text.
@@ -26,6 +27,7 @@ func (c Check) LineWith(what, text string, patterns ...string) {
 		c.stage.must(err)
 		expressions[i] = expression
 	}
+	expected := "a line that matches " + strings.Join(patterns, " and ")
 lines:
 	for line := range strings.Lines(text) {
 		for _, expression := range expressions {
@@ -33,10 +35,10 @@ lines:
 				continue lines
 			}
 		}
-		c.held(what)
+		c.held(what, expected, strings.TrimSuffix(line, "\n"))
 		return
 	}
-	c.fails(what+": no line says what it must", "a line that matches "+strings.Join(patterns, " and "), end(text))
+	c.fails(what+": no line says what it must", expected, end(text))
 }
 
 // Name is the pattern of a name that stands for itself: in "probe_alice" the

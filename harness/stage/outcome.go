@@ -17,11 +17,42 @@ func (s *Stage) violated(requirement, says, expected, actual string) {
 	if problems := strings.Join(s.logProblems(), "\n"); problems != "" && !strings.Contains(actual, problems) {
 		actual += "\n" + problems
 	}
-	panic(stop{journal.Observation{
+	o := journal.Observation{
 		Outcome: journal.Violated, Requirement: requirement,
 		Says: s.text(says), Expected: s.text(expected), Actual: s.text(actual), Where: caller(),
-	}})
+	}
+	s.record.check(journal.Check{
+		Requirement: requirement, Clause: requirement, What: o.Says, Premise: isControl(says),
+		Expected: o.Expected, Actual: o.Actual, Where: o.Where,
+	})
+	panic(stop{o})
 }
+
+// held notes that something was looked at for the requirement, and is as it should be.
+func (s *Stage) held(requirement, what, expected, actual string) {
+	s.holds(journal.Check{Requirement: requirement, What: what, Premise: isControl(what), Expected: expected, Actual: actual})
+}
+
+// came notes that something came that was waited for. What follows relies on that, and
+// so it shows nothing by itself.
+func (s *Stage) came(awaited, limit string) {
+	s.holds(journal.Check{Requirement: s.first(), What: "waited for " + awaited, Premise: true, Expected: limit})
+}
+
+func (s *Stage) holds(c journal.Check) {
+	c.Clause, c.Held, c.Where = c.Requirement, true, caller()
+	if !c.Premise {
+		if s.shown == nil {
+			s.shown = map[string]bool{}
+		}
+		s.shown[c.Requirement] = true
+	}
+	s.record.check(c)
+}
+
+// isControl says whether a check only makes sure that another one can mean something:
+// scenarios call it so.
+func isControl(what string) bool { return strings.HasPrefix(what, "control: ") }
 
 // CouldNotRun ends the scenario: the sandbox does not offer what it needs.
 func (s *Stage) CouldNotRun(why string) {

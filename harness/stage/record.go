@@ -17,6 +17,7 @@ const (
 	maxText   = 4 << 10   // octets of any text
 	maxOctets = 64        // leading octets of a frame
 	maxEvents = 500       // frames and requests of a case; sights of processes
+	maxChecks = 200       // checks of a case that held, apart from the first of each requirement
 	maxLog    = 256 << 10 // octets of log of a case
 	minSecret = 4         // octets; a shorter secret occurs in any text
 )
@@ -33,6 +34,8 @@ type record struct {
 
 	events, processes, log             int // so far
 	leftEvents, leftProcesses, leftLog int // of them not written
+	checks, leftChecks                 int
+	shown                              map[string]bool // requirements of which a check is there that is no premise
 }
 
 func (r *record) put(e journal.Event) {
@@ -85,6 +88,29 @@ func (r *record) process(run *Run, p *journal.Process) {
 	}
 }
 
+// check writes what was compared, unless the case had too many checks that held. Of each
+// requirement one is there whatever their number: without it nothing would be shown.
+func (r *record) check(c journal.Check) {
+	r.mu.Lock()
+	first := c.Held && !c.Premise && !r.shown[c.Requirement]
+	keep := !c.Held || first || r.checks < maxChecks
+	switch {
+	case first:
+		if r.shown == nil {
+			r.shown = map[string]bool{}
+		}
+		r.shown[c.Requirement] = true
+	case keep:
+		r.checks++
+	default:
+		r.leftChecks++
+	}
+	r.mu.Unlock()
+	if keep {
+		r.put(journal.Event{Check: &c})
+	}
+}
+
 // lines writes whole lines of a channel, unless the case had too much log.
 func (r *record) lines(run, channel, text string) {
 	r.mu.Lock()
@@ -99,14 +125,15 @@ func (r *record) lines(run, channel, text string) {
 	}
 }
 
-// close says once what was left out.
-func (r *record) close() {
+// close says once what was left out, and returns how many checks were.
+func (r *record) close() int {
 	r.mu.Lock()
-	events, processes, log := r.leftEvents, r.leftProcesses, r.leftLog
+	events, processes, log, checks := r.leftEvents, r.leftProcesses, r.leftLog, r.leftChecks
 	r.mu.Unlock()
-	if events+processes+log > 0 {
-		r.step("stage", fmt.Sprintf("left out of the journal: %d frames and requests, %d sights of processes, %d octets of log", events, processes, log))
+	if events+processes+log+checks > 0 {
+		r.step("stage", fmt.Sprintf("left out of the journal: %d frames and requests, %d sights of processes, %d octets of log, %d checks that held", events, processes, log, checks))
 	}
+	return checks
 }
 
 // clean makes text fit for the journal: secrets replaced, valid UTF-8, bounded.

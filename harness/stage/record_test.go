@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +84,34 @@ func TestEventsCarryTheCase(t *testing.T) {
 	}
 	got[0].Time = want[0].Time
 	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestChecksThatHeldAreBoundedAndOthersNot(t *testing.T) {
+	r, events := recorder()
+	held := func(requirement string, premise bool) {
+		r.check(journal.Check{Requirement: requirement, Held: true, Premise: premise})
+	}
+	for range 10 * maxChecks {
+		held("IMP-001", false)
+	}
+	held("IMP-002", true)
+	held("IMP-002", false)
+	r.check(journal.Check{Requirement: "IMP-002"})
+	if left := r.close(); left != 9*maxChecks {
+		t.Errorf("%d left out, want %d", left, 9*maxChecks)
+	}
+	var last []string
+	for _, e := range (*events)[maxChecks+1:] { // the first one of IMP-001 does not count
+		if e.Check != nil {
+			last = append(last, fmt.Sprintf("%s %v", e.Check.Requirement, e.Check.Held))
+		} else {
+			last = append(last, e.Step.Text)
+		}
+	}
+	want := []string{"IMP-002 true", "IMP-002 false", fmt.Sprintf("left out of the journal: 0 frames and requests, 0 sights of processes, 0 octets of log, %d checks that held", 9*maxChecks)}
+	if diff := cmp.Diff(want, last); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -233,11 +233,13 @@ func join(parts ...string) string {
 // terminal message, exit code 0, and a well-formed channel. Role worker: nothing
 // but success told to the server, any number of times.
 func (r *Run) Succeeds() End {
-	r.stage.checks(r.stage.first())
 	e := r.End()
-	if what, did := r.counterpart.Succeeded(e); !did {
-		r.stage.violated(r.stage.first(), "the task of "+r.label+" should have succeeded", r.label+" succeeds: "+what, r.saw())
+	what, did := r.counterpart.Succeeded(e)
+	expected := r.label + " succeeds: " + what
+	if !did {
+		r.stage.violated(r.stage.first(), "the task of "+r.label+" should have succeeded", expected, r.saw())
 	}
+	r.stage.held(r.stage.first(), "the task of "+r.label, expected, r.state())
 	return e
 }
 
@@ -245,12 +247,12 @@ func (r *Run) Succeeds() End {
 // than 0, or a failed or retry message. Role worker: such a state at the server.
 // Success must never be reported.
 func (r *Run) Fails() End {
-	r.stage.checks(r.stage.first())
 	e := r.End()
+	expected := r.label + " fails and never reports success"
 	if !r.counterpart.Failed(e) || e.Told("success") {
-		r.stage.violated(r.stage.first(), "the task of "+r.label+" should have failed",
-			r.label+" fails and never reports success", r.saw())
+		r.stage.violated(r.stage.first(), "the task of "+r.label+" should have failed", expected, r.saw())
 	}
+	r.stage.held(r.stage.first(), "the task of "+r.label, expected, r.state())
 	return e
 }
 
@@ -261,12 +263,8 @@ func (r *Run) Processes() []proc.Process {
 	return r.stage.watch.Of(r)
 }
 
-// saw says in a few lines where the run stands: for a violation's "actual". What is
-// in the first line is the same each time, process ids aside; what depends on the
-// moment, or is said by the implementation, follows below a line with a colon.
-func (r *Run) saw() string {
-	var text strings.Builder
-	text.WriteString(r.outcome(r.Ended()))
+// state says how the process ended, and what was reported of the task.
+func (r *Run) state() string {
 	var states []string
 	for _, t := range r.terminals() {
 		states = append(states, t.Type+"("+t.State+")")
@@ -274,7 +272,15 @@ func (r *Run) saw() string {
 	if len(states) == 0 {
 		states = []string{"none"}
 	}
-	fmt.Fprintf(&text, "; terminal messages: %s", strings.Join(states, ", "))
+	return fmt.Sprintf("%s; terminal messages: %s", r.outcome(r.Ended()), strings.Join(states, ", "))
+}
+
+// saw says in a few lines where the run stands: for a violation's "actual". What is
+// in the first line is the same each time, process ids aside; what depends on the
+// moment, or is said by the implementation, follows below a line with a colon.
+func (r *Run) saw() string {
+	var text strings.Builder
+	text.WriteString(r.state())
 	r.mu.Lock()
 	if len(r.faults) > 0 {
 		fmt.Fprintf(&text, "\nfaults:\n%s", strings.Join(r.faults, "\n"))

@@ -44,6 +44,7 @@ type Session struct {
 type Ended struct {
 	Observation journal.Observation
 	Dirty       []string // why the sandbox should not be used again; empty if it is as it was
+	LeftOut     int      // checks that held and are not in the journal
 }
 
 func (session *Session) slowness() float64 {
@@ -88,8 +89,7 @@ func (session *Session) Play(ctx context.Context, spec Spec, c plan.Case) Ended 
 	} else {
 		dirty = append(dirty, s.changes()...)
 	}
-	s.record.close()
-	return Ended{Observation: observation, Dirty: dirty}
+	return Ended{Observation: observation, Dirty: dirty, LeftOut: s.record.close()}
 }
 
 func (session *Session) lacking(capability string) journal.Observation {
@@ -124,7 +124,7 @@ func (s *Stage) play() (observation journal.Observation) {
 	s.door = door
 	s.spec.play(s)
 	for _, id := range s.spec.Verifies {
-		if !s.required[id] {
+		if !s.shown[id] {
 			s.broken("the scenario lists %s in Verifies and checked nothing of it: it would hold whatever happened", id)
 		}
 	}

@@ -272,11 +272,53 @@ func TestTheJournalIsRedactedAndBounded(t *testing.T) {
 }
 
 func TestARequirementThatIsNeverCheckedIsOurFault(t *testing.T) {
+	for name, run := range map[string]func(*stage.Stage){
+		"waited for": func(s *stage.Stage) { s.Start(stage.Task{}).End() },
+		"asked for":  func(s *stage.Stage) { s.Require("IMP-004") },
+		"a control":  func(s *stage.Stage) { s.Require("IMP-004").Equal("control: one", 1, 1) },
+	} {
+		th := theatre.New(t)
+		o := th.Perform(t, role.Runner, stage.Spec{Run: run})
+		th.Require(t, o, journal.HarnessError)
+		if !strings.Contains(o.Says, "lists IMP-004 in Verifies and checked nothing of it") {
+			t.Errorf("%s: the requirement is not named: %+v", name, o)
+		}
+	}
+}
+
+// What the stage requires by itself is a check of the first requirement, and one that it
+// only waits for shows nothing of it.
+func TestWhatTheStageRequiresIsAnEventAsWell(t *testing.T) {
 	th := theatre.New(t)
-	o := th.Perform(t, role.Runner, stage.Spec{Run: func(s *stage.Stage) { s.Start(stage.Task{}).End() }})
-	th.Require(t, o, journal.HarnessError)
-	if !strings.Contains(o.Says, "IMP-004") {
-		t.Errorf("the requirement is not named: %+v", o)
+	o := th.Perform(t, role.Runner, stage.Spec{Verifies: []string{"IMP-004", "IMP-001"}, Run: func(s *stage.Stage) {
+		run := s.Start(stage.Task{Verbs: stage.Verbs(stage.WaitFor("here"))})
+		run.At("here")
+		run.Release("here")
+		run.Succeeds()
+		s.Start(stage.Task{Name: "bad", Verbs: stage.Verbs(stage.Exit(3))}).Fails()
+		s.Require("IMP-001").True("it", true, "x", "")
+		s.Start(stage.Task{Name: "late", Verbs: stage.Verbs(stage.Exit(0), stage.WaitFor("b"))}).At("b")
+	}})
+	th.Require(t, o, journal.Violated)
+	var got []string
+	for _, e := range th.Are(func(e journal.Event) bool { return e.Check != nil }) {
+		c := e.Check
+		got = append(got, fmt.Sprintf("%s %s held=%v premise=%v", c.Requirement, c.What, c.Held, c.Premise))
+		if c.Clause != c.Requirement || !strings.HasPrefix(c.Where, "harness/stage/session_test.go:") || e.Case != "case" || c.Expected == "" {
+			t.Errorf("%+v", c)
+		}
+	}
+	want := []string{
+		"IMP-004 waited for plain to reach barrier here held=true premise=true",
+		"IMP-004 waited for the process of plain to end held=true premise=true",
+		"IMP-004 the task of plain held=true premise=false",
+		"IMP-004 waited for the process of bad to end held=true premise=true",
+		"IMP-004 the task of bad held=true premise=false",
+		"IMP-001 it held=true premise=false",
+		"IMP-004 the task ended before it came to the barrier held=false premise=false",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("checks (-want +got):\n%s", diff)
 	}
 }
 
@@ -344,7 +386,7 @@ func TestABudgetThatGrewIsInTheJournal(t *testing.T) {
 	for factor, want := range map[int]int64{1: 0, 3: 300_000} { // slowness 0.5
 		th := theatre.New(t)
 		th.Busy = func() int { return factor }
-		th.Require(t, th.Perform(t, role.Runner, stage.Spec{Run: func(s *stage.Stage) { s.Require("IMP-004") }}), journal.Held)
+		th.Require(t, th.Perform(t, role.Runner, stage.Spec{Run: func(s *stage.Stage) { s.Require("IMP-004").True("it", true, "x", "y") }}), journal.Held)
 		var more int64
 		for _, e := range th.Are(func(e journal.Event) bool { return e.Step != nil }) {
 			if e.Step.MoreMS != 0 && e.Case == "case" && e.Step.Text == "the case has a budget of 7m30s (a busy machine: 3 times 2m30s)" {

@@ -38,8 +38,8 @@ type Stage struct {
 	record  *record
 	watch   *proc.Watch[*Run]
 
-	mounted  map[string]bool // mount points before the case
-	required map[string]bool // requirements of which something was checked
+	mounted map[string]bool // mount points before the case
+	shown   map[string]bool // requirements of which a check held that is no premise
 
 	mu   sync.Mutex
 	runs []*Run
@@ -107,6 +107,7 @@ func (s *Stage) within(d time.Duration, awaited string, done <-chan struct{}, sa
 	defer stop()
 	select {
 	case <-done:
+		s.came(awaited, "within "+wait.Words())
 	case <-wait.Done():
 		s.late(wait, awaited, saw())
 	}
@@ -126,13 +127,16 @@ func (s *Stage) until(d time.Duration, awaited string, holds func() bool, instea
 		case <-either.Done():
 		}
 	}()
-	if err := s.World.Wait(either, holds); err == nil {
-		return true
+	if err := s.World.Wait(either, holds); err != nil {
+		if wait.Err() != nil {
+			s.late(wait, awaited, saw())
+		}
+		if !holds() {
+			return false
+		}
 	}
-	if wait.Err() != nil {
-		s.late(wait, awaited, saw())
-	}
-	return holds()
+	s.came(awaited, "within "+wait.Words())
+	return true
 }
 
 // late is the violation of a deadline.

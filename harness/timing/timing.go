@@ -86,7 +86,7 @@ func (t *Times) See(e journal.Event) {
 	if e.CaseEnd == nil || !sound(e.CaseEnd.DurationMS) {
 		return
 	}
-	switch e.CaseEnd.Observation.Outcome {
+	switch e.CaseEnd.Outcome {
 	case journal.Held, journal.Violated, journal.NotApplicable:
 		t.taken[e.Case] = e.CaseEnd.DurationMS
 	}

@@ -27,7 +27,7 @@ func opened(t *testing.T, dir string) *cache.Folder {
 }
 
 func end(id string, outcome journal.Outcome, ms int64) journal.Event {
-	return journal.Event{Case: id, CaseEnd: &journal.CaseEnd{DurationMS: ms, Observation: journal.Observation{Outcome: outcome}}}
+	return journal.Event{Case: id, CaseEnd: &journal.CaseEnd{DurationMS: ms, Outcome: outcome}}
 }
 
 func kept(t *testing.T, times *Times, events ...journal.Event) {

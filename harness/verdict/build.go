@@ -81,7 +81,7 @@ func (b *builder) gaps(r *run) {
 	}
 	switch {
 	case r.identity != nil && !r.begun:
-		b.problem(Incomplete, "", "unfinished: the run goes on, or was killed; of %s nothing is known yet", count(len(r.planned()), "case"))
+		b.problem(Incomplete, "", "unfinished: the run goes on, or was killed; nothing is known yet of what is planned")
 	case r.begun && !r.closed:
 		b.problem(Incomplete, "", "the run was interrupted: its end is not in the journal")
 	}
@@ -174,7 +174,7 @@ func (b *builder) judge(kase plan.Case, of *run) Case {
 	var verdicts []Verdict
 	intermittent := false
 	for _, rec := range records {
-		o := of.observation(rec)
+		o := of.observation(kase, rec)
 		j := Of(b.catalogue, kase, o, b.known)
 		verdicts = append(verdicts, j.Verdict)
 		intermittent = j.Intermittent
@@ -183,6 +183,10 @@ func (b *builder) judge(kase plan.Case, of *run) Case {
 	verdict, decides := together(verdicts, intermittent)
 	rec := records[decides]
 	out.Started, out.Duration, out.Sandbox, out.Transcript = rec.start.Time.UTC(), rec.duration(), rec.start.Sandbox, rec.transcript()
+	out.Checks, out.ChecksLeft = rec.checks.list, rec.checks.left
+	if rec.end != nil {
+		out.ChecksLeft += max(0, rec.end.LeftOut)
+	}
 	b.decide(&out, out.Attempts[decides].Observation)
 	if out.Verdict = verdict; verdict == Flaky {
 		out.Suggestion = "" // no entry can describe both ends
@@ -229,7 +233,7 @@ func (b *builder) decide(out *Case, o journal.Observation) {
 }
 
 // observation is what the journal says about the end of an attempt, and what it cannot mean.
-func (r *run) observation(rec *record) journal.Observation {
+func (r *run) observation(kase plan.Case, rec *record) journal.Observation {
 	switch {
 	case rec.end == nil && !r.closed: // whoever wrote the journal was killed
 		return journal.Observation{Outcome: journal.CouldNotRun, Says: "the run was interrupted during this case"}
@@ -239,12 +243,8 @@ func (r *run) observation(rec *record) journal.Observation {
 			says += "; the last event is a " + string(rec.events[n-1].Kind())
 		}
 		return journal.Observation{Outcome: journal.HarnessError, Says: says}
-	case rec.end.Observation.Outcome == "":
-		return journal.Observation{Outcome: journal.HarnessError, Says: "the case ended without an observation"}
-	case rec.end.Observation.Outcome == journal.Held && !rec.acted:
-		return journal.Observation{Outcome: journal.HarnessError, Says: "the case is said to hold, and the stage did nothing in it: something else wrote that into the journal"}
 	}
-	return rec.end.Observation
+	return observed(kase, *rec.end, &rec.checks)
 }
 
 func (r *run) whyNotStarted(kase plan.Case) string {
@@ -258,13 +258,6 @@ func (r *run) whyNotStarted(kase plan.Case) string {
 		return "no sandbox started"
 	}
 	return "planned and never started"
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func prefixed(prefix, s string) string {

@@ -1,12 +1,13 @@
 package verdict_test
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/expect"
@@ -61,18 +62,43 @@ func (s *story) started(id string) *story {
 	return s.add(journal.Event{Sandbox: 1, Case: id, CaseStart: &journal.CaseStart{}})
 }
 
-func (s *story) ended(id string, o journal.Observation) *story {
-	return s.add(journal.Event{Sandbox: 1, Case: id, CaseEnd: &journal.CaseEnd{Observation: o, DurationMS: 1500}})
+func (s *story) ended(id string, o journal.Observation) *story { return s.endedAt(id, 0, o) }
+
+// endedAt is the end of an attempt: by a check that did not hold, where that is what happened.
+func (s *story) endedAt(id string, attempt int, o journal.Observation) *story {
+	if o.Outcome == journal.Violated {
+		s.checked(id, attempt, journal.Check{Requirement: cmp.Or(o.Requirement, verified(id)[0]), What: o.Says, Expected: o.Expected, Actual: o.Actual, Where: o.Where})
+	}
+	return s.add(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, CaseEnd: journal.End(o, 1500*time.Millisecond)})
+}
+
+func (s *story) checked(id string, attempt int, made journal.Check) *story {
+	made.Clause = made.Requirement
+	return s.add(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, Check: &made})
+}
+
+// verified lists the requirements of a case of the index, or of another one, as well as can be told.
+func verified(id string) []string {
+	if kase := caseOf(id); kase.ID != "" {
+		return kase.Verifies
+	}
+	return strings.Split(id, "/")[:1]
 }
 
 func (s *story) saw(id string, outcome journal.Outcome) *story {
 	o := journal.Observation{Outcome: outcome, Says: "seen", Actual: "uid 61001"}
-	return s.started(id).acted(id, 0).ended(id, o)
+	if s.started(id); outcome == journal.Held {
+		s.acted(id, 0)
+	}
+	return s.ended(id, o)
 }
 
-// acted is a step of the stage, without which nothing can hold.
+// acted is a check for each requirement, without which nothing can hold.
 func (s *story) acted(id string, attempt int) *story {
-	return s.add(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, Step: &journal.Step{Who: journal.Stage, Text: "acts"}})
+	for _, requirement := range verified(id) {
+		s.checked(id, attempt, journal.Check{Requirement: requirement, What: "acts", Held: true})
+	}
+	return s
 }
 
 func (s *story) end() []journal.Event {
@@ -187,7 +213,7 @@ func TestAttemptsThatDifferAreFlaky(t *testing.T) {
 	attempt := func(s *story, n int, outcome journal.Outcome) {
 		id := index[1].ID
 		s.add(journal.Event{Case: id, Attempt: n, CaseStart: &journal.CaseStart{}}).acted(id, n)
-		s.add(journal.Event{Case: id, Attempt: n, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{Outcome: outcome, Actual: string(outcome)}}})
+		s.endedAt(id, n, journal.Observation{Outcome: outcome, Actual: string(outcome)})
 	}
 	for _, tc := range []struct {
 		outcomes []journal.Outcome
@@ -241,7 +267,7 @@ func TestAnIntermittentDeviationMayHold(t *testing.T) {
 				o = &journal.Observation{Outcome: journal.Violated, Actual: actual}
 			}
 			s.add(journal.Event{Case: id, Attempt: i + 1, CaseStart: &journal.CaseStart{}}).acted(id, i+1)
-			s.add(journal.Event{Case: id, Attempt: i + 1, CaseEnd: &journal.CaseEnd{Observation: *o}})
+			s.endedAt(id, i+1, *o)
 		}
 		m := build(t, s.end(), known)
 		if got, exit := m.Cases[0].Verdict, verdict.Exit(m, verdict.Any); got != tc.want || exit != tc.exit {
@@ -259,7 +285,7 @@ func TestJoinedJournalsCountTheLatestRunOfACase(t *testing.T) {
 		got[c.ID] = c.Verdict
 	}
 	want := map[string]verdict.Verdict{index[0].ID: verdict.Fail, index[1].ID: verdict.Pass, index[2].ID: verdict.Pass}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("verdicts (-want +got):\n%s", diff)
 	}
 }
@@ -296,7 +322,7 @@ func TestARequirementIsViolatedByTheCaseThatViolatedIt(t *testing.T) {
 				got[r.ID] = r.Verdict
 			}
 		}
-		if diff := cmp.Diff(tc.want, got); diff != "" {
+		if diff := gocmp.Diff(tc.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tc.name, diff)
 		}
 	}
@@ -392,8 +418,9 @@ func TestALongTranscriptKeepsBothEnds(t *testing.T) {
 	for range 10000 {
 		s.add(journal.Event{Case: index[0].ID, Step: &journal.Step{}})
 	}
-	first, last := s.events[3], s.events[len(s.events)-1]
-	c := build(t, s.ended(index[0].ID, journal.Observation{Outcome: journal.Violated}).end(), "").Cases[0]
+	s.ended(index[0].ID, journal.Observation{Outcome: journal.Violated})
+	first, last := s.events[3], s.events[len(s.events)-2] // the check that did not hold
+	c := build(t, s.end(), "").Cases[0]
 	n := len(c.Transcript)
 	if n > 4001 || !c.Transcript[0].Time.Equal(first.Time) || !c.Transcript[n-1].Time.Equal(last.Time) {
 		t.Errorf("%d events from %v to %v", n, c.Transcript[0].Time, c.Transcript[n-1].Time)

@@ -45,8 +45,8 @@ type record struct {
 	end     *journal.CaseEnd // nil before it
 	ended   time.Time
 	events  []journal.Event
-	left    int  // events left out of the middle
-	acted   bool // the stage did something in it
+	left    int // events left out of the middle
+	checks  checks
 }
 
 // Collate sorts the events of a journal. Where another run-start follows, another
@@ -165,7 +165,9 @@ func (r *run) caseEvent(e journal.Event) {
 
 // add keeps the first half of the events, and of the others the last ones.
 func (rec *record) add(e journal.Event) {
-	rec.acted = rec.acted || e.Step != nil && e.Step.Who == journal.Stage
+	if e.Check != nil {
+		rec.checks.add(*e.Check)
+	}
 	if len(rec.events) >= maxTranscript {
 		rec.events = slices.Delete(rec.events, maxTranscript/2, maxTranscript/2+maxTranscript/8)
 		rec.left += maxTranscript / 8

@@ -61,7 +61,7 @@ func sharded(t *rapid.T) (whole *verdict.Record, shards []*verdict.Record) {
 		for _, c := range cases {
 			for attempt, outcome := range seen[c.ID] {
 				s.add(journal.Event{Sandbox: 1, Case: c.ID, Attempt: attempt, CaseStart: &journal.CaseStart{}}).acted(c.ID, attempt)
-				s.add(journal.Event{Sandbox: 1, Case: c.ID, Attempt: attempt, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{Outcome: outcome, Actual: "apples"}}})
+				s.endedAt(c.ID, attempt, journal.Observation{Outcome: outcome, Actual: "apples"})
 			}
 		}
 		return verdict.Collate(slices.Values(s.end()))

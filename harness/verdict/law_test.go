@@ -14,6 +14,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 var outcomes = []journal.Outcome{journal.Held, journal.Violated, journal.NotApplicable, journal.CouldNotRun, journal.HarnessError}
@@ -34,11 +35,20 @@ func arbitrary(t *rapid.T) []journal.Event {
 			if rapid.IntRange(0, 3).Draw(t, "acted") > 0 {
 				s.acted(c.ID, attempt)
 			}
-			s.add(journal.Event{Sandbox: 1, Case: c.ID, Attempt: attempt, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{
+			o := journal.Observation{
 				Outcome:     rapid.SampledFrom(outcomes).Draw(t, "outcome"),
 				Requirement: rapid.SampledFrom([]string{"", c.Verifies[0]}).Draw(t, "requirement"),
 				Says:        rapid.SampledFrom([]string{"apples", "pears"}).Draw(t, "says"),
-			}}})
+			}
+			switch rapid.IntRange(0, 9).Draw(t, "forged") {
+			case 0: // an end that no check bears out
+				s.add(journal.Event{Sandbox: 1, Case: c.ID, Attempt: attempt, CaseEnd: journal.End(o, 0)})
+			case 1: // an end that a check speaks against
+				s.checked(c.ID, attempt, journal.Check{Requirement: c.Verifies[0], What: "apples"})
+				s.add(journal.Event{Sandbox: 1, Case: c.ID, Attempt: attempt, CaseEnd: journal.End(o, 0)})
+			default:
+				s.endedAt(c.ID, attempt, o)
+			}
 		}
 	}
 	events := s.end()
@@ -77,7 +87,8 @@ func TestZeroMeansThatEverythingPlannedWasSeenAndNothingUnlistedIsWrong(t *testi
 			id string
 			n  int
 		}
-		acted := map[attempt]bool{}
+		held := map[attempt][]string{}               // requirements
+		failed := map[attempt]*journal.Observation{} // by the first check that did not hold
 		finished := false
 		for _, e := range events {
 			switch {
@@ -88,10 +99,12 @@ func TestZeroMeansThatEverythingPlannedWasSeenAndNothingUnlistedIsWrong(t *testi
 					last[e.Case] = map[int]*journal.Observation{}
 				}
 				last[e.Case][e.Attempt] = nil
-			case e.Step != nil:
-				acted[attempt{e.Case, e.Attempt}] = true
+			case e.Check != nil && e.Check.Held:
+				held[attempt{e.Case, e.Attempt}] = append(held[attempt{e.Case, e.Attempt}], e.Check.Requirement)
+			case e.Check != nil:
+				failed[attempt{e.Case, e.Attempt}] = &journal.Observation{Outcome: journal.Violated, Requirement: e.Check.Requirement, Says: e.Check.What}
 			case e.CaseEnd != nil:
-				last[e.Case][e.Attempt] = &e.CaseEnd.Observation
+				last[e.Case][e.Attempt] = &journal.Observation{Outcome: e.CaseEnd.Outcome, Says: e.CaseEnd.Says}
 			case e.RunEnd != nil:
 				finished = true
 			}
@@ -108,8 +121,16 @@ func TestZeroMeansThatEverythingPlannedWasSeenAndNothingUnlistedIsWrong(t *testi
 				if o == nil {
 					t.Fatalf("exit 0, and attempt %d of %s never ended", n, id)
 				}
-				if o.Outcome == journal.Held && !acted[attempt{id, n}] {
-					t.Fatalf("exit 0, and nothing was done in attempt %d of %s", n, id)
+				if (o.Outcome == journal.Violated) != (failed[attempt{id, n}] != nil) && o.Outcome != journal.CouldNotRun {
+					t.Fatalf("exit 0, and attempt %d of %s is %s, with a failed check: %v", n, id, o.Outcome, failed[attempt{id, n}])
+				}
+				if o.Outcome == journal.Violated {
+					o = failed[attempt{id, n}]
+				}
+				for _, requirement := range kase.Verifies {
+					if o.Outcome == journal.Held && !slices.Contains(held[attempt{id, n}], requirement) {
+						t.Fatalf("exit 0, and nothing of %s was checked in attempt %d of %s", requirement, n, id)
+					}
 				}
 				explained := false
 				for _, e := range known.Covering(kase) {
@@ -147,7 +168,7 @@ func TestAnEmptyListChangesNothing(t *testing.T) {
 		events := arbitrary(t)
 		with := verdict.Build(c, index, verdict.Collate(slices.Values(events)), empty, now)
 		without := verdict.Build(c, index, verdict.Collate(slices.Values(events)), nil, now)
-		if diff := cmp.Diff(without, with, cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(without, with, cmpopts.EquateEmpty(), cmpopts.EquateComparable(release.Range{})); diff != "" {
 			t.Fatalf("models differ (-without +with):\n%s", diff)
 		}
 	})

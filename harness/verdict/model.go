@@ -9,13 +9,24 @@ import (
 	"github.com/understudy-conformance/understudy/harness/role"
 )
 
+// What reports show as the journal, or the catalogue, has it.
+type (
+	Event       = journal.Event
+	Check       = journal.Check
+	Process     = journal.Process
+	HTTP        = journal.HTTP
+	Identity    = journal.Identity
+	Observation = journal.Observation
+	ProfileName = catalogue.Profile
+)
+
 // Model is all that reports show. Times are UTC. Text in it comes from the
 // implementation under test and is hostile: whoever displays it escapes it.
 type Model struct {
-	Identity     journal.Identity   // of joined runs: what they have in common, and all that they planned
-	Joined       []journal.Identity // of each joined run, oldest first, without Planned; none of a single run
-	Started      time.Time          // zero when the journal has no beginning
-	Ended        time.Time          // of the last event
+	Identity     Identity   // of joined runs: what they have in common, and all that they planned
+	Joined       []Identity // of each joined run, oldest first, without Planned; none of a single run
+	Started      time.Time  // zero when the journal has no beginning
+	Ended        time.Time  // of the last event
 	Environment  map[string]string
 	Sandboxes    []Sandbox
 	Unfinished   bool   // the journal has its beginning and nothing else: the run goes on, or was killed
@@ -62,12 +73,12 @@ type Sandbox struct {
 type Control struct {
 	Sandbox     int
 	Role        role.Role
-	Observation journal.Observation
+	Observation Observation
 }
 
 // Profile is the summary of one profile. Numbers count requirements.
 type Profile struct {
-	Name   catalogue.Profile
+	Name   ProfileName
 	Exit   int
 	Total  int
 	Counts map[Verdict]int
@@ -106,15 +117,17 @@ type Case struct {
 	Profile     catalogue.Profile   // of Requirement
 	Requirement string              // the one that decided
 	Within      []catalogue.Profile // profiles for which it counts
-	Observation journal.Observation
+	Observation Observation
 	Known       []Known // entries of the list of known deviations that explain it
 	Attempts    []Attempt
 	Started     time.Time
 	Duration    time.Duration
 	Sandbox     int
-	Transcript  []journal.Event // of the attempt that decided, in order
-	Again       string          // command that runs exactly this case again
-	Suggestion  string          // entry for the list of known deviations, when one is missing
+	Checks      []Check // of the attempt that decided, in order: too many that held are bounded
+	ChecksLeft  int     // how many more held
+	Transcript  []Event // of the attempt that decided, in order
+	Again       string  // command that runs exactly this case again
+	Suggestion  string  // entry for the list of known deviations, when one is missing
 }
 
 // Hardened says whether the requirement that decided is of the hardened profile.
@@ -131,7 +144,7 @@ type Known struct {
 type Attempt struct {
 	Number      int
 	Verdict     Verdict
-	Observation journal.Observation
+	Observation Observation
 	Duration    time.Duration
 }
 

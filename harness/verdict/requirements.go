@@ -60,7 +60,11 @@ func (b *builder) show(kase Case, listed bool) {
 			continue
 		}
 		s := shown{role: kase.Role, verdict: kase.Verdict, says: kase.Observation.Says}
-		if violated && kase.Requirement != id {
+		switch {
+		case !violated || kase.Requirement == id:
+		case kase.shows(id):
+			s.verdict = Pass
+		default:
 			s.verdict = NotShown
 		}
 		if listed {

@@ -40,7 +40,7 @@ func TestAnEntryThatNoLongerHappensIsToldOnceACase(t *testing.T) {
 	s := begin(id)
 	for attempt := 1; attempt <= 3; attempt++ {
 		s.add(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, CaseStart: &journal.CaseStart{}}).acted(id, attempt)
-		s.add(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, CaseEnd: &journal.CaseEnd{Observation: journal.Observation{Outcome: journal.Held}}})
+		s.endedAt(id, attempt, journal.Observation{Outcome: journal.Held})
 	}
 	m := build(t, s.end(), entry(id, "  actual: uid 61001"))
 	if got := stale(m); len(got) != 1 || got[0].Case != id || got[0].Pattern != "uid 61001" || got[0].Seen != "" {

@@ -7,11 +7,14 @@
 //     MUST fails, a violated SHOULD warns, a violated MAY is an option not taken.
 //  2. What was planned and is not in the journal could not run. A case that began
 //     and did not end is our own error, unless the journal has no end either:
-//     then the run was killed, and the case could not run. A case is held by what
-//     the stage did, not by a line that says so.
-//  3. A requirement is violated by the case that violated it. Other requirements
-//     of such a case are not shown by it: the scenario ended too early.
-//  4. The gravest finding decides the exit code: 4, 2, 3, 1.
+//     then the run was killed, and the case could not run.
+//  3. A case is violated by the check that did not hold, and holds by a check that
+//     did for each of its requirements; an end that says something else than the
+//     checks is our own error.
+//  4. A requirement is violated by the case that violated it. Other requirements
+//     of such a case hold if something of them was checked before, and are not
+//     shown by it if the scenario ended too early.
+//  5. The gravest finding decides the exit code: 4, 2, 3, 1.
 package verdict
 
 import (

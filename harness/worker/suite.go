@@ -36,7 +36,7 @@ func (pl *player) playAll(work []task) {
 		}
 		// What Ginkgo ended, and not the case itself, still gets its end.
 		ginkgo.ReportAfterEach(func(report ginkgo.SpecReport) {
-			if open.end(report.LeafNodeText, journal.Observation{Outcome: journal.HarnessError, Says: report.FailureMessage()}) {
+			if open.end(report.LeafNodeText, stage.Ended{Observation: journal.Observation{Outcome: journal.HarnessError, Says: report.FailureMessage()}}) {
 				pl.stopped = report.LeafNodeText + " did not come to its end"
 			}
 		})
@@ -79,7 +79,7 @@ func (pl *player) playOne(ctx ginkgo.SpecContext, t task, open *opened) {
 	if pl.unable[t.kase.Role] == "" {
 		ended = pl.session.Play(ctx, t.spec, t.kase)
 	}
-	open.end(t.kase.ID, ended.Observation)
+	open.end(t.kase.ID, ended)
 	if ctx.Err() != nil {
 		pl.stopped = t.kase.ID + " was ended from outside"
 	} else if len(ended.Dirty) > 0 {
@@ -123,16 +123,15 @@ func (o *opened) begin(c plan.Case, budget time.Duration) {
 }
 
 // end writes the end of the case, if it is the one that is open.
-func (o *opened) end(id string, seen journal.Observation) bool {
+func (o *opened) end(id string, seen stage.Ended) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.kase.ID != id {
 		return false
 	}
-	o.write(journal.Event{
-		Case: id, Attempt: o.attempt,
-		CaseEnd: &journal.CaseEnd{Observation: seen, DurationMS: time.Since(o.since).Milliseconds()},
-	})
+	end := journal.End(seen.Observation, time.Since(o.since))
+	end.LeftOut = seen.LeftOut
+	o.write(journal.Event{Case: id, Attempt: o.attempt, CaseEnd: end})
 	o.kase = plan.Case{}
 	return true
 }

@@ -76,7 +76,7 @@ func TestEveryCaseThatStartsEnds(t *testing.T) {
 				t.Errorf("case-start of %s: attempt %d, budget %d ms", slug, e.Attempt, e.CaseStart.BudgetMS)
 			}
 		case e.CaseEnd != nil:
-			got = append(got, "end "+slug+" "+string(e.CaseEnd.Observation.Outcome))
+			got = append(got, "end "+slug+" "+string(e.CaseEnd.Outcome))
 		}
 	}
 	want := []string{

@@ -16,10 +16,6 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"github.com/understudy-conformance/understudy/harness/catalogue"
-	"github.com/understudy-conformance/understudy/harness/expect"
-	"github.com/understudy-conformance/understudy/harness/journal"
-	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/human"
@@ -27,33 +23,24 @@ import (
 	"github.com/understudy-conformance/understudy/reports/words"
 )
 
-// Options say what the console needs to know. Catalogue and Index must be there.
-type Options struct {
-	Screen    Screen
-	Catalogue *catalogue.Catalogue
-	Index     []plan.Case
-	Known     *expect.File     // may be nil
-	Now       func() time.Time // time.Now when nil
-}
-
-// Console shows the events of one run. Safe for concurrent use.
+// Console shows one run. Safe for concurrent use.
 type Console struct {
 	mu     sync.Mutex
 	out    io.Writer
-	o      Options
+	screen Screen
+	now    func() time.Time
 	paint  paint
-	cases  map[string]plan.Case
 	areas  []*area
 	byName map[string]*area
 	named  bool // the header is printed
-	who    *journal.Identity
+	who    *verdict.Identity
 	drawn  int // lines of the live block on the screen
 	last   time.Time
 }
 
 // area is the progress of one area.
 type area struct {
-	name, title    string
+	title          string
 	planned, ended int
 	began, latest  time.Time
 	running        map[string]bool
@@ -61,53 +48,41 @@ type area struct {
 	notes          []string
 }
 
-// New returns a console that writes to out. Failures to write are ignored: the
-// journal is the record of a run, not the screen.
-func New(out io.Writer, o Options) *Console {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	c := &Console{out: out, o: o, paint: paint{on: o.Screen.Color}, cases: map[string]plan.Case{}, byName: map[string]*area{}}
-	for _, kase := range o.Index {
-		c.cases[kase.ID] = kase
-	}
-	for _, a := range o.Catalogue.Areas() {
-		c.byName[a.Name] = &area{name: a.Name, title: strings.ToLower(a.Title), running: map[string]bool{}, done: map[string]bool{}}
-		c.areas = append(c.areas, c.byName[a.Name])
-	}
-	return c
+// New returns a console that writes to out, and asks now for the time. Failures to
+// write are ignored: the journal is the record of a run, not the screen.
+func New(out io.Writer, screen Screen, now func() time.Time) *Console {
+	return &Console{out: out, screen: screen, now: now, paint: paint{on: screen.Color}, byName: map[string]*area{}}
 }
 
-// Event shows one event of the journal.
-func (c *Console) Event(e journal.Event) {
+// Show shows what is new. What is not may be passed, too: time goes on.
+func (c *Console) Show(news verdict.News) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case e.RunStart != nil:
-		c.plan(e.RunStart.Identity)
-	case e.SandboxStart != nil:
-		c.header(e.SandboxStart.Environment)
-	case e.Control != nil:
-		c.control(*e.Control)
-	case e.CaseStart != nil:
-		if a := c.byName[c.cases[e.Case].Area]; a != nil {
-			a.running[e.Case] = true
+	case news.Run != nil:
+		c.begin(*news.Run)
+	case news.Sandbox != nil:
+		c.header(news.Sandbox.Environment)
+	case news.Control != nil:
+		c.print(c.paint.tone(words.Bad, "✕ control of role "+string(news.Control.Role)) + ": " + visible.Short(news.Control.Observation.Says, maxColumns))
+	case news.Begun != nil:
+		if a := c.byName[news.Begun.Case.Area]; a != nil {
+			a.running[news.Begun.Case.ID] = true
 			if a.began.IsZero() {
-				a.began = e.Time
+				a.began = news.Time
 			}
 		}
-	case e.CaseEnd != nil:
-		c.ended(e)
+	case news.Ended != nil:
+		c.ended(news.Time, *news.Ended)
 	}
-	c.draw(e.CaseEnd != nil)
+	c.draw(news.Ended != nil)
 }
 
-func (c *Console) plan(who journal.Identity) {
-	c.who = &who
-	for _, id := range who.Planned {
-		if a := c.byName[c.cases[id].Area]; a != nil {
-			a.planned++
-		}
+func (c *Console) begin(run verdict.Beginning) {
+	c.who = &run.Identity
+	for _, group := range run.Areas {
+		a := &area{title: strings.ToLower(group.Title), planned: group.Planned, running: map[string]bool{}, done: map[string]bool{}}
+		c.areas, c.byName[group.Name] = append(c.areas, a), a
 	}
 }
 
@@ -127,42 +102,31 @@ func (c *Console) header(environment map[string]string) {
 	}, " · "))
 }
 
-func (c *Console) control(seen journal.Control) {
-	if o := seen.Observation; o.Outcome != journal.Held {
-		c.print(c.paint.tone(words.Bad, "✕ control of role "+string(seen.Role)) + ": " + visible.Short(o.Says, maxColumns))
-	}
-}
-
-func (c *Console) ended(e journal.Event) {
-	kase, ok := c.cases[e.Case]
-	if !ok {
-		return
-	}
-	o := e.CaseEnd.Observation
-	j := verdict.Of(c.o.Catalogue, kase, o, c.o.Known)
+func (c *Console) ended(at time.Time, turn verdict.Turn) {
+	kase, came := turn.Case, turn.Verdict
 	if a := c.byName[kase.Area]; a != nil {
 		delete(a.running, kase.ID)
-		a.latest = e.Time
+		a.latest = at
 		if !a.done[kase.ID] {
 			a.done[kase.ID] = true
 			a.ended++
 		}
-		if tone := words.ToneOf(j.Verdict); tone != words.Good && tone != words.Neutral {
-			a.notes = append(a.notes, c.paint.tone(tone, words.Glyph(j.Verdict)+" "+kase.Verifies[0])+expected(j.Verdict))
+		if tone := words.ToneOf(came); tone != words.Good && tone != words.Neutral {
+			a.notes = append(a.notes, c.paint.tone(tone, words.Glyph(came)+" "+kase.Verifies[0])+expected(came))
 		}
 	}
-	if c.o.Screen.Terminal {
+	if c.screen.Terminal {
 		return
 	}
-	line := c.sign(j.Verdict) + " " + kase.ID
-	if e.Attempt > 1 {
-		line += fmt.Sprintf(" (attempt %d)", e.Attempt)
+	line := c.sign(came) + " " + kase.ID
+	if turn.Attempt > 1 {
+		line += fmt.Sprintf(" (attempt %d)", turn.Attempt)
 	}
-	line += c.paint.dim("  " + human.Duration(time.Duration(e.CaseEnd.DurationMS)*time.Millisecond))
-	if j.Verdict != verdict.Pass {
-		line += "  " + words.Word(j.Verdict)
-		if o.Says != "" {
-			line += ": " + visible.Short(o.Says, 160)
+	line += c.paint.dim("  " + human.Duration(turn.Took))
+	if came != verdict.Pass {
+		line += "  " + words.Word(came)
+		if turn.Observation.Says != "" {
+			line += ": " + visible.Short(turn.Observation.Says, 160)
 		}
 	}
 	c.print(line)
@@ -198,14 +162,14 @@ func (c *Console) erase() {
 
 // draw shows the live block, at most ten times a second.
 func (c *Console) draw(now bool) {
-	if !c.o.Screen.Terminal || !now && c.drawn > 0 && c.o.Now().Sub(c.last) < 100*time.Millisecond {
+	if !c.screen.Terminal || !now && c.drawn > 0 && c.now().Sub(c.last) < 100*time.Millisecond {
 		return
 	}
-	c.last = c.o.Now()
+	c.last = c.now()
 	c.erase()
 	for _, a := range c.areas {
 		if a.planned > 0 {
-			fmt.Fprintln(c.out, ansi.Truncate(c.paint.clean(c.progress(a)), max(20, c.o.Screen.Width-1), "…"))
+			fmt.Fprintln(c.out, ansi.Truncate(c.paint.clean(c.progress(a)), max(20, c.screen.Width-1), "…"))
 			c.drawn++
 		}
 	}

@@ -23,12 +23,10 @@ func play(t *testing.T, screen console.Screen, profile catalogue.Profile) (strin
 	c := demo.Catalogue()
 	var out bytes.Buffer
 	at := demo.Now
-	con := console.New(&out, console.Options{
-		Screen: screen, Catalogue: c, Index: demo.Index(), Known: demo.Known(),
-		Now: func() time.Time { at = at.Add(10 * time.Millisecond); return at },
-	})
+	con := console.New(&out, screen, func() time.Time { at = at.Add(10 * time.Millisecond); return at })
+	live := verdict.Follow(c, demo.Index(), demo.Known())
 	for _, e := range demo.Events() {
-		con.Event(e)
+		con.Show(live.See(e))
 	}
 	exit := con.Finish(demo.Model(), profile, "report/index.html")
 	return out.String(), exit
@@ -124,10 +122,10 @@ func TestEventsOutOfOrderDoNotHarm(t *testing.T) {
 	events := demo.Events()
 	for _, screen := range []console.Screen{{Width: 80}, {Width: 10, Terminal: true, Color: true}} {
 		var out bytes.Buffer
-		con := console.New(&out, console.Options{Screen: screen, Catalogue: c, Index: demo.Index()})
+		con, live := console.New(&out, screen, time.Now), verdict.Follow(c, demo.Index(), nil)
 		for i := range events {
-			con.Event(events[len(events)-1-i])
-			con.Event(journal.Event{})
+			con.Show(live.See(events[len(events)-1-i]))
+			con.Show(live.See(journal.Event{}))
 		}
 		con.Finish(verdict.Build(c, demo.Index(), verdict.Collate(slices.Values[[]journal.Event](nil)), nil, demo.Now), verdict.Any, "")
 		if !strings.Contains(out.String(), "exit 3") {
@@ -149,7 +147,6 @@ func TestAFileIsNoTerminal(t *testing.T) {
 }
 
 func TestCasesThatCouldNotRunForOneReasonAreToldOnce(t *testing.T) {
-	c := demo.Catalogue()
 	var m verdict.Model
 	for i := range 60 {
 		m.Cases = append(m.Cases, verdict.Case{
@@ -158,7 +155,7 @@ func TestCasesThatCouldNotRunForOneReasonAreToldOnce(t *testing.T) {
 		})
 	}
 	var out bytes.Buffer
-	console.New(&out, console.Options{Catalogue: c}).Finish(m, verdict.Any, "")
+	console.New(&out, console.Screen{}, time.Now).Finish(m, verdict.Any, "")
 	for _, want := range []string{"IMP-000/runner/x: interrupted", "and 58 other cases that could not run: interrupted", "IMP-059/runner/x: no git"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, &out)
@@ -170,9 +167,8 @@ func TestCasesThatCouldNotRunForOneReasonAreToldOnce(t *testing.T) {
 }
 
 func TestAStaleEntryStandsAboveWhatWasSeen(t *testing.T) {
-	c := demo.Catalogue()
 	var out bytes.Buffer
-	console.New(&out, console.Options{Catalogue: c}).Finish(verdict.Model{Problems: []verdict.Problem{
+	console.New(&out, console.Screen{}, time.Now).Finish(verdict.Model{Problems: []verdict.Problem{
 		{Kind: verdict.Stale, Text: "does not fit", Pattern: `^pid \d+$`, Seen: "a/b/c (violated)\nprocess 7"},
 	}}, verdict.Any, "")
 	want := "stale-entry  does not fit\n    pattern    ^pid \\d+$\n    seen       a/b/c (violated)\n               process 7\n"

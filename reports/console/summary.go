@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/visible"
 	"github.com/understudy-conformance/understudy/reports/words"
@@ -22,12 +21,12 @@ const (
 // Finish removes what moves and prints the summary: what needs attention, then one
 // line with the answer. Profile is the selected one or verdict.Any; report is the
 // path of the HTML report, "" when there is none. It returns the exit code.
-func (c *Console) Finish(m verdict.Model, profile catalogue.Profile, report string) int {
+func (c *Console) Finish(m verdict.Model, profile verdict.ProfileName, report string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.erase()
 	for _, a := range c.areas {
-		if c.o.Screen.Terminal && a.planned > 0 {
+		if c.screen.Terminal && a.planned > 0 {
 			c.print(c.progress(a))
 		}
 	}
@@ -140,7 +139,7 @@ func (c *Console) problems(m verdict.Model) {
 }
 
 // answer is the last line: verdict, numbers, report, exit code.
-func (c *Console) answer(m verdict.Model, profile catalogue.Profile, report string, exit int) string {
+func (c *Console) answer(m verdict.Model, profile verdict.ProfileName, report string, exit int) string {
 	headline, tone := words.Headline(m.Answer(profile))
 	parts := []string{c.paint.tone(tone, headline)}
 	for _, p := range m.Profiles {

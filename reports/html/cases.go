@@ -36,6 +36,8 @@ type kase struct {
 	Attempts                      []attempt
 	Lanes                         []lane
 	Sequence, Wire, Requests, Log rows
+	Checks                        []check
+	ChecksLeft                    int // that held, beyond those
 	Processes                     []process
 	Again, Suggestion             string
 	Inline                        template.HTML // the transcript, rendered
@@ -117,11 +119,14 @@ const (
 
 func (k *kase) transcript(c verdict.Case) {
 	k.Lanes = lanesOf(c)
+	k.Checks, k.ChecksLeft = checksOf(c, "", maxWidth/2), c.ChecksLeft
 	for _, e := range c.Transcript {
 		at := human.Offset(since(c.Started, e.Time))
 		switch {
 		case e.Step != nil:
 			k.Sequence.add(row{At: at, Who: visible.Short(join(e.Step.Who, e.Run), 60), Text: visible.Short(e.Step.Text, maxWidth)})
+		case e.Check != nil:
+			k.Sequence.add(row{At: at, Who: "stage", Text: visible.Short(checked(e.Check), maxWidth)})
 		case e.HTTP != nil:
 			text := visible.Short(requested(e.HTTP), maxWidth)
 			k.Sequence.add(row{At: at, Who: visible.Short(join("Execution API", e.Run), 60), Text: text})

@@ -43,11 +43,45 @@ func TestFragments(t *testing.T) {
 		"first-screen.html": {`<section class="hero">`, `<section>` + "\n" + `<h2 id="failed">`},
 		"findings.html":     {`<h2 id="failed">`, `</section>`},
 		"requirement.html":  {`<tr id="IMP-003"`, `</tr>`},
+		"checks.html":       {`<tr id="WIRE-002"`, `</tr>`},
 		"case-fail.html":    {`<details class="case" id="case=LIFE-005/worker/stop-leaves-nothing"`, `</div></details>`},
 		"case-known.html":   {`<details class="case" id="case=IMP-002/runner/logname"`, `</div></details>`},
 		"about.html":        {`<h2 id="about">`, `</section>`},
 	} {
 		golden.Equal(t, name, between(t, page, cut[0], cut[1]))
+	}
+}
+
+func TestChecksOfARequirementAreBoundedAndToldOnce(t *testing.T) {
+	m := demo.Model()
+	i := slices.IndexFunc(m.Cases, func(c verdict.Case) bool { return c.Requirement == "WIRE-002" })
+	c := &m.Cases[i]
+	c.Checks, c.ChecksLeft = nil, 7
+	for n := range 150 {
+		made := verdict.Check{Requirement: "WIRE-002", What: fmt.Sprintf("number %d", n/50), Held: true, Expected: "1 <b>", Actual: "1 <b>"}
+		c.Checks = append(c.Checks, made, verdict.Check{Requirement: "WIRE-002", What: fmt.Sprintf("pause %d", n), Held: true, Premise: true})
+	}
+	for n := range 100 {
+		c.Checks = append(c.Checks, verdict.Check{Requirement: "WIRE-002", What: fmt.Sprintf("other %d", n), Held: true, Expected: "1", Actual: "one"})
+	}
+	c.Checks = append(c.Checks, verdict.Check{Requirement: "WIRE-002", What: "the last", Expected: "1", Actual: "2"})
+	row := between(t, write(t, m), `<tr id="WIRE-002"`, `</tr>`)
+	for _, want := range []string{
+		"held</span> number 0 <span class=\"dim\">as expected: 1 &lt;b&gt;</span> <span class=\"dim\">50 times</span></li>", "held</span> other 1 <span class=\"dim\">expected 1 · actual one</span></li>",
+		"violated</span> the last <span class=\"dim\">expected 1 · actual 2</span></li>", "98 more, see the case</li>",
+	} {
+		if !strings.Contains(row, want) {
+			t.Errorf("no %s in\n%s", want, row)
+		}
+	}
+	if n := strings.Count(row, "</li>"); n != 8 || strings.Contains(row, "pause") { // six checks, how many more, and the case
+		t.Errorf("%d lines in\n%s", n, row)
+	}
+	m.Cases[i].Verdict = verdict.Fail // so that its transcript stands in the page
+	for _, want := range []string{"Checks (254)", "7 more held, and are not in the journal", "pause 149 <span class=\"dim\">(premise)</span>"} {
+		if page := write(t, m); !strings.Contains(page, want) {
+			t.Errorf("no %q in the page of the case", want)
+		}
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/visible"
 )
@@ -59,9 +58,6 @@ func lanesOf(c verdict.Case) []lane {
 	for _, e := range c.Transcript {
 		d.event(e)
 	}
-	if c.Observation.Outcome == journal.Violated {
-		d.tick(d.lane("stage", "stage", "the harness"), c.Started.Add(d.whole), "violated", true)
-	}
 	for i := range d.lanes {
 		l := &d.lanes[i]
 		if n := len(l.Spans); n > 0 && l.alive {
@@ -89,7 +85,7 @@ func rank(l lane) int {
 // firstUser is the real uid of the process with the lowest id: the one that was
 // started first, by the account of the worker.
 func firstUser(c verdict.Case) int {
-	var first *journal.Process
+	var first *verdict.Process
 	for _, e := range c.Transcript {
 		if p := e.Process; p != nil && (first == nil || p.PID < first.PID) {
 			first = p
@@ -129,7 +125,7 @@ func (d *drawing) tick(l *lane, at time.Time, text string, bad bool) {
 	}
 }
 
-func (d *drawing) event(e journal.Event) {
+func (d *drawing) event(e verdict.Event) {
 	switch {
 	case e.Step != nil:
 		who := cmp.Or(e.Step.Who, "stage")
@@ -138,6 +134,10 @@ func (d *drawing) event(e journal.Event) {
 			return
 		}
 		d.tick(d.lane("who "+who+e.Run, join(who, e.Run), ""), e.Time, e.Step.Text, false)
+	case e.Check != nil && !e.Check.Held:
+		d.tick(d.lane("stage", "stage", "the harness"), e.Time, "violated", true)
+	case e.Check != nil && !e.Check.Premise:
+		d.tick(d.lane("stage", "stage", "the harness"), e.Time, checked(e.Check), false)
 	case e.HTTP != nil:
 		d.tick(d.lane("api", "Execution API", "stage"), e.Time, request(*e.HTTP), false)
 	case e.Frame != nil:
@@ -152,7 +152,7 @@ func (d *drawing) event(e journal.Event) {
 }
 
 // request says of "PATCH /task-instances/ID/state 204" the ends only.
-func request(h journal.HTTP) string {
+func request(h verdict.HTTP) string {
 	path := strings.TrimRight(h.Path, "/")
 	h.Path = path[strings.LastIndexByte(path, '/')+1:]
 	return requested(&h)
@@ -169,7 +169,7 @@ func label(message string) string {
 // process prolongs the life of a process, and begins a new span where its user
 // changed. A process that has ended was seen last when Seen says, or when an
 // earlier event says.
-func (d *drawing) process(e journal.Event) {
+func (d *drawing) process(e verdict.Event) {
 	p := e.Process
 	tone := "other"
 	if p.UIDs[0] == d.own {

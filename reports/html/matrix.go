@@ -22,7 +22,14 @@ type requirement struct {
 	Reason string
 	Seen   []role.Role // where it can be seen
 	Cells  []cell
-	Cases  []pair // id, link
+	Cases  []shownBy
+}
+
+// shownBy is a case that verifies a requirement, with what it checked of it.
+type shownBy struct {
+	Name, Link string
+	Checks     []check
+	More       int // kinds of checks beyond those
 }
 
 // cell is what one role says about a requirement.
@@ -38,12 +45,17 @@ func areasOf(m verdict.Model) []area {
 	for _, c := range m.Cases {
 		byID[c.ID] = c
 	}
+	shown := 0 // requirements with cases
+	for _, r := range m.Requirements {
+		shown += min(len(r.Cases), 1)
+	}
+	room := max(minOfRow, min(maxOfRow, maxOfAll/max(shown, 1)))
 	var areas []area
 	for _, a := range m.Areas {
 		out := area{Name: a.Name, Title: a.Title, Summary: summaryOf(a)}
 		for _, r := range m.Requirements {
 			if r.Area == a.Name {
-				out.Rows = append(out.Rows, requirementOf(r, played, byID))
+				out.Rows = append(out.Rows, requirementOf(r, played, byID, room))
 			}
 		}
 		areas = append(areas, out)
@@ -69,13 +81,20 @@ func summaryOf(a verdict.Area) string {
 	return strings.Join(parts, ", ")
 }
 
-func requirementOf(r verdict.Requirement, played []role.Role, byID map[string]verdict.Case) requirement {
+// requirementOf makes a row, with room for so many lines of checks.
+func requirementOf(r verdict.Requirement, played []role.Role, byID map[string]verdict.Case, room int) requirement {
 	out := requirement{Requirement: r, Reason: visible.Short(words.Reason(r), 240), Seen: r.Requirement.Roles}
 	for _, in := range role.All() {
 		out.Cells = append(out.Cells, cellOf(r, in, played, byID))
 	}
 	for _, id := range r.Cases {
-		out.Cases = append(out.Cases, pair{visible.Line(id), link(id)})
+		made := checksOf(byID[id], r.ID, 100)
+		kept := min(len(made), maxOfCase, room)
+		if i := len(made) - 1; i >= kept && kept > 0 && !made[i].Held { // what failed is the last
+			made[kept-1] = made[i]
+		}
+		room -= kept
+		out.Cases = append(out.Cases, shownBy{visible.Line(id), link(id), made[:kept], len(made) - kept})
 	}
 	return out
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/visible"
 )
@@ -39,7 +38,7 @@ func (r *rows) bound(n int) {
 	r.Rows = slices.Concat(r.Rows[:n/2], []row{{Gap: left}}, r.Rows[len(r.Rows)-(n-n/2):])
 }
 
-func frameRow(e journal.Event, at string, width int) row {
+func frameRow(e verdict.Event, at string, width int) row {
 	f := e.Frame
 	out := row{At: at, Who: visible.Short(e.Run, 40), Text: visible.Short(f.Text, width), Size: f.Size, Arrow: "→", To: "to the implementation"}
 	if f.Dir == "<" {
@@ -115,7 +114,7 @@ func ids(four [4]int) string {
 }
 
 // happened is what a sighting of a process says.
-func happened(p *journal.Process) string {
+func happened(p *verdict.Process) string {
 	text := fmt.Sprintf("%s, uid %s, parent %d", cmp.Or(program(p.Command), "process"), ids(p.UIDs), p.PPID)
 	if p.State == "Z" || p.State == "X" {
 		text += ", ended"
@@ -127,7 +126,7 @@ func happened(p *journal.Process) string {
 }
 
 // requested says in words what was asked of the Execution API, and what became of it.
-func requested(h *journal.HTTP) string { return fmt.Sprintf("%s %s %d", h.Method, h.Path, h.Status) }
+func requested(h *verdict.HTTP) string { return fmt.Sprintf("%s %s %d", h.Method, h.Path, h.Status) }
 
 // program is the last part of the path of the command.
 func program(command string) string {

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/reports/human"
@@ -242,7 +241,7 @@ func (v *view) about(m verdict.Model) {
 		{"Roles", role.Join(id.Roles, ", ")},
 		{"Sandbox", id.Sandbox},
 		{"Filter", id.Filter},
-		{"Shard", shard(id.Shard)},
+		{"Shard", shard(id)},
 		{"Run", id.RunID},
 		{"Started", human.Moment(m.Started)},
 	} {
@@ -251,7 +250,7 @@ func (v *view) about(m verdict.Model) {
 		}
 	}
 	for _, run := range m.Joined {
-		v.About = append(v.About, pair{visible.Short(strings.TrimSpace("Joined run "+run.RunID+" "+shard(run.Shard)), 80), visible.Short(verdict.Pasted(run.Command), 300)})
+		v.About = append(v.About, pair{visible.Short(strings.TrimSpace("Joined run "+run.RunID+" "+shard(run)), 80), visible.Short(verdict.Pasted(run.Command), 300)})
 	}
 	for _, s := range m.Sandboxes {
 		out := sandbox{Number: s.Number, Started: human.Moment(s.Started), Ended: s.Ended}
@@ -266,11 +265,11 @@ func (v *view) about(m verdict.Model) {
 	}
 }
 
-func shard(s *journal.Shard) string {
-	if s == nil {
+func shard(id verdict.Identity) string {
+	if id.Shard == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d", s.Index, s.Of)
+	return fmt.Sprintf("%d of %d", id.Shard.Index, id.Shard.Of)
 }
 
 // link is the anchor of a case.

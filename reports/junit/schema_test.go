@@ -126,10 +126,11 @@ func mixed(t *testing.T) verdict.Model {
 			{Outcome: journal.Held},
 			{Outcome: journal.Violated, Requirement: "IMP-003", Says: "pid 7 ran"},
 		} {
+			made := journal.Check{Requirement: index[i].Verifies[0], What: o.Says, Held: o.Outcome == journal.Held}
 			events = append(events,
 				journal.Event{Time: at, Sandbox: 1, Case: planned[i], Attempt: attempt, CaseStart: &journal.CaseStart{}},
-				journal.Event{Time: at, Sandbox: 1, Case: planned[i], Attempt: attempt, Step: &journal.Step{Who: "stage", Text: "x"}},
-				journal.Event{Time: at, Sandbox: 1, Case: planned[i], Attempt: attempt, CaseEnd: &journal.CaseEnd{Observation: o}})
+				journal.Event{Time: at, Sandbox: 1, Case: planned[i], Attempt: attempt, Check: &made},
+				journal.Event{Time: at, Sandbox: 1, Case: planned[i], Attempt: attempt, CaseEnd: journal.End(o, 0)})
 		}
 	}
 	events = append(events, journal.Event{Time: at, Sandbox: 1, SandboxEnd: &journal.SandboxEnd{}}, journal.Event{Time: at, RunEnd: &journal.RunEnd{}})

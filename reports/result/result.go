@@ -14,14 +14,14 @@ import (
 	"slices"
 	"time"
 
-	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/internal/printable"
 	"github.com/understudy-conformance/understudy/reports/words"
 )
 
 // Schema is the version of the shape.
-const Schema = 1
+const Schema = 2
 
 //go:embed result.schema.json
 var published []byte
@@ -32,7 +32,7 @@ func JSONSchema() []byte { return bytes.Clone(published) }
 // Result is the whole file.
 type Result struct {
 	Schema       int               `json:"schema"`
-	Identity     journal.Identity  `json:"identity"`
+	Identity     Identity          `json:"identity"`
 	Joined       []Joined          `json:"joined,omitempty"` // the runs that were joined, oldest first
 	Environment  map[string]string `json:"environment"`
 	Started      *time.Time        `json:"started"` // null when the journal has no beginning
@@ -51,12 +51,59 @@ type Result struct {
 
 // Joined is one of the runs of which the verdicts were joined.
 type Joined struct {
-	RunID    string         `json:"run_id"`
-	Manifest string         `json:"manifest"`
-	Roles    []role.Role    `json:"roles"`
-	Filter   string         `json:"filter,omitempty"`
-	Shard    *journal.Shard `json:"shard,omitempty"`
-	Command  []string       `json:"command"`
+	RunID    string      `json:"run_id"`
+	Manifest string      `json:"manifest"`
+	Roles    []role.Role `json:"roles"`
+	Filter   string      `json:"filter,omitempty"`
+	Shard    *Shard      `json:"shard,omitempty"`
+	Command  []string    `json:"command"`
+}
+
+// Identity names what ran.
+type Identity struct {
+	RunID          string      `json:"run_id"`
+	Suite          string      `json:"suite"`
+	Commit         string      `json:"commit"`
+	Catalogue      string      `json:"catalogue"`
+	Implementation string      `json:"implementation"`
+	Version        string      `json:"version"`
+	Manifest       string      `json:"manifest"`
+	Roles          []role.Role `json:"roles"`
+	Sandbox        string      `json:"sandbox"`
+	Filter         string      `json:"filter,omitempty"`
+	Command        []string    `json:"command"`
+	Planned        []string    `json:"planned"`
+	Shard          *Shard      `json:"shard,omitempty"`
+}
+
+// Shard says that this is one of the fixed parts of a larger plan.
+type Shard struct {
+	Index int    `json:"index"`
+	Of    int    `json:"of"`
+	Plan  string `json:"plan"`
+}
+
+// Observation is what a case showed as a whole.
+type Observation struct {
+	Outcome     string `json:"outcome"`
+	Requirement string `json:"requirement,omitempty"`
+	Says        string `json:"says,omitempty"`
+	Expected    string `json:"expected,omitempty"`
+	Actual      string `json:"actual,omitempty"`
+	Where       string `json:"where,omitempty"`
+	Capability  string `json:"capability,omitempty"`
+}
+
+// Check is one comparison that was made.
+type Check struct {
+	Requirement string `json:"requirement"`
+	Clause      string `json:"clause"`
+	What        string `json:"what"`
+	Held        bool   `json:"held"`
+	Premise     bool   `json:"premise,omitempty"`
+	Expected    string `json:"expected,omitempty"`
+	Actual      string `json:"actual,omitempty"`
+	Where       string `json:"where,omitempty"`
 }
 
 // Profile is the summary of a profile; Counts are numbers of requirements.
@@ -83,20 +130,22 @@ type Requirement struct {
 
 // Case is one planned case.
 type Case struct {
-	ID          string              `json:"id"`
-	Role        role.Role           `json:"role"`
-	Area        string              `json:"area"`
-	Says        string              `json:"says"`
-	Verifies    []string            `json:"verifies"`
-	Verdict     verdict.Verdict     `json:"verdict"`
-	Level       string              `json:"level,omitempty"`
-	Profile     string              `json:"profile,omitempty"`
-	Requirement string              `json:"requirement,omitempty"`
-	Observation journal.Observation `json:"observation"`
-	Expectation *Expectation        `json:"expectation,omitempty"`
-	Attempts    []Attempt           `json:"attempts"`
-	DurationMS  int64               `json:"duration_ms"`
-	Again       string              `json:"again"`
+	ID          string          `json:"id"`
+	Role        role.Role       `json:"role"`
+	Area        string          `json:"area"`
+	Says        string          `json:"says"`
+	Verifies    []string        `json:"verifies"`
+	Verdict     verdict.Verdict `json:"verdict"`
+	Level       string          `json:"level,omitempty"`
+	Profile     string          `json:"profile,omitempty"`
+	Requirement string          `json:"requirement,omitempty"`
+	Observation Observation     `json:"observation"`
+	Checks      []Check         `json:"checks"`
+	ChecksLeft  int             `json:"checks_left,omitempty"`
+	Expectation *Expectation    `json:"expectation,omitempty"`
+	Attempts    []Attempt       `json:"attempts"`
+	DurationMS  int64           `json:"duration_ms"`
+	Again       string          `json:"again"`
 }
 
 // Expectation is the entry of the list of known deviations that explains a case.
@@ -116,9 +165,9 @@ type Attempt struct {
 
 // Control is the plain task that must succeed first.
 type Control struct {
-	Sandbox     int                 `json:"sandbox"`
-	Role        role.Role           `json:"role"`
-	Observation journal.Observation `json:"observation"`
+	Sandbox     int         `json:"sandbox"`
+	Role        role.Role   `json:"role"`
+	Observation Observation `json:"observation"`
 }
 
 // Problem is a finding about the run as a whole.
@@ -134,19 +183,17 @@ type Problem struct {
 // From computes the file from a model.
 func From(m verdict.Model) Result {
 	r := Result{
-		Schema: Schema, Identity: m.Identity, Environment: m.Environment, Partial: m.Partial(),
+		Schema: Schema, Identity: identityOf(m.Identity), Environment: m.Environment, Partial: m.Partial(),
 		PartialWhy: list(words.Partial(m)), Part: words.Part(m.Part), Unlisted: m.Unlisted, Exit: verdict.Exit(m, verdict.Any),
 		Started: moment(m.Started), Ended: moment(m.Ended),
 		Profiles: []Profile{}, Requirements: []Requirement{}, Cases: []Case{}, Controls: []Control{}, Problems: []Problem{},
 	}
-	r.Identity.Roles, r.Identity.Command, r.Identity.Planned = list(m.Identity.Roles), list(m.Identity.Command), list(m.Identity.Planned)
 	if r.Environment == nil {
 		r.Environment = map[string]string{}
 	}
-	for _, id := range m.Joined {
-		r.Joined = append(r.Joined, Joined{
-			RunID: id.RunID, Manifest: id.Manifest, Roles: list(id.Roles), Filter: id.Filter, Shard: id.Shard, Command: list(id.Command),
-		})
+	for _, run := range m.Joined {
+		id := identityOf(run)
+		r.Joined = append(r.Joined, Joined{RunID: id.RunID, Manifest: id.Manifest, Roles: id.Roles, Filter: id.Filter, Shard: id.Shard, Command: id.Command})
 	}
 	for _, p := range m.Profiles {
 		headline, _ := words.Headline(m.Answer(p.Name))
@@ -164,7 +211,7 @@ func From(m verdict.Model) Result {
 		r.Cases = append(r.Cases, caseOf(c))
 	}
 	for _, c := range m.Controls {
-		r.Controls = append(r.Controls, Control(c))
+		r.Controls = append(r.Controls, Control{Sandbox: c.Sandbox, Role: c.Role, Observation: observationOf(c.Observation)})
 	}
 	for _, p := range m.Problems {
 		r.Problems = append(r.Problems, Problem(p))
@@ -172,11 +219,29 @@ func From(m verdict.Model) Result {
 	return r
 }
 
+func identityOf(id verdict.Identity) Identity {
+	return Identity{
+		RunID: id.RunID, Suite: id.Suite, Commit: id.Commit, Catalogue: id.Catalogue, Implementation: id.Implementation, Version: id.Version,
+		Manifest: id.Manifest, Roles: list(id.Roles), Sandbox: id.Sandbox, Filter: id.Filter, Command: list(id.Command), Planned: list(id.Planned),
+		Shard: (*Shard)(id.Shard),
+	}
+}
+
+func observationOf(o verdict.Observation) Observation {
+	return Observation{
+		Outcome: string(o.Outcome), Requirement: o.Requirement, Says: o.Says, Expected: o.Expected, Actual: o.Actual, Where: o.Where, Capability: o.Capability,
+	}
+}
+
 func caseOf(c verdict.Case) Case {
 	out := Case{
 		ID: c.ID, Role: c.Role, Area: c.Area, Says: c.Says, Verifies: list(c.Verifies),
 		Verdict: c.Verdict, Level: string(c.Level), Profile: string(c.Profile), Requirement: c.Requirement,
-		Observation: c.Observation, Attempts: []Attempt{}, DurationMS: c.Duration.Milliseconds(), Again: c.Again,
+		Observation: observationOf(c.Observation), Checks: []Check{}, ChecksLeft: c.ChecksLeft,
+		Attempts: []Attempt{}, DurationMS: c.Duration.Milliseconds(), Again: c.Again,
+	}
+	for _, made := range c.Checks {
+		out.Checks = append(out.Checks, Check(made))
 	}
 	if len(c.Known) > 0 {
 		k := c.Known[0]
@@ -195,7 +260,7 @@ func Write(w io.Writer, m verdict.Model) error {
 	encoder.SetIndent("", " ")
 	err := encoder.Encode(From(m))
 	if err == nil {
-		_, err = w.Write(journal.Visible(text.Bytes()))
+		_, err = w.Write(printable.JSON(text.Bytes()))
 	}
 	if err != nil {
 		return fmt.Errorf("write result.json: %w", err)
@@ -210,7 +275,7 @@ func Read(in io.Reader) (Result, error) {
 		return Result{}, fmt.Errorf("read result.json: %w", err)
 	}
 	if r.Schema != Schema {
-		return Result{}, fmt.Errorf("read result.json: schema %d, this program reads %d", r.Schema, Schema)
+		return Result{}, fmt.Errorf("read result.json: schema %d, and this version of Understudy reads schema %d: play the run again, or read the file with the version that wrote it", r.Schema, Schema)
 	}
 	return r, nil
 }

@@ -72,6 +72,8 @@ func TestTheSchemaRefusesWhatIsNoResult(t *testing.T) {
 		"an exit code out of range":     {`"exit": 4`, `"exit": 5`},
 		"an unknown key":                {`"partial": false`, `"partial": false, "extra": 1`},
 		"a missing key":                 {`"again"`, `"agian"`},
+		"a check without a result":      {`"held": true`, `"heald": true`},
+		"a check of another shape":      {`"clause": "`, `"clauses": "`},
 	} {
 		bad := strings.Replace(good, edit[0], edit[1], 1)
 		if bad == good {
@@ -145,7 +147,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 }
 
 func TestAnotherSchemaIsNotRead(t *testing.T) {
-	for _, text := range []string{"", "{}", `{"schema":2}`, `[]`, `{"schema":"1"}`} {
+	for _, text := range []string{"", "{}", `{"schema":1}`, `{"schema":3}`, `[]`, `{"schema":"2"}`} {
 		if _, err := result.Read(strings.NewReader(text)); err == nil {
 			t.Errorf("%q was read", text)
 		}

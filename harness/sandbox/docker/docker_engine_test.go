@@ -173,7 +173,7 @@ func TestReferenceHoldsItsControlsAndItsFirstCases(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s %s %s", e.Kind(), e.Control.Role, e.Control.Observation.Outcome))
 			t.Log(e.Control)
 		case e.CaseEnd != nil:
-			got = append(got, fmt.Sprintf("%s %s %s", e.Kind(), strings.Split(e.Case, "/")[1], e.CaseEnd.Observation.Outcome))
+			got = append(got, fmt.Sprintf("%s %s %s", e.Kind(), strings.Split(e.Case, "/")[1], e.CaseEnd.Outcome))
 			t.Log(e.Case, e.CaseEnd)
 		case e.SandboxEnd != nil:
 			got = append(got, string(e.Kind()))

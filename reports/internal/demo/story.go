@@ -73,5 +73,19 @@ func (w *writer) attempt(c plan.Case, n int, o *journal.Observation) {
 	if o == nil {
 		return
 	}
-	say(40, journal.Event{CaseEnd: &journal.CaseEnd{Observation: *o, DurationMS: w.at.Sub(begun).Milliseconds() + 40}})
+	check := func(c journal.Check) {
+		c.Clause = c.Requirement
+		say(0, journal.Event{Check: &c})
+	}
+	check(journal.Check{Requirement: c.Verifies[0], What: "waited for the process of alice to end", Held: true, Premise: true, Expected: "within 20s"})
+	for _, id := range c.Verifies {
+		if o.Outcome == journal.Held || o.Outcome == journal.Violated && id != o.Requirement {
+			check(journal.Check{Requirement: id, What: "real uid of alice", Held: true, Expected: "61002", Actual: "61002"})
+			check(journal.Check{Requirement: id, What: "what alice said", Held: true, Expected: "a word", Actual: Hostile})
+		}
+	}
+	if o.Outcome == journal.Violated {
+		check(journal.Check{Requirement: o.Requirement, What: o.Says, Expected: o.Expected, Actual: o.Actual, Where: o.Where})
+	}
+	say(40, journal.Event{CaseEnd: journal.End(*o, w.at.Sub(begun)+40*time.Millisecond)})
 }

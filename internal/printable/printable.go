@@ -1,4 +1,6 @@
-package journal
+// Package printable keeps JSON in which hostile text may stand from having an effect on
+// the terminal of somebody who looks at it.
+package printable
 
 import (
 	"bytes"
@@ -7,10 +9,9 @@ import (
 	"unicode/utf16"
 )
 
-// Visible returns JSON in which every character that has no shape of its own, a
-// bidirectional control for instance, is written as an escape, \u202e. It means the
-// same, and has no effect on the terminal of somebody who looks at it.
-func Visible(encoded []byte) []byte {
+// JSON returns JSON in which every character that has no shape of its own, a
+// bidirectional control for instance, is written as an escape, \u202e. It means the same.
+func JSON(encoded []byte) []byte {
 	hidden := func(r rune) bool { return r >= 0x7f && !unicode.IsGraphic(r) }
 	if !bytes.ContainsFunc(encoded, hidden) {
 		return encoded
