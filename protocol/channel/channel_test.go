@@ -170,7 +170,8 @@ func TestAskLogTellsWhyThereIsNone(t *testing.T) {
 		is     error
 	}{
 		"no descriptor": {message.Response{Body: &message.SentFDs{FDs: message.List[int]{}}}, "without a descriptor", channel.ErrNoLog},
-		"nothing":       {message.Response{}, "without a descriptor", channel.ErrNoLog},
+		"nothing":       {message.Response{}, "the answer is empty", nil},
+		"another":       {message.Response{Body: &message.OKResponse{OK: true}}, "the answer is OKResponse", nil},
 		"refused":       {message.Response{Err: &message.ErrorResponse{Error: message.APIServerError}}, "API_SERVER_ERROR", nil},
 		"another id":    {message.Response{ID: 4}, "answer #4 to request #0", nil},
 	} {
@@ -200,35 +201,53 @@ func TestDescriptorsNobodyWantsAreClosed(t *testing.T) {
 	conn, runner := pair(t)
 	null := must(os.Open("/dev/null"))
 	defer null.Close()
-	many := make([]int, 20)
-	for i := range many {
-		many[i] = int(null.Fd())
+	rights := func(n int) []byte {
+		var fds []int
+		for range n {
+			fds = append(fds, int(null.Fd()))
+		}
+		return unix.UnixRights(fds...)
 	}
-	send := func(r message.Response) {
+	send := func(r message.Response, first, second int) {
+		t.Helper()
 		b := frame.Append(nil, must(message.EncodeResponse(r)))
-		if _, _, err := conn.WriteMsgUnix(b[:1], unix.UnixRights(many...), nil); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := conn.WriteMsgUnix(b[1:], unix.UnixRights(many...), nil); err != nil {
-			t.Fatal(err)
+		for _, part := range []struct{ octets, rights []byte }{{b[:1], rights(first)}, {b[1:2], rights(second)}, {b[2:], nil}} {
+			if _, _, err := conn.WriteMsgUnix(part.octets, part.rights, nil); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
+	sent := message.Response{Body: &message.SentFDs{FDs: message.List[int]{3}}}
 	before := descriptors(t)
-	send(message.Response{Body: &message.VariableResult{Key: "k"}})
+	send(message.Response{Body: &message.VariableResult{Key: "k"}}, 20, 20)
 	if _, err := runner.Ask(&message.GetVariable{Key: "k"}); err != nil {
 		t.Error(err)
 	}
 	if after := descriptors(t); after != before {
 		t.Errorf("%d descriptors after an answer with some, %d before", after, before)
 	}
-	send(message.Response{ID: 1, Body: &message.ErrorResponse{Error: message.APIServerError}})
-	if log, err := runner.AskLog(); err == nil {
-		t.Errorf("a refusal gave %v", log)
+	for id, c := range []struct {
+		name          string
+		answer        message.Response
+		first, second int
+		want          string
+	}{
+		{"refused", message.Response{Body: &message.ErrorResponse{Error: message.APIServerError}}, 20, 20, "API_SERVER_ERROR"},
+		{"on the second octet", sent, 0, 1, "without a descriptor on its first octet"},
+		{"two", sent, 2, 0, "2 descriptors"},
+		{"more than are taken in", sent, 20, 0, "16 descriptors"},
+	} {
+		c.answer.ID = int64(id + 1)
+		send(c.answer, c.first, c.second)
+		if log, err := runner.AskLog(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, %v, want %s", c.name, log, err, c.want)
+		}
+		if after := descriptors(t); after != before {
+			t.Errorf("%s: %d descriptors, %d before", c.name, after, before)
+		}
 	}
-	if after := descriptors(t); after != before {
-		t.Errorf("%d descriptors, %d before", after, before)
-	}
-	send(message.Response{ID: 2, Body: &message.SentFDs{FDs: message.List[int]{3}}})
+	sent.ID = 5
+	send(sent, 1, 0)
 	log, err := runner.AskLog()
 	if err != nil {
 		t.Fatal(err)

@@ -31,5 +31,5 @@
 //
 // A descriptor travels with the first octet of a frame, and only a read that asks
 // for it receives it: the kernel closes what a plain read passes over. A Runner
-// asks for it in AskLog alone, and takes none that comes at another time.
+// asks for it in AskLog alone, and takes none that comes with another octet.
 package channel

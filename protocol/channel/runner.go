@@ -12,11 +12,11 @@ import (
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
 
-// ErrNoLog reports an answer to ResendLoggingFD that came without a descriptor.
-var ErrNoLog = errors.New("SentFDs came without a descriptor")
+// ErrNoLog reports SentFDs without a descriptor on its first octet.
+var ErrNoLog = errors.New("SentFDs came without a descriptor on its first octet")
 
-// maxRights is how many descriptors are taken from the answer to ResendLoggingFD,
-// to be closed but for the first; the kernel closes those that come beyond.
+// maxRights is how many descriptors are taken in; the kernel closes those that come
+// beyond.
 const maxRights = 16
 
 // Runner is the end of a runner that asks one thing at a time. It is not safe for
@@ -83,27 +83,45 @@ func (r *Runner) Ask(body message.Body) (message.Response, error) {
 	return answer, nil
 }
 
-// AskLog asks for the log channel and takes the descriptor that its answer brings,
-// which is not inherited by children.
+// AskLog asks for the log channel and takes the descriptor that is attached to the
+// first octet of the answer. It is not inherited by children. An answer that is no
+// SentFDs, and one that brings none or more than one there, is an error.
 func (r *Runner) AskLog() (*os.File, error) {
 	r.conn.taking = true
 	answer, err := r.Ask(&message.ResendLoggingFD{})
 	r.conn.taking = false
-	log := r.conn.take()
+	rights := r.conn.rights
+	r.conn.rights = nil
 	if err == nil {
-		if refusal := message.AsError(answer); refusal != nil {
-			err = refusal.Err()
-		} else if log == nil {
-			err = ErrNoLog
-		}
-	}
-	if err != nil && log != nil {
-		log.Close()
+		err = logAnswer(answer, len(rights))
 	}
 	if err != nil {
+		for _, fd := range rights {
+			unix.Close(fd)
+		}
 		return nil, fmt.Errorf("ask for the log channel: %w", err)
 	}
-	return log, nil
+	return os.NewFile(uintptr(rights[0]), "log"), nil
+}
+
+// logAnswer says what is wrong with an answer to ResendLoggingFD that brought so many
+// descriptors.
+func logAnswer(answer message.Response, brought int) error {
+	if refusal := message.AsError(answer); refusal != nil {
+		return refusal.Err()
+	}
+	_, is := answer.Body.(*message.SentFDs)
+	switch {
+	case !is && answer.Body == nil:
+		return errors.New("the answer is empty")
+	case !is:
+		return fmt.Errorf("the answer is %s", answer.Body.MessageType())
+	case brought == 0:
+		return ErrNoLog
+	case brought > 1:
+		return fmt.Errorf("SentFDs came with %d descriptors on its first octet", brought)
+	}
+	return nil
 }
 
 // Send sends a request and returns its id. Its answer is read by Receive.
@@ -129,7 +147,7 @@ func (r *Runner) Receive() (message.Response, error) {
 	return message.DecodeResponse(payload)
 }
 
-// receiver keeps the descriptors that come with what it reads, while it is told to.
+// receiver takes the descriptors that come with the next octet, once it is told to.
 type receiver struct {
 	net.Conn
 	taking bool
@@ -138,12 +156,13 @@ type receiver struct {
 
 func (c *receiver) Read(b []byte) (int, error) {
 	conn, is := c.Conn.(*net.UnixConn)
-	if !c.taking || !is {
+	if !c.taking || !is || len(b) == 0 {
 		return c.Conn.Read(b)
 	}
+	c.taking = false
 	oob := make([]byte, unix.CmsgSpace(maxRights*4))
-	n, oobn, _, _, err := conn.ReadMsgUnix(b, oob) // close-on-exec
-	if n == 0 && err == nil && len(b) > 0 {
+	n, oobn, _, _, err := conn.ReadMsgUnix(b[:1], oob) // close-on-exec
+	if n == 0 && err == nil {
 		return c.Conn.Read(b) // says how the stream ended
 	}
 	messages, _ := unix.ParseSocketControlMessage(oob[:oobn]) // as the kernel wrote it
@@ -153,18 +172,4 @@ func (c *receiver) Read(b []byte) (int, error) {
 		}
 	}
 	return n, err
-}
-
-// take returns the first descriptor that came, if one did, and closes the others.
-func (c *receiver) take() *os.File {
-	var first *os.File
-	for i, fd := range c.rights {
-		if i == 0 {
-			first = os.NewFile(uintptr(fd), "log")
-			continue
-		}
-		unix.Close(fd)
-	}
-	c.rights = nil
-	return first
 }
