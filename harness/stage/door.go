@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -80,6 +81,9 @@ func (b *Backstage) StartWith(task Task, counterpart func(*Conversation) Counter
 
 // Begun is when the case began.
 func (b *Backstage) Begun() time.Time { return b.begun }
+
+// Command is the path of a helper command.
+func (b *Backstage) Command(name string) string { return filepath.Join(b.session.Plan.Bin, name) }
 
 // Folder is the folder of the case, held open from before the implementation was started.
 func (b *Backstage) Folder() *safefile.Folder { return b.folder }

@@ -30,20 +30,28 @@ import (
 // Door is the Execution API of one case.
 type Door struct {
 	*stage.Backstage
+	around   Around
 	listener net.Listener
 	server   *http.Server
 }
 
-// Open opens the door for one case: the Execution API, on a port of the loopback device.
-func Open(b *stage.Backstage) (stage.Door, error) { return NewDoor(b) }
+// Around makes of what the stage plays to one task, API and executor, what it plays in a
+// role that has more than these.
+type Around func(*stage.Conversation, stage.Counterpart) stage.Counterpart
 
-// NewDoor is Open for a door that is built on this one.
-func NewDoor(b *stage.Backstage) (*Door, error) {
+// Open opens the door for one case: the Execution API, on a port of the loopback device.
+func Open(b *stage.Backstage) (stage.Door, error) {
+	return NewDoor(b, func(_ *stage.Conversation, c stage.Counterpart) stage.Counterpart { return c })
+}
+
+// NewDoor is Open for a door that is built on this one: what is around holds for every
+// task, also for those that a Script of this package starts.
+func NewDoor(b *stage.Backstage, around Around) (*Door, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the Execution API: %w", err)
 	}
-	d := &Door{Backstage: b, listener: listener}
+	d := &Door{Backstage: b, around: around, listener: listener}
 	d.server = executionapi.NewServer(b.World, d.exchanged)
 	go d.server.Serve(listener) // ends by Close
 	return d, nil
@@ -67,7 +75,7 @@ func (d *Door) exchanged(e executionapi.Exchange) {
 
 // Counterpart is the API and an executor.
 func (d *Door) Counterpart(c *stage.Conversation) stage.Counterpart {
-	return d.serve(c, nil)
+	return d.around(c, d.serve(c, nil))
 }
 
 func (d *Door) serve(c *stage.Conversation, plant func(path string) error) *server {
@@ -108,7 +116,7 @@ func (s *Stage) StartWithLog(task stage.Task, plant func(path string) error) *Ru
 	r := &Run{}
 	r.Run = s.door.StartWith(task, func(c *stage.Conversation) stage.Counterpart {
 		r.end = s.door.serve(c, plant)
-		return r.end
+		return s.door.around(c, r.end)
 	})
 	return r
 }
