@@ -2,10 +2,12 @@ package html_test
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/verdict"
@@ -81,6 +83,18 @@ func TestChecksOfARequirementAreBoundedAndToldOnce(t *testing.T) {
 	for _, want := range []string{"Checks (254)", "7 more held, and are not in the journal", "pause 149 <span class=\"dim\">(premise)</span>"} {
 		if page := write(t, m); !strings.Contains(page, want) {
 			t.Errorf("no %q in the page of the case", want)
+		}
+	}
+}
+
+func TestADiffOfTheTemplateCanShowAChange(t *testing.T) {
+	text, err := os.ReadFile("report.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(string(text), "\n") {
+		if n := utf8.RuneCountInString(line); n > 160 {
+			t.Errorf("line %d has %d characters: break it before an element, or before an action that trims (\"{{-\")", i+1, n)
 		}
 	}
 }
