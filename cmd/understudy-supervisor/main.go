@@ -64,6 +64,9 @@ gets one or two:
 The reasons are user, workload, full and ending. "ended" with "error" says that the
 API server does not know how the task ended, or that something of it lives.
 
+Where NOTIFY_SOCKET is set, serve says READY=1 there once it listens, as services of
+systemd do that have Type=notify.
+
 Tasks of other languages are routed by their queue, as in Airflow. The bundles are
 looked for in all that lies below executables_root; pack makes one of a program
 that understands --comm and --logs:
@@ -161,8 +164,9 @@ func serve(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return wrong(stderr, err)
 	}
+	ready := notifier()
 	return result(stderr, supervisor.Serve(context.Background(), supervisor.ServeOptions{
-		Programs: found, Socket: *socket, Allow: allow, Environ: os.Environ(), Stderr: os.Stderr,
+		Programs: found, Socket: *socket, Allow: allow, Environ: os.Environ(), Stderr: os.Stderr, Listening: ready,
 	}))
 }
 

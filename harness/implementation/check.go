@@ -21,15 +21,28 @@ var (
 )
 
 // roles says, for each, how the stage can speak in it, and which words it has beside
-// those of every role.
-var roles = map[role.Role]struct{ channels, words []string }{
-	role.Runner:     {[]string{"fd0"}, nil},
-	role.Supervisor: {[]string{"http"}, []string{"workload", "api_url"}},
-	role.Worker:     {[]string{"http"}, []string{"workload", "api_url"}},
+// those of every role: words, and those that mean something for one task only. Where
+// there are such, a server can be handed tasks.
+var roles = map[role.Role]struct{ channels, words, ofTask []string }{
+	role.Runner:     {[]string{"fd0"}, nil, nil},
+	role.Supervisor: {[]string{"http"}, []string{"api_url"}, []string{"workload"}},
+	role.Worker:     {[]string{"http"}, []string{"api_url"}, []string{"workload"}},
 }
 
-// Words returns what is replaced in argv and env of a role, without braces.
-func Words(r role.Role) []string { return slices.Concat(always, everyRole, roles[r].words) }
+// serveDir is a folder of the server's own.
+const serveDir = "serve_dir"
+
+// Words returns what is replaced in argv of a role, and what in serve and env, without
+// braces. What is there for many tasks has no words of one.
+func (l Launch) Words(r role.Role) (argv, shared []string) {
+	shared = slices.Concat(always, everyRole, roles[r].words)
+	if len(l.Serve) > 0 {
+		shared = append(shared, serveDir)
+		return slices.Concat(shared, roles[r].ofTask), shared
+	}
+	all := slices.Concat(shared, roles[r].ofTask)
+	return all, all
+}
 
 var template = regexp.MustCompile(`\{([a-z_]+)\}`)
 
@@ -104,9 +117,16 @@ func (c *checker) templates(path []string, text string, words []string) {
 
 func (c *checker) launch(as role.Role, how Launch) {
 	at := func(steps ...string) []string { return append([]string{"roles", string(as)}, steps...) }
-	c.argv(at("argv"), how.Argv, Words(as))
+	words, shared := how.Words(as)
+	c.argv(at("argv"), how.Argv, words)
+	if len(how.Serve) > 0 {
+		c.argv(at("serve"), how.Serve, shared)
+		if len(roles[as].ofTask) == 0 {
+			c.found(at("serve"), fmt.Sprintf("a %s is started for each task", as), "remove serve, or move it to another role")
+		}
+	}
 	for _, variable := range slices.Sorted(maps.Keys(how.Env)) {
-		c.templates(at("env", variable), how.Env[variable], Words(as))
+		c.templates(at("env", variable), how.Env[variable], shared)
 	}
 	if allowed := roles[as].channels; !slices.Contains(allowed, how.Channel) {
 		c.found(at("channel"), fmt.Sprintf("a %s does not speak %s", as, how.Channel), "use "+strings.Join(allowed, " or "))

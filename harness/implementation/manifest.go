@@ -32,11 +32,12 @@ type Sandbox struct {
 }
 
 // Launch is how the implementation is started in one role, and how it is spoken to. In
-// argv and env the Words of the role are replaced.
+// argv, serve and env the words of the role are replaced, see Words.
 type Launch struct {
-	Argv         []string          `json:"argv"`
+	Argv         []string          `json:"argv"`            // started for each task
+	Serve        []string          `json:"serve,omitempty"` // started once for all tasks that argv hands to it
 	Env          map[string]string `json:"env,omitempty"`
-	Channel      string            `json:"channel"` // fd0, http
-	Switch       string            `json:"switch"`  // who becomes the target user: runner, supervisor, none
-	StartTimeout string            `json:"start_timeout,omitempty"`
+	Channel      string            `json:"channel"`                 // fd0, http
+	Switch       string            `json:"switch"`                  // who becomes the target user: runner, supervisor, none
+	StartTimeout string            `json:"start_timeout,omitempty"` // how long serve may take until it is ready
 }

@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -39,6 +40,8 @@ type sighting[Run comparable] struct {
 	at      time.Time
 	run     Run  // the zero value: of the case, but of no run in particular
 	standIn bool // parent of a runner: it belongs to who watches
+	first   bool // of its run
+	claimed bool // see Claim
 }
 
 // NewWatch starts to watch. uids are the names of the users whose orphans belong to
@@ -86,7 +89,7 @@ func (w *Watch[Run]) Add(r Run, root Process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.runs = append(w.runs, r)
-	w.seen[root.identity()] = &sighting[Run]{process: root, at: time.Now(), run: r}
+	w.seen[root.identity()] = &sighting[Run]{process: root, at: time.Now(), run: r, first: true}
 	w.notice(r, root)
 }
 
@@ -95,6 +98,41 @@ func (w *Watch[Run]) AddParent(p Process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seen[p.identity()] = &sighting[Run]{process: p, standIn: true}
+}
+
+// Claim gives a process to a run: where a server has started it, nothing tells before
+// for which run it did. With it go its ancestors, up to the first process of a run, and
+// what descends from all of these, began after the run did and was not claimed before.
+// What is seen later of them goes to that run at once.
+func (w *Watch[Run]) Claim(r Run, p Process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := slices.Collect(maps.Values(w.seen))
+	slices.SortFunc(all, func(a, b *sighting[Run]) int { return cmp.Compare(a.process.Start, b.process.Start) })
+	parent := func(s *sighting[Run]) *sighting[Run] {
+		for _, of := range slices.Backward(all) { // the last one that had the id by then
+			if of.process.PID == s.process.PPID && of.process.Start <= s.process.Start {
+				return of
+			}
+		}
+		return nil
+	}
+	var since uint64
+	for _, s := range all {
+		if s.first && s.run == r {
+			since = s.process.Start
+		}
+	}
+	family := map[*sighting[Run]]bool{}
+	take := func(s *sighting[Run]) { s.run, s.claimed, family[s] = r, true, true }
+	for s := w.seen[p.identity()]; s != nil && !s.first && !s.standIn; s = parent(s) {
+		take(s)
+	}
+	for _, s := range all { // parents come first
+		if !s.first && !s.claimed && s.process.Start >= since && family[parent(s)] {
+			take(s)
+		}
+	}
 }
 
 // Poll looks at all processes once.

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/role"
@@ -23,7 +25,13 @@ type Door interface {
 	// Counterpart returns what the stage plays opposite the implementation in one
 	// conversation, with nothing out of the ordinary.
 	Counterpart(*Conversation) Counterpart
-	// Close ends what was opened for the case, at its end. Tasks may still live.
+	// Rest ends what the implementation keeps running as that account for tasks to come,
+	// before the stage waits for the end of all processes of the account.
+	Rest(account string)
+	// Finish is called when the scenario has done all that it does. It may end it as a
+	// violation. Tasks may still live.
+	Finish()
+	// Close ends what was opened for the case, however the scenario ended.
 	Close() error
 }
 
@@ -79,6 +87,31 @@ func (b *Backstage) StartWith(task Task, counterpart func(*Conversation) Counter
 	return b.start(task, counterpart)
 }
 
+// Beside is a conversation with something of the implementation that runs beside its
+// tasks. It has no task, and no counterpart.
+func (b *Backstage) Beside(name string) *Conversation {
+	return &Conversation{b.join(&Run{stage: b.Stage, label: b.label(Task{Name: name})})}
+}
+
+// Launch is how the manifest says that the implementation is started in this role.
+func (b *Backstage) Launch() implementation.Launch {
+	return b.session.Plan.Manifest.Roles[b.role]
+}
+
+// Within waits until done is closed. A deadline that passes, after a time to which the
+// slowness of the implementation is applied, is a violation of the first requirement,
+// which says what was awaited and what saw says was there instead. The time 0 is the
+// patience of the scenario.
+func (b *Backstage) Within(limit time.Duration, awaited string, done <-chan struct{}, saw func() string) {
+	b.within(b.scaled(cmp.Or(limit, b.patience())), awaited, done, saw)
+}
+
+// Faded waits until none of some processes lives any more, and returns those that still
+// do after the limit, to which the slowness of the implementation is applied.
+func (b *Backstage) Faded(limit time.Duration, match func(proc.Process) bool) []proc.Process {
+	return b.fade(b.scaled(limit), match)
+}
+
 // Begun is when the case began.
 func (b *Backstage) Begun() time.Time { return b.begun }
 
@@ -91,7 +124,7 @@ func (b *Backstage) Folder() *safefile.Folder { return b.folder }
 // Of returns the conversation about a task instance.
 func (b *Backstage) Of(ti string) (*Conversation, bool) {
 	for _, r := range b.allRuns() {
-		if r.ti == ti {
+		if ti != "" && r.ti == ti {
 			return &Conversation{r}, true
 		}
 	}
@@ -109,6 +142,24 @@ func (c *Conversation) Backstage() *Backstage { return &Backstage{c.stage} }
 
 // Task is what the scenario asked for, defaults filled in.
 func (c *Conversation) Task() Task { return c.task }
+
+// Command is a command of the manifest as it is started for the task: its words
+// replaced, under the worker's account, with the worker's environment.
+func (c *Conversation) Command(argv []string) (*exec.Cmd, error) { return c.command(argv) }
+
+// Done is closed when the process has ended.
+func (c *Conversation) Done() <-chan struct{} { return c.ended }
+
+// Outcome says how the process ended, if it has, and shows the end of its output.
+func (c *Conversation) Outcome() string {
+	return c.outcome(c.Ended()) + endOf(join(c.said["stdout"].String(), c.said["stderr"].String()))
+}
+
+// Status is how the process ended, once it has.
+func (c *Conversation) Status() syscall.WaitStatus { return c.status }
+
+// Signal sends a signal to the process.
+func (c *Conversation) Signal(signal syscall.Signal) error { return c.root.Signal(signal) }
 
 // Read collects a channel of the implementation ("stdout", "stderr" or "log") until its
 // end, and journals it.

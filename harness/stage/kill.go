@@ -29,6 +29,7 @@ func (s *Stage) Gone(within time.Duration, users ...string) []proc.Process {
 	var uids []int
 	for _, user := range users {
 		uids = append(uids, s.UID(user))
+		s.door.Rest(user)
 	}
 	return s.fade(s.scaled(within), func(p proc.Process) bool { return slices.ContainsFunc(uids, p.HasUID) })
 }

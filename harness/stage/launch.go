@@ -22,17 +22,22 @@ import (
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
+// join makes what every run has.
+func (s *Stage) join(r *Run) *Run {
+	r.ended, r.drained, r.over = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	r.said = map[string]*output{"stdout": {}, "stderr": {}, "log": {}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runs = append(s.runs, r)
+	return r
+}
+
 // newRun makes the task instance, its barriers and its name.
 func (s *Stage) newRun(task Task) *Run {
 	task.BundleName = cmp.Or(task.BundleName, "dags")
 	task.DagFile = cmp.Or(task.DagFile, filepath.Base(s.session.Plan.Manifest.Probe))
 	task.Worker = cmp.Or(task.Worker, account.Worker)
-	r := &Run{
-		stage: s, task: task, dagID: "probe", taskID: "probe",
-		ended: make(chan struct{}), drained: make(chan struct{}), over: make(chan struct{}),
-		said:     map[string]*output{"stdout": {}, "stderr": {}, "log": {}},
-		barriers: map[string]*barrier{},
-	}
+	r := &Run{stage: s, task: task, dagID: "probe", taskID: "probe", barriers: map[string]*barrier{}}
 	if task.As != "" {
 		r.taskID = "probe_" + task.As
 	}
@@ -67,10 +72,7 @@ func (s *Stage) newRun(task Task) *Run {
 		LogicalDate: s.begun.UTC().Truncate(time.Microsecond),
 		Token:       "workload-" + s.Nonce(), Refreshed: "execution-" + s.Nonce(),
 	})
-	s.mu.Lock()
-	s.runs = append(s.runs, r)
-	s.mu.Unlock()
-	return r
+	return s.join(r)
 }
 
 // label is the name of the run in the journal: unique within the case.
@@ -134,15 +136,22 @@ func (s *Stage) launch(r *Run) error {
 		return err
 	}
 	replace := s.templates(r, worker)
-	cmd := &exec.Cmd{Dir: "/"}
-	for _, arg := range how.Argv {
-		cmd.Args = append(cmd.Args, replace.Replace(arg))
+	environment := s.environment(r.task, worker, settings, replaced(how.Env, replace))
+	r.command = func(argv []string) (*exec.Cmd, error) {
+		cmd := &exec.Cmd{
+			Dir: "/", Env: slices.Clone(environment),
+			SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Credential: worker.Credential()},
+		}
+		for _, arg := range argv {
+			cmd.Args = append(cmd.Args, replace.Replace(arg))
+		}
+		cmd.Path, err = lookPath(cmd.Args[0])
+		return cmd, err
 	}
-	if cmd.Path, err = lookPath(cmd.Args[0]); err != nil {
+	cmd, err := r.command(how.Argv)
+	if err != nil {
 		return err
 	}
-	cmd.Env = s.environment(r.task, worker, settings, replaced(how.Env, replace))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: worker.Credential()}
 	return r.counterpart.Start(cmd)
 }
 

@@ -3,6 +3,7 @@ package stage
 import (
 	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ type Run struct {
 	taskID string
 
 	counterpart Counterpart
+	command     func(argv []string) (*exec.Cmd, error)
 
 	root    proc.Process  // the process that was started
 	ended   chan struct{} // closed when that process has ended
@@ -114,6 +116,7 @@ func (r *Run) At(name string) proc.Process {
 		s.violated(s.first(), "no process stands at the barrier", awaited+", holding its FIFO open", err.Error())
 	}
 	s.watch.Poll()
+	s.watch.Claim(r, holder)
 	s.record.process(r, holder.Event("at barrier "+name))
 	for _, p := range s.watch.Of(r) {
 		if p.PID != holder.PID && p.Alive() {
@@ -293,11 +296,17 @@ func (r *Run) saw() string {
 	if errors.Is(err, safefile.ErrTooLarge) {
 		log = err.Error() // its end is not there
 	}
-	if log = r.all(log); log != "" {
-		const limit = 1200
-		fmt.Fprintf(&text, "\nend of its output:\n%s", tail(log, limit))
-	}
+	text.WriteString(endOf(r.all(log)))
 	return text.String()
+}
+
+// endOf shows the end of what was printed, if anything was, for a violation's "actual".
+func endOf(output string) string {
+	const limit = 1200
+	if output == "" {
+		return ""
+	}
+	return "\nend of its output:\n" + tail(output, limit)
 }
 
 func (r *Run) closeAll() {

@@ -37,7 +37,7 @@ import (
 var takers = map[string]int{
 	"violated": 1, "fails": 0, "late": 1, "within": 1, "until": 1,
 	"Equal": 0, "True": 0, "That": 0, "Fails": 0, "Contains": 0, "NotContains": 0, "Matches": 0, "Empty": 0,
-	"Count": 0, "LineWith": 0, "CouldNotRun": 0, "Violated": 0, "Await": 0, "await": 0,
+	"Count": 0, "LineWith": 0, "CouldNotRun": 0, "Violated": 0, "Within": 1, "Await": 0, "await": 0,
 }
 
 // spoken finds every place in the stage and its doors at which a sentence is made: the function
@@ -159,6 +159,13 @@ func (p plain) Succeeded(e End) (string, bool) {
 	return "success and nothing else is told to the server", e.Told("success")
 }
 
+func (f facts) backstage(c Check) *Backstage { return &Backstage{c.stage} }
+
+// outcome is that of a server.
+func (f facts) outcome() string {
+	return fmt.Sprintf("process %d ended with exit code 2\nend of its output:\n%s", f.pid, f.logLine(f.nonce))
+}
+
 // over is a run that has ended with exit code 0.
 func (f facts) over(c Check, state string) *Run {
 	r := f.run(c, state)
@@ -202,6 +209,22 @@ var sentences = map[string][]func(Check, facts){
 	`AtOrEnded: fmt.Sprintf("%s to reach barrier %s, or to end", r.label, barrier)`: {
 		func(c Check, f facts) { f.run(c, "").AtOrEnded("there") },
 	},
+	"Within: awaited": {func(c Check, f facts) { f.backstage(c).Within(1, "a door", nil, f.outcome) }},
+	`worker/start: s.Label() + " to say READY=1 to the socket that NOTIFY_SOCKET names"`: {func(c Check, f facts) {
+		f.backstage(c).Within(1, "server to say READY=1 to the socket that NOTIFY_SOCKET names", nil, f.outcome)
+	}},
+	`worker/refuses: "the server does not start"`: {func(c Check, f facts) {
+		(&Conversation{f.run(c, "")}).Violated("the server does not start", "a process that says READY=1 to the socket that NOTIFY_SOCKET names, and serves", f.outcome())
+	}},
+	`worker/Finish: s.Label() + " to end after SIGTERM, since all its tasks have"`: {func(c Check, f facts) {
+		f.backstage(c).Within(1, "server to end after SIGTERM, since all its tasks have", nil, f.outcome)
+	}},
+	`worker/gone: "the server ended by itself"`: {func(c Check, f facts) {
+		(&Conversation{f.run(c, "")}).Violated("the server ended by itself", "server serves until SIGTERM, and then ends with exit code 0 or by the signal", f.outcome())
+	}},
+	`worker/leaves: "processes of the server are left"`: {func(c Check, f facts) {
+		(&Conversation{f.run(c, "")}).Violated("processes of the server are left", "no process of server lives after it", proc.Lines([]proc.Process{f.process("keeper")}))
+	}},
 	"worker/Beats: awaited": {func(c Check, f facts) { f.run(c, "").await("4 heartbeats of alice", never) }},
 	`worker/Beats: "the task ended before it had sent so many heartbeats"`: {func(c Check, f facts) {
 		talk := &Conversation{f.over(c, "")}

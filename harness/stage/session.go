@@ -123,6 +123,7 @@ func (s *Stage) play() (observation journal.Observation) {
 	s.must(err)
 	s.door = door
 	s.spec.play(s)
+	s.door.Finish()
 	for _, id := range s.spec.Verifies {
 		if !s.shown[id] {
 			s.broken("the scenario lists %s in Verifies and checked nothing of it: it would hold whatever happened", id)

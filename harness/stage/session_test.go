@@ -194,7 +194,8 @@ func TestEveryWordThatAManifestMayUseIsReplaced(t *testing.T) {
 	for as := range theatre.New(t).Doors {
 		th := theatre.New(t)
 		how := th.Plan.Manifest.Roles[as]
-		how.Env = map[string]string{"FAKE_WORDS": "{" + strings.Join(implementation.Words(as), "} {") + "}"}
+		_, words := how.Words(as)
+		how.Env = map[string]string{"FAKE_WORDS": "{" + strings.Join(words, "} {") + "}"}
 		th.Plan.Manifest.Roles[as] = how
 		th.Require(t, th.Perform(t, as, stage.Spec{Run: func(s *stage.Stage) {
 			run := s.Start(stage.Task{})

@@ -159,6 +159,12 @@ func fakeWorker(workload string) int {
 			w.Token = token
 		}
 	}
+	if says := os.Getenv("FAKE_SAYS"); says != "" {
+		fmt.Fprintln(os.Stderr, "fake:", says)
+	}
+	if os.Getenv("FAKE_WAITS") != "" {
+		select {}
+	}
 	process := fmt.Sprintf(`"hostname":"h","pid":%d`, os.Getpid())
 	instance := "task-instances/" + w.TI.ID
 	ask("PATCH", instance+"/run", `{"state":"running","unixname":"airflow","start_date":"2026-01-02T03:04:05Z",`+process+`}`)

@@ -32,6 +32,10 @@ func Main(m *testing.M) {
 		os.Exit(fakeRunner())
 	case len(os.Args) == 3 && os.Args[1] == "fake-worker":
 		os.Exit(fakeWorker(os.Args[2]))
+	case len(os.Args) == 3 && os.Args[1] == "fake-serve":
+		os.Exit(fakeServe(os.Args[2]))
+	case len(os.Args) == 4 && os.Args[1] == "fake-submit":
+		os.Exit(fakeSubmit(os.Args[2], os.Args[3]))
 	case len(os.Args) == 3 && os.Args[1] == "parent":
 		if err := runner.StandIn(os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -95,6 +99,14 @@ func New(t *testing.T) *Theatre {
 		Tidy: func() error { return nil },
 	}
 	return th
+}
+
+// Serve has workers hand their tasks to a server.
+func (th *Theatre) Serve() {
+	how := th.Plan.Manifest.Roles[role.Worker]
+	how.Serve = []string{"{bin}/fake", "fake-serve", "{serve_dir}/socket"}
+	how.Argv = []string{"{bin}/fake", "fake-submit", "{serve_dir}/socket", "{workload}"}
+	th.Plan.Manifest.Roles[role.Worker] = how
 }
 
 func copySelf(t *testing.T, to string) {

@@ -40,8 +40,9 @@ type ServeOptions struct {
 	Environ []string // of the worker: settings, and what may come along to a task
 	Stderr  *os.File // diagnostics, and the task log of workloads without log_path
 
-	// Listening is called once tasks can be submitted; it may be nil.
-	Listening func()
+	// Listening is called once tasks can be submitted; it may be nil. An error of it is
+	// only said.
+	Listening func() error
 }
 
 // Serve runs the tasks that clients submit, each as Run would, until ctx is done or
@@ -85,7 +86,9 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	go s.accept(listener)
 	s.say("listening on %s for users with uid %s, at most %d tasks at once", listener.Addr(), uids(allowed), settings.MaxTasks)
 	if o.Listening != nil {
-		o.Listening()
+		if err := o.Listening(); err != nil {
+			s.say("%v", err)
+		}
 	}
 	select {
 	case <-ctx.Done():

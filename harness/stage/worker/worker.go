@@ -7,6 +7,12 @@
 //	 two pipes     <- text                          fd 1, fd 2
 //	 file          <- task log                      base_log_folder/log_path
 //
+// Where the manifest has serve, a server of the implementation runs for each worker
+// environment of the case, and what is started for a task hands the task to it:
+//
+//	socket        <- READY=1                       NOTIFY_SOCKET
+//	SIGTERM       ->                               takes no more tasks, ends with the last
+//
 // A scenario that this role alone can play is a Script, and has its words:
 //
 //	Alone: worker.Script(func(s *worker.Stage) {
@@ -33,6 +39,7 @@ type Door struct {
 	around   Around
 	listener net.Listener
 	server   *http.Server
+	servers  []*server // of the implementation
 }
 
 // Around makes of what the stage plays to one task, API and executor, what it plays in a
@@ -78,11 +85,12 @@ func (d *Door) Counterpart(c *stage.Conversation) stage.Counterpart {
 	return d.around(c, d.serve(c, nil))
 }
 
-func (d *Door) serve(c *stage.Conversation, plant func(path string) error) *server {
-	return &server{Conversation: c, door: d, log: newTaskLog(c, plant)}
+func (d *Door) serve(c *stage.Conversation, plant func(path string) error) *executor {
+	return &executor{Conversation: c, door: d, log: newTaskLog(c, plant), server: d.serverOf(c.Task())}
 }
 
-// Close ends the API.
+// Close ends the API. Servers of the implementation that still run are killed with all
+// other processes of the case.
 func (d *Door) Close() error { return d.server.Close() }
 
 // Script is what a scenario does in role worker alone.
@@ -103,7 +111,7 @@ type Stage struct {
 // Run is one task in role worker.
 type Run struct {
 	*stage.Run
-	end *server
+	end *executor
 }
 
 // Start is Stage.Start of every role.

@@ -11,37 +11,45 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-// server is what the stage plays to one task: the Execution API, and the executor that
-// hands the task over.
-type server struct {
+// executor is what the stage plays to one task: the executor that hands it over, and the
+// Execution API.
+type executor struct {
 	*stage.Conversation
-	door *Door
-	log  *taskLog
+	door   *Door
+	log    *taskLog
+	server *server // that takes the task; nil where the manifest has none
 }
 
 // Settings name the stage's Execution API.
-func (c *server) Settings() map[string]string {
+func (c *executor) Settings() map[string]string {
 	return map[string]string{"core.execution_api_server_url": c.door.url()}
 }
 
-// Words name the server and the file that an executor hands over.
-func (c *server) Words() map[string]string {
-	return map[string]string{"{api_url}": c.door.url(), "{workload}": c.workloadPath()}
+// Words name the API, the file that an executor hands over, and the folder of the server
+// that takes the task.
+func (c *executor) Words() map[string]string {
+	words := map[string]string{"{api_url}": c.door.url(), "{workload}": c.workloadPath()}
+	if c.server != nil {
+		words["{serve_dir}"] = c.server.dir
+	}
+	return words
 }
 
-func (c *server) Log() stage.TaskLog { return c.log }
+func (c *executor) Log() stage.TaskLog { return c.log }
 
-func (c *server) Succeeded(e stage.End) (string, bool) {
+func (c *executor) Succeeded(e stage.End) (string, bool) {
 	other := slices.ContainsFunc(e.Terminals, func(t stage.Terminal) bool { return t.State != "success" })
 	return "success and nothing else is told to the server", len(e.Terminals) > 0 && !other
 }
 
-func (c *server) Failed(e stage.End) bool { return e.Told("failed", "up_for_retry") }
+func (c *executor) Failed(e stage.End) bool { return e.Told("failed", "up_for_retry") }
 
-func (c *server) workloadPath() string { return c.Backstage().Path("workload-" + c.Label() + ".json") }
+func (c *executor) workloadPath() string {
+	return c.Backstage().Path("workload-" + c.Label() + ".json")
+}
 
 // Start writes the workload and starts a worker.
-func (c *server) Start(cmd *exec.Cmd) error {
+func (c *executor) Start(cmd *exec.Cmd) error {
 	if c.log.plant != nil {
 		c.Backstage().Must(c.log.plant(c.log.path()))
 	}
@@ -58,6 +66,16 @@ func (c *server) Start(cmd *exec.Cmd) error {
 	if err := owner.WriteFile(c.workloadPath(), string(text), 0o640); err != nil {
 		return err
 	}
+	if c.server != nil {
+		if err := c.server.take(c); err != nil {
+			return err
+		}
+	}
+	return begin(c.Conversation, cmd)
+}
+
+// begin starts cmd with a pipe for each of stdout and stderr.
+func begin(c *stage.Conversation, cmd *exec.Cmd) error {
 	var ends []*os.File
 	for _, channel := range []string{"stdout", "stderr"} {
 		read, write, err := os.Pipe()
