@@ -102,8 +102,12 @@ func describe(out io.Writer, m implementation.Manifest, known knownDeviations, a
 		applicable := slices.DeleteFunc(slices.Clone(cases), func(c plan.Case) bool {
 			return slices.ContainsFunc(c.Needs, func(need string) bool { return !m.Has(need) })
 		})
+		started := strings.Join(how.Argv, " ")
+		if len(how.Serve) > 0 {
+			started += "; to the server " + strings.Join(how.Serve, " ")
+		}
 		paragraph(out, string(r), fmt.Sprintf("%s; channel %s, switch by %s; %d of %d cases apply",
-			strings.Join(how.Argv, " "), how.Channel, how.Switch, len(applicable), len(cases)))
+			started, how.Channel, how.Switch, len(applicable), len(cases)))
 	}
 	paragraph(out, "can", strings.Join(m.Capabilities, ", "))
 	for _, capability := range slices.Sorted(maps.Keys(m.Lacks)) {

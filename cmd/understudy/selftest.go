@@ -38,7 +38,8 @@ func selftestCommand() *cobra.Command {
 		Short: "Prove that the scenarios notice a wrong reference",
 		Long: `Builds each mutant of scenarios/mutants, an edit that makes the reference wrong
 on purpose, and plays all cases against it. Exactly the cases that its file
-lists must be violated, and all others must hold. Needs a checkout and Go.
+lists must be violated, and all others must hold. Needs a checkout and Go. A mutant
+whose file names a manifest is played as that says.
 
 With --suggestions the red cases are played a second time, with the entries that
 the first report suggests as the list of known deviations: each must fit.
@@ -151,7 +152,11 @@ func (f selftestFlags) try(ctx context.Context, cmd *cobra.Command, checkout str
 		return 0, err
 	}
 
-	t := trial{selftestFlags: f, mutant: m, base: runFlags{implementation: images.Reference, sandbox: f.sandbox, procs: f.procs, repeat: 1, selection: selection{profile: "all"}}}
+	manifest := images.Reference
+	if m.Manifest != "" {
+		manifest = filepath.Join(checkout, filepath.FromSlash(m.Manifest))
+	}
+	t := trial{selftestFlags: f, mutant: m, base: runFlags{implementation: manifest, sandbox: f.sandbox, procs: f.procs, repeat: 1, selection: selection{profile: "all"}}}
 	if t.planned, err = t.base.plan(ctx, progress); err != nil {
 		return 0, err
 	}

@@ -24,6 +24,10 @@ type Mutant struct {
 	Says  string   `yaml:"says"`  // what is wrong with it, one sentence
 	Edits []Edit   `yaml:"edits"` // applied together
 	Red   []string `yaml:"red"`   // case ids that must be violated; every other case must hold
+
+	// Manifest is by which the reference is played, from the root of the checkout. Without
+	// it that is the built-in one, in which a fault that needs two tasks does not show.
+	Manifest string `yaml:"manifest"`
 }
 
 // Edit replaces one piece of one file.
@@ -75,6 +79,8 @@ func parse(text []byte) (Mutant, error) {
 		return m, errors.New("says is missing")
 	case len(m.Edits) == 0:
 		return m, errors.New("edits are missing")
+	case m.Manifest != "" && !filepath.IsLocal(m.Manifest):
+		return m, fmt.Errorf("manifest %s leads out of the checkout", m.Manifest)
 	case len(m.Red) == 0:
 		return m, errors.New("red is empty: a mutant that no case notices proves nothing")
 	}
