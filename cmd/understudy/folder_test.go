@@ -48,7 +48,7 @@ func content(t *testing.T, path string) string {
 }
 
 // begun begins a run with one case in the folder.
-func begun(t *testing.T, f *folder) *record {
+func begun(t *testing.T, f *folder) *runJournal {
 	t.Helper()
 	all, err := loadSuite()
 	if err != nil {
@@ -154,7 +154,7 @@ func TestNoLinkIsFollowedInTheFolder(t *testing.T) {
 		}
 	}
 	r := begun(t, f)
-	if err := r.journal.Write(journal.Event{RunEnd: &journal.RunEnd{}}); err != nil {
+	if err := r.writer.Write(journal.Event{RunEnd: &journal.RunEnd{}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(victim, filepath.Join(dir, run.DiagnosticsName(1))); err != nil {
@@ -169,7 +169,7 @@ func TestNoLinkIsFollowedInTheFolder(t *testing.T) {
 func TestTheJournalIsReadBackByWhoWroteIt(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "report")
 	r := begun(t, opened(t, dir))
-	if err := r.journal.Write(journal.Event{RunStart: journal.Start(journal.Identity{Implementation: "Mine"})}); err != nil {
+	if err := r.writer.Write(journal.Event{RunStart: journal.Start(journal.Identity{Implementation: "Mine"})}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(dir, eventsFile)); err != nil {

@@ -83,7 +83,7 @@ Of a case that several other runs played, the run that began last counts.`,
 
 // readRuns reads the journals of the folders, and the list that counts for them. No run
 // begins in one meanwhile, apart from those that are held already.
-func readRuns(dirs []string, joined bool, expect string, held func(dir string) bool) (*verdict.Record, knownDeviations, error) {
+func readRuns(dirs []string, joined bool, expect string, held func(dir string) bool) (*verdict.Runs, knownDeviations, error) {
 	for _, dir := range dirs {
 		if held(dir) {
 			continue
@@ -94,28 +94,28 @@ func readRuns(dirs []string, joined bool, expect string, held func(dir string) b
 		}
 		defer lock.Close()
 	}
-	record, err := readJournals(dirs, joined)
+	all, err := readJournals(dirs, joined)
 	if err != nil {
 		return nil, knownDeviations{}, err
 	}
 	known, err := usedKnown(expect, dirs)
-	return record, known, err
+	return all, known, err
 }
 
 // readJournals reads the journals of the folders; joined, they have to belong together.
-func readJournals(dirs []string, joined bool) (*verdict.Record, error) {
-	var records []*verdict.Record
+func readJournals(dirs []string, joined bool) (*verdict.Runs, error) {
+	var parts []*verdict.Runs
 	for _, dir := range dirs {
 		held, err := readJournal(dir)
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, held)
+		parts = append(parts, held)
 	}
 	if !joined {
-		return records[0], nil
+		return parts[0], nil
 	}
-	return verdict.Join(records...)
+	return verdict.Join(parts...)
 }
 
 // usedKnown reads the list at path or, without a path, the one that all the runs used.

@@ -198,28 +198,28 @@ func (f runFlags) identity(p planned, id string, backend sandbox.Backend) journa
 
 // play runs the cases, and writes reports whatever came of it.
 func (f runFlags) play(ctx context.Context, cmd *cobra.Command, p planned, backend sandbox.Backend, who journal.Identity, to *folder) error {
-	record, err := begin(to, p.suite, p.known, who)
+	kept, err := begin(to, p.suite, p.known, who)
 	if err != nil {
 		return err
 	}
-	defer record.close()
+	defer kept.close()
 	screen, live := newConsole(cmd.OutOrStdout()), verdict.Follow(p.catalogue, p.index, p.known.file)
 	times := timing.Of(p.cache, p.manifest.Name, backend.Name())
 	played := run.Run(ctx, run.Options{
 		Backend: backend, Manifest: p.manifest, Cases: p.cases, Measured: times.Last(ctx), Procs: procs(f.procs, p.manifest.Slowness), Repeat: f.repeat,
-		Identity: who, Journal: record.journal,
+		Identity: who, Journal: kept.writer,
 		Watch: func(e journal.Event) {
 			times.See(e)
 			screen.Show(live.See(e))
 		},
 		Diagnose: func(number int, text string, abnormal bool) {
 			if abnormal || f.keepEvidence {
-				record.keep(number, text)
+				kept.keep(number, text)
 			}
 		},
 		Limits: run.DefaultLimits(p.manifest.Slowness),
 	})
-	held, err := record.held()
+	held, err := kept.held()
 	if err != nil {
 		return errors.Join(played, err)
 	}

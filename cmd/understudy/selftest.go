@@ -195,18 +195,18 @@ func (t trial) play(ctx context.Context, name string, cases []plan.Case, known k
 	who.Implementation += ", mutant " + t.mutant.Name
 	who.Command = []string{"understudy", "selftest", t.mutant.Name}
 	who.Planned = plan.IDs(cases)
-	record, err := begin(to, t.suite, known, who)
+	kept, err := begin(to, t.suite, known, who)
 	if err != nil {
 		return model, err
 	}
-	defer record.close()
+	defer kept.close()
 	var events []journal.Event
 	err = run.Run(ctx, run.Options{
 		Backend: t.backend, Manifest: t.manifest, Cases: cases, Procs: procs(t.procs, t.manifest.Slowness),
 		Measured: timing.Of(t.cache, t.manifest.Name, t.backend.Name()).Last(ctx), // of the reference: the mutant's would be wrong for that
-		Identity: who, Journal: record.journal,
+		Identity: who, Journal: kept.writer,
 		Watch:    func(e journal.Event) { events = append(events, e) },
-		Diagnose: func(number int, text string, _ bool) { record.keep(number, text) },
+		Diagnose: func(number int, text string, _ bool) { kept.keep(number, text) },
 		Limits:   run.DefaultLimits(t.manifest.Slowness),
 	})
 	model = verdict.Build(t.catalogue, t.index, verdict.Collate(slices.Values(events)), known.file, time.Now())

@@ -20,9 +20,9 @@ const maxIdle = 1000
 // the list of all cases of the suite; known may be nil; now decides which entries
 // of known have expired. Nothing in the journal makes Build fail: what is missing
 // or contradicts itself becomes a Problem.
-func Build(c *catalogue.Catalogue, index []plan.Case, record *Record, known *expect.File, now time.Time) Model {
-	b := &builder{catalogue: c, index: index, record: record, known: known, shown: map[string][]shown{}, entries: map[string][]*expect.Entry{}}
-	b.order, b.owners = record.owners()
+func Build(c *catalogue.Catalogue, index []plan.Case, all *Runs, known *expect.File, now time.Time) Model {
+	b := &builder{catalogue: c, index: index, all: all, known: known, shown: map[string][]shown{}, entries: map[string][]*expect.Entry{}}
+	b.order, b.owners = all.owners()
 	b.runs()
 	b.identity()
 	b.shards()
@@ -39,7 +39,7 @@ type builder struct {
 	problems
 	catalogue *catalogue.Catalogue
 	index     []plan.Case
-	record    *Record
+	all       *Runs
 	known     *expect.File
 	order     []string                   // ids of planned cases
 	owners    map[string]*run            // of planned cases
@@ -53,7 +53,7 @@ type builder struct {
 func (b *builder) runs() {
 	m := &b.model
 	m.Unfinished = true
-	for _, r := range b.record.runs {
+	for _, r := range b.all.runs {
 		m.Unfinished = m.Unfinished && r.identity != nil && !r.begun
 		if m.Started.IsZero() || !r.started.IsZero() && r.started.Before(m.Started) {
 			m.Started = r.started
@@ -85,7 +85,7 @@ func (b *builder) gaps(r *run) {
 	case r.begun && !r.closed:
 		b.problem(Incomplete, "", "the run was interrupted: its end is not in the journal")
 	}
-	elsewhere := len(b.record.runs) > 1 && r.identity != nil && r.identity.Shard == nil
+	elsewhere := len(b.all.runs) > 1 && r.identity != nil && r.identity.Shard == nil
 	early := r.begun && !r.closed || r.cut && !elsewhere // and its sandboxes with it: no fault of theirs
 	if r.cut && !elsewhere {                             // another journal may hold the rest; a gap shows as a case that never ran
 		b.problem(Incomplete, "", "the run ended early%s", prefixed(": ", r.cutWhy))
@@ -165,27 +165,27 @@ func outside(id string) plan.Case {
 }
 
 func (b *builder) judge(kase plan.Case, of *run) Case {
-	records := of.cases[kase.ID]
+	attempts := of.cases[kase.ID]
 	out := Case{Case: kase, Again: again(kase, of.identity)}
-	if len(records) == 0 {
+	if len(attempts) == 0 {
 		b.decide(&out, journal.Observation{Outcome: journal.CouldNotRun, Says: of.whyNotStarted(kase)})
 		return out
 	}
 	var verdicts []Verdict
 	intermittent := false
-	for _, rec := range records {
-		o := of.observation(kase, rec)
+	for _, a := range attempts {
+		o := of.observation(kase, a)
 		j := Of(b.catalogue, kase, o, b.known)
 		verdicts = append(verdicts, j.Verdict)
 		intermittent = j.Intermittent
-		out.Attempts = append(out.Attempts, Attempt{Number: rec.attempt, Verdict: j.Verdict, Observation: o, Duration: rec.duration()})
+		out.Attempts = append(out.Attempts, Attempt{Number: a.number, Verdict: j.Verdict, Observation: o, Duration: a.duration()})
 	}
 	verdict, decides := together(verdicts, intermittent)
-	rec := records[decides]
-	out.Started, out.Duration, out.Sandbox, out.Transcript = rec.start.Time.UTC(), rec.duration(), rec.start.Sandbox, rec.transcript()
-	out.Checks, out.ChecksLeft = rec.checks.list, rec.checks.left
-	if rec.end != nil {
-		out.ChecksLeft += max(0, rec.end.LeftOut)
+	a := attempts[decides]
+	out.Started, out.Duration, out.Sandbox, out.Transcript = a.start.Time.UTC(), a.duration(), a.start.Sandbox, a.transcript()
+	out.Checks, out.ChecksLeft = a.checks.list, a.checks.left
+	if a.end != nil {
+		out.ChecksLeft += max(0, a.end.LeftOut)
 	}
 	b.decide(&out, out.Attempts[decides].Observation)
 	if out.Verdict = verdict; verdict == Flaky {
@@ -233,18 +233,18 @@ func (b *builder) decide(out *Case, o journal.Observation) {
 }
 
 // observation is what the journal says about the end of an attempt, and what it cannot mean.
-func (r *run) observation(kase plan.Case, rec *record) journal.Observation {
+func (r *run) observation(kase plan.Case, a *attempt) journal.Observation {
 	switch {
-	case rec.end == nil && !r.closed: // whoever wrote the journal was killed
+	case a.end == nil && !r.closed: // whoever wrote the journal was killed
 		return journal.Observation{Outcome: journal.CouldNotRun, Says: "the run was interrupted during this case"}
-	case rec.end == nil:
+	case a.end == nil:
 		says := "the case began and did not end: its sandbox died, or was ended after the time budget"
-		if n := len(rec.events); n > 0 {
-			says += "; the last event is a " + string(rec.events[n-1].Kind())
+		if n := len(a.events); n > 0 {
+			says += "; the last event is a " + string(a.events[n-1].Kind())
 		}
 		return journal.Observation{Outcome: journal.HarnessError, Says: says}
 	}
-	return observed(kase, *rec.end, &rec.checks)
+	return observed(kase, *a.end, &a.checks)
 }
 
 func (r *run) whyNotStarted(kase plan.Case) string {

@@ -22,9 +22,9 @@ type run struct {
 	sandboxes    []Sandbox
 	numbered     map[int]int // sandboxes by their number
 	controls     []Control
-	uncontrolled map[role.Role]string // roles of which a control failed, and how
-	cases        map[string][]*record // by case id, in the order of their first start
-	attempts     map[attemptOf]*record
+	uncontrolled map[role.Role]string  // roles of which a control failed, and how
+	cases        map[string][]*attempt // by case id, in the order of their first start
+	attempts     map[attemptOf]*attempt
 	order        []string // case ids, in the order of their first start
 	begun        bool     // there is more than the beginning
 	closed       bool     // its run-end is there
@@ -32,27 +32,27 @@ type run struct {
 	cutWhy       string
 }
 
-// attemptOf names a record.
+// attemptOf names an attempt.
 type attemptOf struct {
 	id      string
 	attempt int
 }
 
-// record is one attempt of one case.
-type record struct {
-	attempt int
-	start   journal.Event
-	end     *journal.CaseEnd // nil before it
-	ended   time.Time
-	events  []journal.Event
-	left    int // events left out of the middle
-	checks  checks
+// attempt is one time that a case was played.
+type attempt struct {
+	number int
+	start  journal.Event
+	end    *journal.CaseEnd // nil before it
+	ended  time.Time
+	events []journal.Event
+	left   int // events left out of the middle
+	checks checks
 }
 
 // Collate sorts the events of a journal. Where another run-start follows, another
 // journal was appended to it, and they count as joined.
-func Collate(events iter.Seq[journal.Event]) *Record {
-	all := &Record{runs: []*run{newRun()}}
+func Collate(events iter.Seq[journal.Event]) *Runs {
+	all := &Runs{runs: []*run{newRun()}}
 	for e := range events {
 		r := all.runs[len(all.runs)-1]
 		if e.RunStart != nil && r.identity != nil {
@@ -66,7 +66,7 @@ func Collate(events iter.Seq[journal.Event]) *Record {
 }
 
 func newRun() *run {
-	return &run{cases: map[string][]*record{}, attempts: map[attemptOf]*record{}, numbered: map[int]int{}, uncontrolled: map[role.Role]string{}}
+	return &run{cases: map[string][]*attempt{}, attempts: map[attemptOf]*attempt{}, numbered: map[int]int{}, uncontrolled: map[role.Role]string{}}
 }
 
 func (r *run) add(e journal.Event) {
@@ -130,7 +130,7 @@ func (r *run) sandboxLost(e journal.Event) {
 
 // caseStart begins an attempt. Within one journal nothing is played twice, or the second time would hide the first.
 func (r *run) caseStart(e journal.Event) {
-	fresh := &record{attempt: e.Attempt, start: e}
+	fresh := &attempt{number: e.Attempt, start: e}
 	name := attemptOf{e.Case, e.Attempt}
 	if old, twice := r.attempts[name]; twice {
 		r.problem(Ours, e.Case, "the case began twice in one journal")
@@ -150,54 +150,54 @@ func (r *run) caseEvent(e journal.Event) {
 	if e.Case == "" {
 		return
 	}
-	rec := r.attempts[attemptOf{e.Case, e.Attempt}]
+	a := r.attempts[attemptOf{e.Case, e.Attempt}]
 	switch {
-	case rec == nil:
+	case a == nil:
 		r.problem(Ours, e.Case, "the journal has a %s of the case before its case-start", e.Kind())
 	case e.CaseEnd == nil:
-		rec.add(e)
-	case rec.end != nil:
+		a.add(e)
+	case a.end != nil:
 		r.problem(Ours, e.Case, "the case ended twice")
 	default:
-		rec.end, rec.ended = e.CaseEnd, e.Time
+		a.end, a.ended = e.CaseEnd, e.Time
 	}
 }
 
 // add keeps the first half of the events, and of the others the last ones.
-func (rec *record) add(e journal.Event) {
+func (a *attempt) add(e journal.Event) {
 	if e.Check != nil {
-		rec.checks.add(*e.Check)
+		a.checks.add(*e.Check)
 	}
-	if len(rec.events) >= maxTranscript {
-		rec.events = slices.Delete(rec.events, maxTranscript/2, maxTranscript/2+maxTranscript/8)
-		rec.left += maxTranscript / 8
+	if len(a.events) >= maxTranscript {
+		a.events = slices.Delete(a.events, maxTranscript/2, maxTranscript/2+maxTranscript/8)
+		a.left += maxTranscript / 8
 	}
-	rec.events = append(rec.events, e)
+	a.events = append(a.events, e)
 }
 
 // transcript returns the events kept, with a mark where some were left out.
-func (rec *record) transcript() []journal.Event {
-	if rec.left == 0 {
-		return rec.events
+func (a *attempt) transcript() []journal.Event {
+	if a.left == 0 {
+		return a.events
 	}
 	at := maxTranscript / 2
 	mark := journal.Event{
-		Time: rec.events[at].Time, Case: rec.start.Case, Attempt: rec.attempt,
-		Step: &journal.Step{Who: "report", Text: fmt.Sprintf("%d events left out here; events.jsonl has them", rec.left)},
+		Time: a.events[at].Time, Case: a.start.Case, Attempt: a.number,
+		Step: &journal.Step{Who: "report", Text: fmt.Sprintf("%d events left out here; events.jsonl has them", a.left)},
 	}
-	return slices.Insert(slices.Clone(rec.events), at, mark)
+	return slices.Insert(slices.Clone(a.events), at, mark)
 }
 
 // duration is what the worker measured, or as long as the attempt can be seen.
-func (rec *record) duration() time.Duration {
-	if rec.end != nil && rec.end.DurationMS > 0 {
-		return time.Duration(rec.end.DurationMS) * time.Millisecond
+func (a *attempt) duration() time.Duration {
+	if a.end != nil && a.end.DurationMS > 0 {
+		return time.Duration(a.end.DurationMS) * time.Millisecond
 	}
-	last := rec.start.Time
-	if rec.end != nil {
-		last = rec.ended
-	} else if n := len(rec.events); n > 0 {
-		last = rec.events[n-1].Time
+	last := a.start.Time
+	if a.end != nil {
+		last = a.ended
+	} else if n := len(a.events); n > 0 {
+		last = a.events[n-1].Time
 	}
-	return max(0, last.Sub(rec.start.Time))
+	return max(0, last.Sub(a.start.Time))
 }

@@ -16,7 +16,7 @@ func (b *builder) identity() {
 	defer func() { m.Identity.Version = cmp.Or(m.Identity.Version, m.Environment["implementation"]) }()
 	var all []journal.Identity
 	planned := false
-	for _, r := range b.record.runs {
+	for _, r := range b.all.runs {
 		if r.identity != nil {
 			planned = planned || len(r.identity.Planned) > 0 || r.identity.Shard != nil
 			id := *r.identity
@@ -30,7 +30,7 @@ func (b *builder) identity() {
 	if !planned {
 		b.problem(Usage, "", "no case was planned")
 	}
-	if err := b.record.refusal(); err != nil {
+	if err := b.all.refusal(); err != nil {
 		b.problem(Usage, "", "%v", err)
 	}
 	m.Identity = all[0]
@@ -61,7 +61,7 @@ func (b *builder) shards() {
 	there := map[int]bool{}
 	var whole *journal.Shard
 	cases := 0
-	for _, r := range b.record.runs {
+	for _, r := range b.all.runs {
 		if r.identity == nil || r.identity.Shard == nil {
 			continue
 		}
@@ -75,7 +75,7 @@ func (b *builder) shards() {
 	}
 	switch {
 	case whole == nil:
-	case len(there) < whole.Of && !b.record.joined:
+	case len(there) < whole.Of && !b.all.joined:
 		m.Part = Part{Shard: whole.Index, There: 1, Of: whole.Of}
 	case len(there) < whole.Of:
 		m.Part = Part{There: len(there), Of: whole.Of}
@@ -97,8 +97,8 @@ func (b *builder) partial() {
 			m.Offered++
 		}
 	}
-	if i := slices.IndexFunc(b.record.runs, func(r *run) bool { return r.cut }); i >= 0 {
-		m.Cut, m.CutWhy = true, b.record.runs[i].cutWhy
+	if i := slices.IndexFunc(b.all.runs, func(r *run) bool { return r.cut }); i >= 0 {
+		m.Cut, m.CutWhy = true, b.all.runs[i].cutWhy
 	}
 	if len(m.Joined) > 0 {
 		m.Identity.Command = joined(m.Joined, m.Identity, m.Inside >= m.Offered)

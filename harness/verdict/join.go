@@ -13,24 +13,24 @@ import (
 // ErrJoin is wrapped by the error about journals that do not belong together.
 var ErrJoin = errors.New("these journals do not join")
 
-// Record is what journals hold, sorted: of one run, or of several whose verdicts are one.
-type Record struct {
+// Runs is what journals hold, sorted: of one run, or of several whose verdicts are one.
+type Runs struct {
 	runs   []*run // oldest first, once they are joined
 	joined bool
 }
 
-// Join makes one record of several:
+// Join makes one of several:
 //
 //  1. Runs join when suite, commit, catalogue, implementation, its version and the
 //     kind of sandbox are the same. A version counts where a sandbox told it.
 //  2. Shards join with shards of the same plan, each of them once. Those that are
-//     not there make the result incomplete, also when only one record is given.
+//     not there make the result incomplete, also when only one is given.
 //  3. Other runs may plan the same case. The run that began last and played it counts.
 //
-// The order of the records does not matter. An error wraps ErrJoin and names both runs.
-func Join(records ...*Record) (*Record, error) {
-	all := &Record{joined: true}
-	for _, r := range records {
+// The order does not matter. An error wraps ErrJoin and names both runs.
+func Join(parts ...*Runs) (*Runs, error) {
+	all := &Runs{joined: true}
+	for _, r := range parts {
 		all.runs = append(all.runs, r.runs...)
 	}
 	slices.SortStableFunc(all.runs, func(a, b *run) int {
@@ -68,7 +68,7 @@ func (r *run) planned() []string {
 }
 
 // refusal says why the runs are not of one kind; nil when they are.
-func (r *Record) refusal() error {
+func (r *Runs) refusal() error {
 	var first, known *run // known told its version
 	shards := map[int]*run{}
 	for _, other := range r.runs {
@@ -133,7 +133,7 @@ func digest(s *journal.Shard) string {
 
 // owners says of every planned case whose journal speaks of it: of the run that began last among those
 // that played it, or that only planned it when none did. Order has the ids as they were planned.
-func (r *Record) owners() (order []string, owners map[string]*run) {
+func (r *Runs) owners() (order []string, owners map[string]*run) {
 	planned := 0
 	for _, run := range r.runs {
 		planned += len(run.planned())

@@ -34,7 +34,7 @@ func what(m verdict.Model) map[string]string {
 }
 
 // sharded draws what n sandboxes see of the cases, and writes it as the journal of the whole run and as those of n shards.
-func sharded(t *rapid.T) (whole *verdict.Record, shards []*verdict.Record) {
+func sharded(t *rapid.T) (whole *verdict.Runs, shards []*verdict.Runs) {
 	var cases []plan.Case
 	for _, c := range index {
 		if rapid.IntRange(0, 3).Draw(t, "planned") > 0 {
@@ -51,7 +51,7 @@ func sharded(t *rapid.T) (whole *verdict.Record, shards []*verdict.Record) {
 			seen[c.ID] = append(seen[c.ID], rapid.SampledFrom(outcomes).Draw(t, "outcome"))
 		}
 	}
-	record := func(cases []plan.Case, shard *journal.Shard) *verdict.Record {
+	of := func(cases []plan.Case, shard *journal.Shard) *verdict.Runs {
 		s := begin(plan.IDs(cases)...)
 		s.events[0].RunStart.Identity.Shard = shard
 		if len(cases) == 0 {
@@ -66,10 +66,10 @@ func sharded(t *rapid.T) (whole *verdict.Record, shards []*verdict.Record) {
 		}
 		return verdict.Collate(slices.Values(s.end()))
 	}
-	whole = record(cases, nil)
+	whole = of(cases, nil)
 	n := rapid.IntRange(1, len(index)+2).Draw(t, "shards")
 	for i := 1; i <= n; i++ {
-		shards = append(shards, record(plan.Shard{Index: i, Of: n}.Take(cases), &journal.Shard{Index: i, Of: n, Plan: plan.Digest("c", plan.IDs(cases))}))
+		shards = append(shards, of(plan.Shard{Index: i, Of: n}.Take(cases), &journal.Shard{Index: i, Of: n, Plan: plan.Digest("c", plan.IDs(cases))}))
 	}
 	return whole, shards
 }
@@ -113,7 +113,7 @@ func TestShardsTogetherSayWhatTheWholeRunSays(t *testing.T) {
 func TestTheOrderOfJoinedRunsDoesNotMatter(t *testing.T) {
 	c := load(t)
 	rapid.Check(t, func(t *rapid.T) {
-		var runs []*verdict.Record
+		var runs []*verdict.Runs
 		last := map[string]journal.Outcome{}
 		for i := range rapid.IntRange(1, 4).Draw(t, "runs") {
 			var planned []string
@@ -155,7 +155,7 @@ func TestTheOrderOfJoinedRunsDoesNotMatter(t *testing.T) {
 
 func TestShardsThatAreNotTheirPlanAreOurFault(t *testing.T) {
 	c := load(t)
-	shard := func(i int, digest string, ids ...string) *verdict.Record {
+	shard := func(i int, digest string, ids ...string) *verdict.Runs {
 		s := begin(ids...)
 		s.events[0].RunStart.Identity.Shard = &journal.Shard{Index: i, Of: 2, Plan: digest}
 		for _, id := range ids {
@@ -165,15 +165,15 @@ func TestShardsThatAreNotTheirPlanAreOurFault(t *testing.T) {
 	}
 	digest := plan.Digest("c", []string{index[0].ID, index[1].ID, index[2].ID})
 	for name, tc := range map[string]struct {
-		shards []*verdict.Record
+		shards []*verdict.Runs
 		want   int
 	}{
-		"as planned":            {[]*verdict.Record{shard(1, digest, index[0].ID), shard(2, digest, index[1].ID, index[2].ID)}, 0},
-		"a case too few":        {[]*verdict.Record{shard(1, digest, index[0].ID), shard(2, digest, index[1].ID)}, 4},
-		"a case too many":       {[]*verdict.Record{shard(1, digest, index[0].ID, index[3].ID), shard(2, digest, index[1].ID, index[2].ID)}, 4},
-		"a case in both":        {[]*verdict.Record{shard(1, digest, index[0].ID, index[1].ID), shard(2, digest, index[1].ID, index[2].ID)}, 4},
-		"a shard beyond its n":  {[]*verdict.Record{shard(1, digest, index[0].ID), shard(3, digest, index[1].ID, index[2].ID)}, 4},
-		"a shard that is no. 0": {[]*verdict.Record{shard(0, digest, index[0].ID), shard(2, digest, index[1].ID, index[2].ID)}, 4},
+		"as planned":            {[]*verdict.Runs{shard(1, digest, index[0].ID), shard(2, digest, index[1].ID, index[2].ID)}, 0},
+		"a case too few":        {[]*verdict.Runs{shard(1, digest, index[0].ID), shard(2, digest, index[1].ID)}, 4},
+		"a case too many":       {[]*verdict.Runs{shard(1, digest, index[0].ID, index[3].ID), shard(2, digest, index[1].ID, index[2].ID)}, 4},
+		"a case in both":        {[]*verdict.Runs{shard(1, digest, index[0].ID, index[1].ID), shard(2, digest, index[1].ID, index[2].ID)}, 4},
+		"a shard beyond its n":  {[]*verdict.Runs{shard(1, digest, index[0].ID), shard(3, digest, index[1].ID, index[2].ID)}, 4},
+		"a shard that is no. 0": {[]*verdict.Runs{shard(0, digest, index[0].ID), shard(2, digest, index[1].ID, index[2].ID)}, 4},
 	} {
 		all, err := verdict.Join(tc.shards...)
 		if err != nil {

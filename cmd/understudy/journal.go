@@ -49,17 +49,17 @@ func readKnown(path string, m implementation.Manifest) (knownDeviations, error) 
 	return knownDeviations{file, text}, nil
 }
 
-// record is the journal of a run in its folder.
-type record struct {
-	to      *folder
-	file    *os.File
-	journal *journal.Writer
+// runJournal is the journal of a run in its folder.
+type runJournal struct {
+	to     *folder
+	file   *os.File
+	writer *journal.Writer
 }
 
 // begin makes a new journal in the folder, and removes what an earlier run left. First
 // of all it replaces the reports by those of a run that has only begun: they are
 // red, and stand until those of this run take their place, whatever happens to it.
-func begin(to *folder, all suite, known knownDeviations, who journal.Identity) (*record, error) {
+func begin(to *folder, all suite, known knownDeviations, who journal.Identity) (*runJournal, error) {
 	started := journal.Event{Time: time.Now(), RunStart: journal.Start(who)}
 	unfinished := verdict.Build(all.catalogue, all.index, verdict.Collate(slices.Values([]journal.Event{started})), nil, started.Time)
 	if err := to.publish(unfinished); err != nil {
@@ -77,7 +77,7 @@ func begin(to *folder, all suite, known knownDeviations, who journal.Identity) (
 	if err != nil {
 		return nil, unfit("--out", err)
 	}
-	return &record{to: to, file: file, journal: journal.NewWriter(file, nil)}, nil
+	return &runJournal{to: to, file: file, writer: journal.NewWriter(file, nil)}, nil
 }
 
 func textOf(text []byte) func(io.Writer) error {
@@ -87,16 +87,16 @@ func textOf(text []byte) func(io.Writer) error {
 	}
 }
 
-func (r *record) close() { r.file.Close() }
+func (j *runJournal) close() { j.file.Close() }
 
 // held reads back what was written, by the descriptor that wrote it.
-func (r *record) held() (*verdict.Record, error) {
-	return collate(io.NewSectionReader(r.file, 0, math.MaxInt64))
+func (j *runJournal) held() (*verdict.Runs, error) {
+	return collate(io.NewSectionReader(j.file, 0, math.MaxInt64))
 }
 
 // keep stores what a sandbox wrote to standard error, made visible. It is an addition to the journal: without it the report is whole.
-func (r *record) keep(number int, text string) {
-	_ = r.to.Replace(run.DiagnosticsName(number), 0o644, textOf([]byte(visible.Text(text))))
+func (j *runJournal) keep(number int, text string) {
+	_ = j.to.Replace(run.DiagnosticsName(number), 0o644, textOf([]byte(visible.Text(text))))
 }
 
 func newConsole(out io.Writer) *console.Console {
@@ -111,7 +111,7 @@ func newConsole(out io.Writer) *console.Console {
 // render computes the verdicts of what journals hold, writes all reports into the folder, prints
 // the summary, and returns the exit code. When the reports cannot be written the
 // summary is printed all the same.
-func render(to *folder, held *verdict.Record, all suite, known knownDeviations, profile catalogue.Profile, screen *console.Console) (int, error) {
+func render(to *folder, held *verdict.Runs, all suite, known knownDeviations, profile catalogue.Profile, screen *console.Console) (int, error) {
 	model := verdict.Build(all.catalogue, all.index, held, known.file, time.Now())
 	report := to.Path(reports.HTML)
 	err := to.publish(model)
@@ -122,7 +122,7 @@ func render(to *folder, held *verdict.Record, all suite, known knownDeviations, 
 }
 
 // readJournal reads the journal in dir.
-func readJournal(dir string) (*verdict.Record, error) {
+func readJournal(dir string) (*verdict.Runs, error) {
 	f, err := safefile.Open(filepath.Join(dir, eventsFile))
 	if err != nil {
 		return nil, usage("read the journal of a run: %w: name the --out folder of a run", err)
@@ -135,7 +135,7 @@ func readJournal(dir string) (*verdict.Record, error) {
 	return held, err
 }
 
-func collate(from io.Reader) (*verdict.Record, error) {
+func collate(from io.Reader) (*verdict.Runs, error) {
 	in := journal.NewReader(from)
 	held := verdict.Collate(in.Events())
 	return held, in.Err()
