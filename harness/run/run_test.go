@@ -31,6 +31,7 @@ type script func(ctx context.Context, n int, in *inside) error
 type inside struct {
 	plan.Plan
 	*journal.Writer
+	raw   io.Writer // under the Writer
 	input lines
 	life  context.Context
 	past  int // how many cases of its plan it has gone through
@@ -134,7 +135,7 @@ func (s *stageless) Start(_ context.Context, line []byte) (sandbox.Process, erro
 	events, out := io.Pipe()
 	f := &fake{events: events, input: make(lines, 100), says: s.says, end: end, result: make(chan error, 1)}
 	go func() {
-		err := s.play(life, n, &inside{p, journal.NewWriter(out, nil), f.input, life, 0})
+		err := s.play(life, n, &inside{p, journal.NewWriter(out, nil), out, f.input, life, 0})
 		if err == nil && life.Err() != nil {
 			err = errors.New("signal: killed")
 		}
@@ -299,6 +300,38 @@ func TestASandboxMayNotSpeakForTheRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := gocmp.Diff([]string{"1 malformed", "1 malformed", "1 malformed", "1 a held", "end partial=false"}, got); diff != "" {
+		t.Errorf("journal (-want +got):\n%s", diff)
+	}
+}
+
+// What a sandbox writes that is no event, or more than one thing, is recorded as such and
+// changes nothing: no case ends by it, and no journal of another schema begins.
+func TestASandboxMayWriteWhatItLikes(t *testing.T) {
+	lines := []string{
+		`{"kind":"case-end","case":"a","case_end":null}`,
+		`{"kind":"case-end","case":"a","step":{"who":"stage","text":"x"}}`,
+		`{"kind":"case-end","case":"a","case_end":{"outcome":"held"},"sandbox_end":{}}`,
+		`{"kind":"step","case":"a","case_end":{"outcome":"held"}}`,
+		`{"kind":"case-end","case":"a","observation":{"outcome":"held"}}`,
+		`{"kind":"run-start","identity":{"suite":"0"}}`,
+		`{"kind":"run-start","run_start":{"schema":9}}`,
+		`{"kind":"ready","ready":[]}`,
+		`{"kind":"step","text":"` + strings.Repeat("x", 17<<20) + `"}`,
+		"\x00\xff",
+	}
+	got, err := played(t, Options{Cases: cases("a")}, func(_ context.Context, _ int, in *inside) error {
+		id := in.begin()
+		for _, line := range lines {
+			io.WriteString(in.raw, line+"\n")
+		}
+		in.end(id)
+		return in.leave()
+	}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := append(slices.Repeat([]string{"1 malformed"}, len(lines)), "1 a held", "end partial=false")
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("journal (-want +got):\n%s", diff)
 	}
 }
