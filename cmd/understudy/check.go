@@ -15,6 +15,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/harness/world/shape"
 )
 
 func checkCommand() *cobra.Command {
@@ -91,6 +92,16 @@ func inForce(known knownDeviations, now time.Time) error {
 func describe(out io.Writer, m implementation.Manifest, known knownDeviations, all suite) {
 	paragraph(out, m.Slug, m.Name)
 	paragraph(out, "version", strings.Join(m.Version, " "))
+	as := m.Airflow.Version()
+	switch {
+	case len(m.Airflow.Command) > 0:
+		paragraph(out, "judged as", "what this prints: "+strings.Join(m.Airflow.Command, " "))
+	case as.IsZero():
+		as = shape.Default()
+		paragraph(out, "judged as", shape.Of(as).String()+", since the manifest names no release")
+	default:
+		paragraph(out, "judged as", shape.Of(as).String())
+	}
 	where := "namespace (root: " + m.Sandbox.Root + ")"
 	if m.Sandbox.Dockerfile != "" {
 		where += ", docker (" + m.Sandbox.Dockerfile + ")"
@@ -100,7 +111,7 @@ func describe(out io.Writer, m implementation.Manifest, known knownDeviations, a
 		how := m.Roles[r]
 		cases := slices.DeleteFunc(slices.Clone(all.index), func(c plan.Case) bool { return c.Role != r })
 		applicable := slices.DeleteFunc(slices.Clone(cases), func(c plan.Case) bool {
-			return slices.ContainsFunc(c.Needs, func(need string) bool { return !m.Has(need) })
+			return slices.ContainsFunc(c.Needs, func(need string) bool { return !m.Has(need) }) || !as.IsZero() && !c.Airflow.Holds(as)
 		})
 		started := strings.Join(how.Argv, " ")
 		if len(how.Serve) > 0 {

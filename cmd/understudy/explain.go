@@ -104,6 +104,7 @@ func (s suite) explainCase(out io.Writer, c plan.Case) {
 		paragraph(out, "Verifies", text)
 	}
 	paragraph(out, "Needs", strings.Join(c.Needs, ", "))
+	paragraph(out, "Airflow", c.Airflow.String())
 	paragraph(out, "Run", "understudy run --filter "+c.ID)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 // Cause says on whose side the matter lies.
@@ -26,6 +27,7 @@ type Entry struct {
 	Case        string          `yaml:"case,omitempty" json:"case,omitempty"`               // a case id, a prefix of one up to a '/', or a pattern where * stands for anything
 	Requirement string          `yaml:"requirement,omitempty" json:"requirement,omitempty"` // instead of Case: all cases that verify this requirement
 	Role        role.Role       `yaml:"role,omitempty" json:"role,omitempty"`               // only cases of this role
+	Airflow     release.Range   `yaml:"airflow,omitempty" json:"airflow,omitzero"`          // only where the implementation is judged as one of these releases
 	Outcome     journal.Outcome `yaml:"outcome,omitempty" json:"outcome,omitempty"`         // violated (default), could-not-run or not-applicable
 	Actual      string          `yaml:"actual" json:"actual"`                               // regular expression (RE2), see Explains
 	Reason      string          `yaml:"reason" json:"reason"`
@@ -41,9 +43,9 @@ type Entry struct {
 	until  time.Time
 }
 
-// Covers says whether the entry speaks about the case.
+// Covers says whether the entry speaks about the case, as a release of which both hold.
 func (e *Entry) Covers(c plan.Case) bool {
-	if e.Role != "" && e.Role != c.Role {
+	if _, some := e.Airflow.And(c.Airflow); !some || e.Role != "" && e.Role != c.Role {
 		return false
 	}
 	if e.Requirement != "" {
@@ -73,6 +75,9 @@ func (e *Entry) Target() string {
 	target := e.Case + e.Requirement
 	if e.Role != "" {
 		target += " (" + string(e.Role) + ")"
+	}
+	if !e.Airflow.IsZero() {
+		target += " (Airflow " + e.Airflow.String() + ")"
 	}
 	return target
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 const good = `# known deviations
@@ -130,6 +131,48 @@ func TestWhatAnEntryCovers(t *testing.T) {
 		if got := tc.entry.Covers(c); got != tc.want {
 			t.Errorf("%s: covers is %v, want %v", tc.name, got, tc.want)
 		}
+	}
+}
+
+func TestAnEntryHoldsForItsReleases(t *testing.T) {
+	read := func(more string) *expect.File {
+		t.Helper()
+		f, err := expect.Read("expectations.yaml", []byte("- case: LIFE-009/*\n  actual: x\n  reason: y\n  cause: gap\n"+more))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	before := read("  airflow: \"<3.4\"\n")
+	if got := before.Entries[0].Target(); got != "LIFE-009/* (Airflow <3.4)" {
+		t.Errorf("it is about %s", got)
+	}
+	for version, want := range map[string]int{"": 1, "3.3.2": 1, "3.4.0b2": 0, "3.5.0": 0} {
+		var as release.Version
+		if version != "" {
+			as = release.MustParse(version)
+		}
+		if got := len(before.At(as).Entries); got != want {
+			t.Errorf("as %q: %d entries, want %d", version, got, want)
+		}
+		if got := len(read("").At(as).Entries); got != 1 {
+			t.Errorf("as %q: an entry of all releases is gone", version)
+		}
+	}
+	since, err := release.ParseRange(">=3.4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kase := plan.Case{ID: "LIFE-009/worker/x", Airflow: since}
+	if before.Entries[0].Covers(kase) || !read("").Entries[0].Covers(kase) {
+		t.Error("an entry of one release covers a case of another, or none at all")
+	}
+	if _, err := expect.Read("expectations.yaml", []byte("- case: LIFE-009/*\n  actual: x\n  reason: y\n  cause: gap\n  airflow: 3.4\n")); err == nil || !strings.Contains(err.Error(), "is no range of releases") {
+		t.Errorf("a release for a range: %v", err)
+	}
+	var none *expect.File
+	if none.At(release.MustParse("3.4.0")) != nil {
+		t.Error("no list became one")
 	}
 }
 

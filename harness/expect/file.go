@@ -7,7 +7,9 @@
 //  2. An entry that covers no case, one that is in force no longer, one that
 //     explained nothing although its cases ran, and a second entry for the same
 //     thing are stale. Package verdict reports them; the run fails.
-//  3. An empty file, and no file, change nothing.
+//  3. An entry may hold for some releases of Airflow only, so that one list serves
+//     several; elsewhere it is as if it were not there.
+//  4. An empty file, and no file, change nothing.
 package expect
 
 import (
@@ -25,6 +27,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 // ChangeMe is the reason in entries that Suggest writes. Read refuses it.
@@ -139,6 +142,21 @@ func (e *Entry) prepare() []error {
 	}
 	e.actual = actual
 	return problems
+}
+
+// At is the list as it holds for one release of Airflow: entries of others are none of
+// it, and so neither explain nor are stale. Of no release it is the whole list.
+func (f *File) At(v release.Version) *File {
+	if f == nil || v.IsZero() {
+		return f
+	}
+	of := &File{Path: f.Path}
+	for _, e := range f.Entries {
+		if e.Airflow.Holds(v) {
+			of.Entries = append(of.Entries, e)
+		}
+	}
+	return of
 }
 
 // Covering lists the entries that speak about the case, in the order of the file.

@@ -14,7 +14,7 @@ const example = `- case: IMP-003/*
   reason: why it is known
   cause: implementation`
 
-var keys = []string{"case", "requirement", "role", "outcome", "actual", "reason", "issue", "cause", "intermittent", "until"}
+var keys = []string{"case", "requirement", "role", "airflow", "outcome", "actual", "reason", "issue", "cause", "intermittent", "until"}
 
 // entriesOf finds the entries of a document, and what in it is of another shape than
 // a list of entries; such a problem begins with its line.

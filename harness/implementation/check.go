@@ -58,6 +58,7 @@ func (m Manifest) check(places *places) []Problem {
 	c.file([]string{"sandbox", "dockerfile"}, m.Sandbox.Dockerfile)
 	c.file([]string{"expectations"}, m.Expectations)
 	c.argv([]string{"version"}, m.Version, always)
+	c.airflow(m.Airflow)
 	for _, r := range m.Plays() {
 		c.launch(r, m.Roles[r])
 	}

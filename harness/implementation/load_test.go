@@ -119,6 +119,33 @@ func TestManifestsOfTheRepositoryLoad(t *testing.T) {
 	}
 }
 
+// What a manifest says of the release reaches the worker, which reads it from the plan.
+func TestAManifestNamesItsRelease(t *testing.T) {
+	for written, want := range map[string]Airflow{
+		"":                              {},
+		`airflow: "3.4.0b2"`:            {Release: "3.4.0b2"},
+		`airflow: ["{bin}/x", version]`: {Command: []string{"{bin}/x", "version"}},
+	} {
+		m, err := Load(folder(t, strings.Replace(good, "probe: probe.yaml", written+"\nprobe: probe.yaml", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again Manifest
+		if err := json.Unmarshal(text, &again); err != nil {
+			t.Fatal(err)
+		}
+		for _, got := range []Airflow{m.Airflow, again.Airflow} {
+			if got.Release != want.Release || !slices.Equal(got.Command, want.Command) || got.IsZero() != (written == "") {
+				t.Errorf("%q was read as %+v", written, got)
+			}
+		}
+	}
+}
+
 // Every bad manifest gives what, where and remedy, with the line.
 func TestBadManifestsAreExplained(t *testing.T) {
 	for _, c := range []struct{ name, old, new, want string }{
@@ -152,6 +179,11 @@ func TestBadManifestsAreExplained(t *testing.T) {
 		{"unknown capability", "[concurrent-requests]", "[flying]", `capabilities[0]: is "flying": use one of concurrent-requests, git-bundles`},
 		{"unknown lack", "git-bundles: none", "flying: none", ":23: lacks.flying: unknown key"},
 		{"both", "git-bundles: none", "concurrent-requests: none", ":23: lacks.concurrent-requests: stands under capabilities too"},
+		{"release that is none", "probe: probe.yaml", "airflow: latest\nprobe: probe.yaml", `:5: airflow: "latest" is no version of Airflow such as 3.3.2 or 3.4.0b2: write the release`},
+		{"release as a number", "probe: probe.yaml", "airflow: 3.4\nprobe: probe.yaml", ":5: airflow: is of type number: write text (quote it if it looks like a number) or a list"},
+		{"range for a release", "probe: probe.yaml", `airflow: ">=3.3"` + "\nprobe: probe.yaml", ":5: airflow: "},
+		{"no command for the release", "probe: probe.yaml", "airflow: []\nprobe: probe.yaml", ":5: airflow: minItems"},
+		{"template in that command", "probe: probe.yaml", `airflow: ["{workload}"]` + "\nprobe: probe.yaml", ":5: airflow[0]: nothing replaces {workload}"},
 		{"variable name", "{HOME_OF:", "{HOME-OF:", ":13: roles.runner.env.HOME-OF: unknown key"},
 		{"slowness", "slowness: 2", "slowness: 0", "slowness: "},
 		{"no YAML", "roles:", "roles: [", "is no YAML: "},

@@ -12,8 +12,9 @@ type Manifest struct {
 	Slug         string               `json:"slug"` // for files and labels: "airflow"
 	Homepage     string               `json:"homepage,omitempty"`
 	Issues       string               `json:"issues,omitempty"`
-	Version      []string             `json:"version"` // argv that prints the version on one line; run in the sandbox as the worker account
-	Probe        string               `json:"probe"`   // Dag file with the probe tasks, copied into the bundle
+	Version      []string             `json:"version"`          // argv that prints the version on one line; run in the sandbox as the worker account
+	Airflow      Airflow              `json:"airflow,omitzero"` // release of Airflow as which it is judged; see docs/contract.md
+	Probe        string               `json:"probe"`            // Dag file with the probe tasks, copied into the bundle
 	Sandbox      Sandbox              `json:"sandbox"`
 	Roles        map[role.Role]Launch `json:"roles"`                  // those that it plays
 	Capabilities []string             `json:"capabilities,omitempty"` // see docs/contract.md

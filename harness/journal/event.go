@@ -210,6 +210,7 @@ type CaseEnd struct {
 	Actual     string  `json:"actual,omitempty"`
 	Where      string  `json:"where,omitempty"`
 	Capability string  `json:"capability,omitempty"`
+	Misled     bool    `json:"misled,omitempty"`
 	LeftOut    int     `json:"left_out,omitempty"` // checks that held and were not written, since there were too many
 	DurationMS int64   `json:"duration_ms"`
 }
@@ -218,7 +219,7 @@ type CaseEnd struct {
 func End(o Observation, took time.Duration) *CaseEnd {
 	end := &CaseEnd{Outcome: o.Outcome, DurationMS: took.Milliseconds()}
 	if o.Outcome != Held && o.Outcome != Violated {
-		end.Says, end.Actual, end.Where, end.Capability = o.Says, o.Actual, o.Where, o.Capability
+		end.Says, end.Actual, end.Where, end.Capability, end.Misled = o.Says, o.Actual, o.Where, o.Capability, o.Misled
 	}
 	return end
 }
@@ -244,7 +245,12 @@ type Observation struct {
 	Actual      string  `json:"actual,omitempty"`
 	Where       string  `json:"where,omitempty"` // file:line of the check
 	Capability  string  `json:"capability,omitempty"`
+	Misled      bool    `json:"misled,omitempty"` // it could not run because the manifest says what is not so
 }
+
+// AirflowKey is where the environment of a sandbox says as which release of Airflow the
+// implementation is judged.
+const AirflowKey = "airflow"
 
 // Identity names what ran: every artefact of a run carries it.
 type Identity struct {

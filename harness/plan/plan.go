@@ -9,18 +9,20 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/role"
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 // Case is one scenario in one role. The list of all cases is the case index,
 // generated from the scenario tree and embedded in the outer command.
 type Case struct {
-	ID       string    `json:"id"` // <first requirement>/<role>/<slug>
-	Role     role.Role `json:"role"`
-	Area     string    `json:"area"`
-	Says     string    `json:"says"`
-	Verifies []string  `json:"verifies"`
-	Needs    []string  `json:"needs,omitempty"` // capabilities
-	BudgetMS int64     `json:"budget_ms"`
+	ID       string        `json:"id"` // <first requirement>/<role>/<slug>
+	Role     role.Role     `json:"role"`
+	Area     string        `json:"area"`
+	Says     string        `json:"says"`
+	Verifies []string      `json:"verifies"`
+	Needs    []string      `json:"needs,omitempty"`  // capabilities
+	Airflow  release.Range `json:"airflow,omitzero"` // releases for which all that it verifies holds
+	BudgetMS int64         `json:"budget_ms"`
 }
 
 // Budget is the time after which the whole sandbox of the case is ended.

@@ -14,12 +14,18 @@ type stop struct{ observation journal.Observation }
 
 // violated ends the scenario: the requirement does not hold.
 func (s *Stage) violated(requirement, says, expected, actual string) {
-	if problems := strings.Join(s.logProblems(), "\n"); problems != "" && !strings.Contains(actual, problems) {
+	s.violatedAt(caller(), requirement, says, expected, actual)
+}
+
+// violatedAt is violated at a line of the scenario, "" for its end.
+func (s *Stage) violatedAt(where, requirement, says, expected, actual string) {
+	s.judgeable()
+	if problems := strings.Join(append(s.logProblems(), s.misfits(false)...), "\n"); problems != "" && !strings.Contains(actual, problems) {
 		actual += "\n" + problems
 	}
 	o := journal.Observation{
 		Outcome: journal.Violated, Requirement: requirement,
-		Says: s.text(says), Expected: s.text(expected), Actual: s.text(actual), Where: caller(),
+		Says: s.text(says), Expected: s.text(expected), Actual: s.text(actual), Where: where,
 	}
 	s.record.check(journal.Check{
 		Requirement: requirement, Clause: requirement, What: o.Says, Premise: isControl(says),

@@ -21,6 +21,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/world/shape"
 	"github.com/understudy-conformance/understudy/internal/busy"
 	"github.com/understudy-conformance/understudy/internal/safefile"
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 // Session plays the cases of one sandbox, one after the other.
@@ -33,6 +34,9 @@ type Session struct {
 	// Commons, unless nil, is compared after each case. A difference, unless the scenario says that it
 	// Alters the sandbox, is for the implementation under test: the stage puts back what it changes.
 	Commons *commons.Commons
+	// Release is the release of Airflow as which the implementation is judged; unless it is
+	// said, the default of package shape.
+	Release release.Version
 	// Busy says by how much waits and budgets are longer now. The times within which a
 	// requirement demands something are not.
 	Busy busy.Gauge
@@ -45,6 +49,14 @@ type Ended struct {
 	Observation journal.Observation
 	Dirty       []string // why the sandbox should not be used again; empty if it is as it was
 	LeftOut     int      // checks that held and are not in the journal
+	Refused     bool     // the implementation sent what its release does not take
+}
+
+func (session *Session) release() release.Version {
+	if session.Release.IsZero() {
+		return shape.Default()
+	}
+	return session.Release
 }
 
 func (session *Session) slowness() float64 {
@@ -69,9 +81,12 @@ func (session *Session) Play(ctx context.Context, spec Spec, c plan.Case) Ended 
 	if missing := slices.IndexFunc(spec.Needs, func(need string) bool { return !session.has(need) }); missing >= 0 {
 		return Ended{Observation: session.lacking(spec.Needs[missing])}
 	}
+	if as := session.release(); !c.Airflow.Holds(as) {
+		return Ended{Observation: journal.Observation{Outcome: journal.NotApplicable, Says: elsewhere(c, as)}}
+	}
 	session.played++
 	s := &Stage{
-		World: world.New(shape.Of(shape.Default())), session: session, spec: spec, role: c.Role,
+		World: world.New(shape.Of(session.release())), session: session, spec: spec, role: c.Role,
 		number: session.played, dir: filepath.Join(session.Root, fmt.Sprint(session.played)), begun: time.Now(),
 	}
 	s.record = &record{
@@ -89,7 +104,16 @@ func (session *Session) Play(ctx context.Context, spec Spec, c plan.Case) Ended 
 	} else {
 		dirty = append(dirty, s.changes()...)
 	}
-	return Ended{Observation: observation, Dirty: dirty, LeftOut: s.record.close()}
+	return Ended{Observation: observation, Dirty: dirty, LeftOut: s.record.close(), Refused: len(s.misfits(false)) > 0}
+}
+
+// elsewhere says why a case is nothing for a release.
+func elsewhere(c plan.Case, as release.Version) string {
+	verb := "holds"
+	if len(c.Verifies) > 1 {
+		verb = "hold together"
+	}
+	return fmt.Sprintf("%s %s for Airflow %s only, and this is %s", strings.Join(c.Verifies, ", "), verb, c.Airflow, as)
 }
 
 func (session *Session) lacking(capability string) journal.Observation {
@@ -129,6 +153,7 @@ func (s *Stage) play() (observation journal.Observation) {
 			s.broken("the scenario lists %s in Verifies and checked nothing of it: it would hold whatever happened", id)
 		}
 	}
+	s.fitting()
 	return journal.Observation{Outcome: journal.Held}
 }
 

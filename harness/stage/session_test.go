@@ -22,7 +22,9 @@ import (
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/theatre"
+	"github.com/understudy-conformance/understudy/harness/world/shape"
 	"github.com/understudy-conformance/understudy/internal/patience"
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 func TestMain(m *testing.M) { theatre.Main(m) }
@@ -170,6 +172,99 @@ func TestOtherWaysToLeaveAScenario(t *testing.T) {
 			o := theatre.New(t).Perform(t, role.Runner, test.spec)
 			o.Where, o.Actual = "", ""
 			if diff := cmp.Diff(test.want, o); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestACaseOfOtherReleasesIsNotApplicable(t *testing.T) {
+	span, err := release.ParseRange(">=3.0.3,<3.4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, want := range map[string]string{
+		"":        "",
+		"3.3.2":   "",
+		"3.4.0b2": "LIFE-009 holds for Airflow >=3.0.3,<3.4 only, and this is 3.4.0b2",
+	} {
+		th := theatre.New(t)
+		if version != "" {
+			th.Release = release.MustParse(version)
+		}
+		played := false
+		ended := th.Play(t.Context(), stage.Spec{Verifies: []string{"LIFE-009"}, Run: func(s *stage.Stage) {
+			played = true
+			s.Require("LIFE-009").Empty("nothing")
+		}}, plan.Case{ID: "case", Role: role.Runner, BudgetMS: 60_000, Airflow: span, Verifies: []string{"LIFE-009"}})
+		if o := ended.Observation; o.Says != want || played != (want == "") || want != "" && o.Outcome != journal.NotApplicable {
+			t.Errorf("as %q: played %v, %+v", version, played, o)
+		}
+	}
+}
+
+func TestWhatDoesNotFitTheReleaseIsJudged(t *testing.T) {
+	holds := func(s *stage.Stage) { s.Require("IMP-004").Empty("nothing") }
+	sends := func(kind, key string) func(*stage.Stage) {
+		return func(s *stage.Stage) {
+			s.World.Takes("ti", kind, []string{key})
+			holds(s)
+		}
+	}
+	speaks := func(version string) func(*stage.Stage) {
+		return func(s *stage.Stage) {
+			as, err := shape.OfAPI(version)
+			if err != nil {
+				t.Error(err)
+			}
+			s.World.Speaks(as)
+			holds(s)
+		}
+	}
+	const newest = "which is newer than the newest release that this suite knows, 3.4 (API version 2026-10-30)"
+	for name, c := range map[string]struct {
+		as   string
+		run  func(*stage.Stage)
+		want journal.Observation
+	}{
+		"a field of 3.3": {"3.3.2", sends("SucceedTask", "end_date"), journal.Observation{Outcome: journal.Held}},
+		"a field that 3.3 does not know": {"3.3.2", sends("SucceedTask", "end_dat"), journal.Observation{
+			Outcome: journal.Violated, Requirement: "IMP-004", Says: "the implementation sent what its release does not take", Expected: "only what Airflow 3.3 takes",
+			Actual: `SucceedTask: field "end_dat" is unknown in Airflow 3.3.2 (release 3.3, API version 2026-06-30)`,
+		}},
+		"a field of next year": {"3.9.0", sends("SucceedTask", "end_dat"), journal.Observation{
+			Outcome: journal.CouldNotRun, Says: `the implementation is newer than this suite: SucceedTask: field "end_dat" is unknown in Airflow 3.9.0, ` + newest,
+		}},
+		"another violation": {"3.3.2", func(s *stage.Stage) {
+			s.World.Takes("ti", "SucceedTask", []string{"end_dat"})
+			s.Require("IMP-004").Equal("number", 1, 2)
+		}, journal.Observation{
+			Outcome: journal.Violated, Requirement: "IMP-004", Says: "number is not what it should be", Expected: "2",
+			Actual: "1\n" + `SucceedTask: field "end_dat" is unknown in Airflow 3.3.2 (release 3.3, API version 2026-06-30)`,
+		}},
+		"another violation under next year's": {"3.9.0", func(s *stage.Stage) {
+			s.World.Takes("ti", "Nonsense", nil)
+			s.Require("IMP-004").Equal("number", 1, 2)
+		}, journal.Observation{
+			Outcome: journal.CouldNotRun, Says: "the implementation is newer than this suite: Nonsense: it is none of the objects that are taken in Airflow 3.9.0, " + newest,
+		}},
+		"what could not run": {"3.9.0", func(s *stage.Stage) {
+			s.World.Takes("ti", "Nonsense", nil)
+			s.CouldNotRun("no network")
+		}, journal.Observation{Outcome: journal.CouldNotRun, Says: "no network"}},
+		"the API of its release": {"3.4.0b2", speaks("2026-10-30"), journal.Observation{Outcome: journal.Held}},
+		"the API of another release": {"3.3.2", speaks("2026-10-30"), journal.Observation{
+			Outcome: journal.CouldNotRun, Misled: true,
+			Says: "the implementation is of another release than the manifest says: it speaks to the Execution API as API version 2026-10-30 (release 3.4, API version 2026-10-30), " +
+				"and is said to be Airflow 3.3.2 (release 3.3, API version 2026-06-30): correct the key airflow",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			th := theatre.New(t)
+			th.Release = release.MustParse(c.as)
+			got := th.Perform(t, role.Runner, stage.Spec{Run: c.run})
+			got.Where = ""
+			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -11,6 +11,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 // maxIdle is how many cases that were planned and never began a model lists; further ones are counted.
@@ -24,6 +25,7 @@ func Build(c *catalogue.Catalogue, index []plan.Case, all *Runs, known *expect.F
 	b := &builder{catalogue: c, index: index, all: all, known: known, shown: map[string][]shown{}, entries: map[string][]*expect.Entry{}}
 	b.order, b.owners = all.owners()
 	b.runs()
+	b.known = known.At(b.model.Airflow)
 	b.identity()
 	b.shards()
 	b.cases()
@@ -63,6 +65,7 @@ func (b *builder) runs() {
 		}
 		if m.Environment == nil && len(r.sandboxes) > 0 {
 			m.Environment = r.sandboxes[0].Environment
+			m.Airflow = releaseOf(m.Environment)
 		}
 		m.Sandboxes = append(m.Sandboxes, r.sandboxes...)
 		m.Controls = append(m.Controls, r.controls...)
@@ -96,8 +99,8 @@ func (b *builder) gaps(r *run) {
 		}
 	}
 	for _, control := range r.controls {
-		if o := control.Observation; o.Outcome != journal.Held {
-			b.problem(Incomplete, "", "the control of role %s failed: %s", control.Role, o.Says)
+		if o := control.Observation; o.Outcome == journal.CouldNotRun {
+			b.problem(kindOf(o), "", "the control of role %s failed: %s", control.Role, o.Says)
 		}
 	}
 	unplanned := map[string]bool{}
@@ -112,6 +115,21 @@ func (b *builder) gaps(r *run) {
 			b.problem(Ours, id, "the case ran and was not planned")
 		}
 	}
+}
+
+// releaseOf is the release as which an implementation is judged in a sandbox; none where
+// nothing says it, as in journals of others.
+func releaseOf(environment map[string]string) release.Version {
+	v, _ := release.Parse(environment[journal.AirflowKey])
+	return v
+}
+
+// kindOf says whose matter it is that something could not run.
+func kindOf(o journal.Observation) ProblemKind {
+	if o.Misled {
+		return Usage
+	}
+	return Incomplete
 }
 
 // cases judges every planned case, in the order of the index.
@@ -224,6 +242,9 @@ func (b *builder) decide(out *Case, o journal.Observation) {
 	}
 	if j.Problem != "" {
 		b.problem(Ours, out.ID, "%s", j.Problem)
+	}
+	if _, controlled := b.owners[out.ID].uncontrolled[out.Role]; o.Misled && !controlled {
+		b.problem(Usage, out.ID, "%s", o.Says)
 	}
 	// What could not run because a control failed, or the run was interrupted, has no place
 	// in a scenario: no entry can help there.

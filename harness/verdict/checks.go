@@ -63,7 +63,7 @@ func observed(kase plan.Case, end journal.CaseEnd, made *checks) journal.Observa
 			Says: failed.What, Expected: failed.Expected, Actual: failed.Actual, Where: failed.Where,
 		}
 	}
-	return journal.Observation{Outcome: end.Outcome, Says: end.Says, Actual: end.Actual, Where: end.Where, Capability: end.Capability}
+	return journal.Observation{Outcome: end.Outcome, Says: end.Says, Actual: end.Actual, Where: end.Where, Capability: end.Capability, Misled: end.Misled}
 }
 
 // contradiction says in what the end of an attempt and its checks do not go together. A

@@ -106,7 +106,7 @@ func (r *run) control(c Control) {
 		return
 	}
 	r.controls = append(r.controls, c)
-	if _, known := r.uncontrolled[c.Role]; !known && c.Observation.Outcome != journal.Held {
+	if _, known := r.uncontrolled[c.Role]; !known && c.Observation.Outcome == journal.CouldNotRun {
 		r.uncontrolled[c.Role] = c.Observation.Says
 	}
 }

@@ -59,6 +59,14 @@ func (r *run) version() string {
 	return version
 }
 
+// airflow is the release as which the implementation was judged, "" where nothing says it.
+func (r *run) airflow() string {
+	if len(r.sandboxes) == 0 {
+		return ""
+	}
+	return r.sandboxes[0].Environment[journal.AirflowKey]
+}
+
 // planned lists the cases that were to be played; without a run-start nobody knows more than those that were.
 func (r *run) planned() []string {
 	if r.identity == nil {
@@ -69,7 +77,7 @@ func (r *run) planned() []string {
 
 // refusal says why the runs are not of one kind; nil when they are.
 func (r *Runs) refusal() error {
-	var first, known *run // known told its version
+	var first, known, released *run // known told its version, released its release
 	shards := map[int]*run{}
 	for _, other := range r.runs {
 		if other.identity == nil {
@@ -98,6 +106,14 @@ func (r *Runs) refusal() error {
 			}
 			if v, w := known.version(), other.version(); v != w {
 				return differ("version of the implementation", v, known, w, other)
+			}
+		}
+		if v := other.airflow(); v != "" {
+			if released == nil {
+				released = other
+			}
+			if as := released.airflow(); as != v {
+				return differ("release of Airflow", as, released, v, other)
 			}
 		}
 		if s := other.identity.Shard; s != nil {

@@ -67,6 +67,7 @@ func (l *Live) See(e journal.Event) News {
 	case e.RunStart != nil:
 		news.Run = l.begin(e.RunStart.Identity)
 	case e.SandboxStart != nil:
+		l.known = l.known.At(releaseOf(e.SandboxStart.Environment))
 		news.Sandbox = &Sandbox{Number: e.Sandbox, Environment: e.SandboxStart.Environment, Started: e.Time.UTC()}
 	case e.Control != nil && e.Control.Observation.Outcome != journal.Held:
 		news.Control = &Control{Sandbox: e.Sandbox, Role: e.Control.Role, Observation: e.Control.Observation}

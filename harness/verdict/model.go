@@ -7,6 +7,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 // What reports show as the journal, or the catalogue, has it.
@@ -28,6 +29,7 @@ type Model struct {
 	Started      time.Time  // zero when the journal has no beginning
 	Ended        time.Time  // of the last event
 	Environment  map[string]string
+	Airflow      release.Version // as which the implementation was judged; none when no sandbox said it
 	Sandboxes    []Sandbox
 	Unfinished   bool   // the journal has its beginning and nothing else: the run goes on, or was killed
 	Cut          bool   // the run ended early
@@ -102,7 +104,7 @@ type Area struct {
 type Requirement struct {
 	*catalogue.Requirement
 	Verdict   Verdict
-	Says      string      // of one that is not applicable: what the case says of which it has that
+	Says      string      // of one that is not applicable: why, as the case says of which it has that
 	Elsewhere []role.Role // of one that is not applicable because it is seen in these roles only, which are not played
 	Covered   bool        // the suite has a case that verifies it, in this run or not
 	Roles     map[role.Role]Verdict

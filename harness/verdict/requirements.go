@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
@@ -110,7 +111,9 @@ func (b *builder) uncovered(r *Requirement) {
 		}
 	}
 	r.Covered = offered || len(elsewhere) > 0
-	switch {
+	switch as := b.model.Airflow; {
+	case !as.IsZero() && !r.Airflow.Holds(as):
+		r.Verdict, r.Says = NotApplicable, fmt.Sprintf("it holds for Airflow %s only, and this is %s", r.Airflow, as)
 	case r.Untestable != "":
 		r.Verdict = Untestable
 	case r.Covered && !offered:

@@ -3,6 +3,7 @@ package worker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,7 +12,10 @@ import (
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/account"
+	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/world/shape"
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 // askTime bounds one question to a program of the sandbox. An implementation
@@ -19,25 +23,52 @@ import (
 const askTime = 60 * time.Second
 
 // environment describes the sandbox for the record.
-func environment(ctx context.Context, p plan.Plan) map[string]string {
+func environment(ctx context.Context, p plan.Plan, as release.Version) map[string]string {
 	e := map[string]string{
-		"architecture": runtime.GOARCH,
-		"cpus":         fmt.Sprint(runtime.NumCPU()),
-		"kernel":       strings.TrimSpace(readText("/proc/sys/kernel/osrelease")),
-		"os":           osName(readText("/etc/os-release")),
-		"sudo":         firstLine(ask(ctx, "root", "sudo", "--version")),
-		"git":          firstLine(ask(ctx, "root", "git", "--version")),
-		"sandbox":      p.Sandbox,
+		journal.AirflowKey: as.String(),
+		"architecture":     runtime.GOARCH,
+		"cpus":             fmt.Sprint(runtime.NumCPU()),
+		"kernel":           strings.TrimSpace(readText("/proc/sys/kernel/osrelease")),
+		"os":               osName(readText("/etc/os-release")),
+		"sudo":             firstLine(told(ask(ctx, "root", "sudo", "--version"))),
+		"git":              firstLine(told(ask(ctx, "root", "git", "--version"))),
+		"sandbox":          p.Sandbox,
 	}
 	if len(p.Manifest.Version) > 0 {
-		replace := strings.NewReplacer("{bin}", p.Bin, "{implementation}", p.Implementation)
-		argv := make([]string, len(p.Manifest.Version))
-		for i, arg := range p.Manifest.Version {
-			argv[i] = replace.Replace(arg)
-		}
-		e["implementation"] = firstLine(ask(ctx, account.Worker, argv...))
+		e["implementation"] = firstLine(told(ask(ctx, account.Worker, filled(p, p.Manifest.Version)...)))
 	}
 	return e
+}
+
+// airflow finds out as which release of Airflow the implementation is judged: it says so
+// itself, by its manifest, or nothing does.
+func airflow(ctx context.Context, p plan.Plan) (release.Version, error) {
+	manifest := p.Manifest.Airflow
+	switch {
+	case len(manifest.Command) > 0:
+		text, err := ask(ctx, account.Worker, filled(p, manifest.Command)...)
+		if err != nil {
+			return release.Version{}, fmt.Errorf("the manifest's command airflow does not tell the release: %w", err)
+		}
+		v, err := release.Parse(firstLine(text))
+		if err != nil {
+			return release.Version{}, fmt.Errorf("the manifest's command airflow does not tell the release: it prints that %w", err)
+		}
+		return v, nil
+	case manifest.IsZero():
+		return shape.Default(), nil
+	}
+	return manifest.Version(), nil
+}
+
+// filled is a command of the manifest with its words replaced.
+func filled(p plan.Plan, argv []string) []string {
+	replace := strings.NewReplacer("{bin}", p.Bin, "{implementation}", p.Implementation)
+	list := make([]string, len(argv))
+	for i, arg := range argv {
+		list[i] = replace.Replace(arg)
+	}
+	return list
 }
 
 func readText(path string) string {
@@ -58,9 +89,16 @@ func osName(text string) string {
 	return ""
 }
 
-// ask runs a program as an account and returns what it wrote to stdout, or, in
-// brackets, why it did not.
-func ask(ctx context.Context, user string, argv ...string) string {
+// told is an answer of ask, or, in brackets, why there is none.
+func told(text string, err error) string {
+	if err != nil {
+		return "(" + err.Error() + ")"
+	}
+	return text
+}
+
+// ask runs a program as an account and returns what it wrote to stdout.
+func ask(ctx context.Context, user string, argv ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -69,12 +107,12 @@ func ask(ctx context.Context, user string, argv ...string) string {
 	var stdout, stderr head
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := account.RunAs(cmd, user); err != nil {
-		return "(" + err.Error() + ")"
+		return "", err
 	}
 	if err := cmd.Run(); err != nil {
-		return strings.TrimSpace(fmt.Sprintf("(%v) %s", err, lastLine(stderr.text.String())))
+		return "", errors.New(strings.TrimSuffix(fmt.Sprintf("%v: %s", err, lastLine(stderr.text.String())), ": "))
 	}
-	return stdout.text.String()
+	return stdout.text.String(), nil
 }
 
 // head keeps the beginning of what is written to it: a program under test may

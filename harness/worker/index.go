@@ -10,10 +10,12 @@ import (
 	"io/fs"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 // Index writes the case index as JSON, sorted by id. The folder holds the catalogue
@@ -53,7 +55,12 @@ func index(areas []stage.Area, requirements *catalogue.Catalogue) ([]plan.Case, 
 			for _, fault := range check(spec, requirements) {
 				faults = append(faults, fmt.Errorf("area %s: scenario %q: %w", area.Name, spec.Slug, fault))
 			}
+			span, some := releases(spec, requirements)
+			if !some {
+				faults = append(faults, fmt.Errorf("area %s: scenario %q: there is no release of Airflow for which all of %s hold", area.Name, spec.Slug, strings.Join(spec.Verifies, ", ")))
+			}
 			for _, c := range spec.Cases(area.Name) {
+				c.Airflow = span
 				if other, doubled := taken[c.ID]; doubled {
 					faults = append(faults, fmt.Errorf("area %s: area %s has a case %s already", area.Name, other, c.ID))
 				}
@@ -64,6 +71,17 @@ func index(areas []stage.Area, requirements *catalogue.Catalogue) ([]plan.Case, 
 	}
 	slices.SortFunc(cases, func(a, b plan.Case) int { return cmp.Compare(a.ID, b.ID) })
 	return cases, errors.Join(faults...)
+}
+
+// releases are those for which all requirements of a scenario hold, and whether there are any.
+func releases(spec stage.Spec, requirements *catalogue.Catalogue) (span release.Range, some bool) {
+	some = true
+	for _, id := range spec.Verifies {
+		if r, known := requirements.Get(id); known && some {
+			span, some = span.And(r.Airflow)
+		}
+	}
+	return span, some
 }
 
 // check names what is wrong with one scenario.

@@ -1,9 +1,12 @@
 package worker
 
 import (
+	"bytes"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,6 +16,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/stage/runner"
+	"github.com/understudy-conformance/understudy/protocol/release"
 	suite "github.com/understudy-conformance/understudy/scenarios"
 )
 
@@ -40,10 +44,14 @@ func TestTheIndexHasOneCaseARoleSortedByID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	since, err := release.ParseRange(">=3.0.3")
+	if err != nil {
+		t.Fatal(err)
+	}
 	kase := func(id string, as role.Role, verifies ...string) plan.Case {
 		return plan.Case{
 			ID: id, Role: as, Area: "impersonation", Says: "something holds", Verifies: verifies,
-			Needs: []string{"git-bundles"}, BudgetMS: 60_000,
+			Needs: []string{"git-bundles"}, BudgetMS: 60_000, Airflow: since,
 		}
 	}
 	want := []plan.Case{
@@ -84,6 +92,47 @@ func TestTheIndexRefusesFaultyScenarios(t *testing.T) {
 	}
 	if _, err := indexOf(t, "impersonation", good(), good()); err == nil || !strings.Contains(err.Error(), "area impersonation has a case IMP-004/runner/a-slug already") {
 		t.Errorf("doubled case: %v", err)
+	}
+}
+
+func TestACaseHoldsForTheReleasesOfAllItsRequirements(t *testing.T) {
+	edited := func(more string) fs.FS {
+		folder := fstest.MapFS{}
+		entries, err := fs.ReadDir(suite.Catalogue(), ".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			text, err := fs.ReadFile(suite.Catalogue(), e.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Name() == "impersonation.yaml" { // its first two requirements
+				text = bytes.Replace(text, []byte(`airflow: ">=3.0.3"`), []byte(`airflow: ">=3.2"`), 1)
+				text = bytes.Replace(text, []byte(`airflow: ">=3.0.3"`), []byte(`airflow: "`+more+`"`), 1)
+			}
+			folder[e.Name()] = &fstest.MapFile{Data: text}
+		}
+		return folder
+	}
+	spec := good()
+	spec.Verifies = []string{"IMP-001", "IMP-002"}
+	for more, want := range map[string]string{
+		">=3.0.3,<3.4": ">=3.2,<3.4",
+		">=3.3":        ">=3.3",
+		">=3.0.3,<3.2": `scenario "a-slug": there is no release of Airflow for which all of IMP-001, IMP-002 hold`,
+	} {
+		requirements, err := catalogue.Read(edited(more))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cases, err := index([]stage.Area{{Name: "impersonation", Scenarios: []stage.Spec{spec}}}, requirements)
+		switch {
+		case err != nil && !strings.Contains(err.Error(), want):
+			t.Errorf("%s: %v", more, err)
+		case err == nil && cases[0].Airflow.String() != want:
+			t.Errorf("with %s the case holds for %s, want %s", more, cases[0].Airflow, want)
+		}
 	}
 }
 

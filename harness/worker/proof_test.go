@@ -50,7 +50,7 @@ func bereft(act, bit string) error {
 	pl := &player{
 		session: &stage.Session{Plan: plan.Plan{Cases: []plan.Case{{Role: role.Runner}}}},
 		write:   recorder(os.Stdout),
-		unable:  map[role.Role]string{},
+		unable:  map[role.Role]journal.Observation{},
 	}
 	pl.prepare(context.Background())
 	return nil

@@ -47,7 +47,7 @@ func Run(ctx context.Context, areas []stage.Area, doors stage.Doors) (int, error
 	write := recorder(os.NewFile(journalFD, "journal"))
 	pl := &player{
 		session: &stage.Session{Plan: p, Doors: doors, Write: write, Root: casesRoot, Tidy: account.RemoveFiles, Busy: busy.Factor},
-		write:   write, unable: map[role.Role]string{}, grace: cleanUpTime,
+		write:   write, unable: map[role.Role]journal.Observation{}, grace: cleanUpTime,
 		named: lines(os.Stdin),
 	}
 	pl.prepare(ctx)
@@ -118,9 +118,9 @@ type player struct {
 	over    bool          // it named none
 	session *stage.Session
 	write   func(journal.Event)
-	unable  map[role.Role]string // roles that cannot be played, and why
-	grace   time.Duration        // beyond the budget of a case
-	stopped string               // why no further case is played here
+	unable  map[role.Role]journal.Observation // roles that cannot be played, and why
+	grace   time.Duration                     // beyond the budget of a case
+	stopped string                            // why no further case is played here
 }
 
 // prepare finds out what cannot run in the sandbox, and describes it.
@@ -130,16 +130,21 @@ func (pl *player) prepare(ctx context.Context) {
 	if fault == nil {
 		pl.session.Commons, fault = commons.Note("/")
 	}
-	pl.write(journal.Event{Attempt: p.Attempt, SandboxStart: &journal.SandboxStart{Environment: environment(ctx, p)}})
+	as, misled := airflow(ctx, p)
+	pl.session.Release = as
+	pl.write(journal.Event{Attempt: p.Attempt, SandboxStart: &journal.SandboxStart{Environment: environment(ctx, p, as)}})
 	for _, r := range roles(p.Cases) {
-		seen := journal.Observation{Outcome: journal.Held}
-		if fault != nil {
+		var seen journal.Observation
+		switch {
+		case fault != nil:
 			seen = journal.Observation{Outcome: journal.CouldNotRun, Says: "the sandbox does not permit what is tested: " + fault.Error()}
-		} else {
+		case misled != nil:
+			seen = journal.Observation{Outcome: journal.CouldNotRun, Misled: true, Says: misled.Error()}
+		default:
 			seen = pl.control(ctx, r)
 		}
-		if seen.Outcome != journal.Held {
-			pl.unable[r] = seen.Says
+		if seen.Outcome == journal.CouldNotRun {
+			pl.unable[r] = seen
 		}
 		pl.write(journal.Event{Attempt: p.Attempt, Control: &journal.Control{Role: r, Observation: seen}})
 	}
@@ -173,7 +178,8 @@ func (pl *player) control(ctx context.Context, r role.Role) journal.Observation 
 }
 
 // controlled is what a control says that ended like that: it held and left nothing
-// behind, or the cases of its role cannot run.
+// behind, or the cases of its role cannot run. An implementation of which the server
+// refuses what it sends can be judged: its cases are violated by that.
 func controlled(ended stage.Ended) journal.Observation {
 	seen := ended.Observation
 	switch {
@@ -184,6 +190,8 @@ func controlled(ended stage.Ended) journal.Observation {
 			Outcome: journal.CouldNotRun,
 			Says:    "a plain task of the worker account leaves the sandbox other than it was: " + strings.Join(ended.Dirty, "; "),
 		}
+	case seen.Outcome == journal.CouldNotRun, seen.Outcome == journal.Violated && ended.Refused && len(ended.Dirty) == 0:
+		return seen
 	}
 	seen.Outcome = journal.CouldNotRun
 	seen.Says = "a plain task of the worker account does not succeed: " + seen.Says

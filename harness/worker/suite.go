@@ -75,8 +75,9 @@ func (pl *player) playOne(ctx ginkgo.SpecContext, t task, open *opened) {
 	}
 	pl.turn = ""
 	open.begin(t.kase, pl.session.Budget(t.kase))
-	ended := stage.Ended{Observation: journal.Observation{Outcome: journal.CouldNotRun, Says: pl.unable[t.kase.Role]}}
-	if pl.unable[t.kase.Role] == "" {
+	seen, unable := pl.unable[t.kase.Role]
+	ended := stage.Ended{Observation: seen}
+	if !unable {
 		ended = pl.session.Play(ctx, t.spec, t.kase)
 	}
 	open.end(t.kase.ID, ended)

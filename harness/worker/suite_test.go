@@ -58,7 +58,7 @@ func TestEveryCaseThatStartsEnds(t *testing.T) {
 		session: &stage.Session{
 			Plan: plan.Plan{Attempt: 3}, Doors: stage.Doors{role.Runner: runner.Open}, Write: write, Root: filepath.Join(t.TempDir(), "cases"), Tidy: func() error { return nil },
 		},
-		write: write, unable: map[role.Role]string{role.Worker: "no API"}, grace: time.Second,
+		write: write, unable: map[role.Role]journal.Observation{role.Worker: {Outcome: journal.CouldNotRun, Says: "no API"}}, grace: time.Second,
 	}
 	pl.playAll(work)
 
@@ -101,10 +101,13 @@ func TestAControlHoldsOnlyWhenItIsCleanedUp(t *testing.T) {
 		ended stage.Ended
 		want  journal.Observation
 	}{
-		"held":   {stage.Ended{Observation: held}, held},
-		"left":   {stage.Ended{Observation: held, Dirty: []string{"a mount", "a file"}}, journal.Observation{Outcome: journal.CouldNotRun, Says: "a plain task of the worker account leaves the sandbox other than it was: a mount; a file"}},
-		"failed": {stage.Ended{Observation: journal.Observation{Outcome: journal.Violated, Says: "no end", Actual: "alive"}}, journal.Observation{Outcome: journal.CouldNotRun, Says: "a plain task of the worker account does not succeed: no end: alive", Actual: "alive"}},
-		"broken": {stage.Ended{Observation: journal.Observation{Outcome: journal.HarnessError, Says: "no folder"}}, journal.Observation{Outcome: journal.CouldNotRun, Says: "a plain task of the worker account does not succeed: no folder"}},
+		"held":                            {stage.Ended{Observation: held}, held},
+		"left":                            {stage.Ended{Observation: held, Dirty: []string{"a mount", "a file"}}, journal.Observation{Outcome: journal.CouldNotRun, Says: "a plain task of the worker account leaves the sandbox other than it was: a mount; a file"}},
+		"failed":                          {stage.Ended{Observation: journal.Observation{Outcome: journal.Violated, Says: "no end", Actual: "alive"}}, journal.Observation{Outcome: journal.CouldNotRun, Says: "a plain task of the worker account does not succeed: no end: alive", Actual: "alive"}},
+		"broken":                          {stage.Ended{Observation: journal.Observation{Outcome: journal.HarnessError, Says: "no folder"}}, journal.Observation{Outcome: journal.CouldNotRun, Says: "a plain task of the worker account does not succeed: no folder"}},
+		"not to be judged":                {stage.Ended{Observation: journal.Observation{Outcome: journal.CouldNotRun, Misled: true, Says: "3.4, and not 3.3"}, Refused: true}, journal.Observation{Outcome: journal.CouldNotRun, Misled: true, Says: "3.4, and not 3.3"}},
+		"refused, which cases are to say": {stage.Ended{Observation: journal.Observation{Outcome: journal.Violated, Says: "no end"}, Refused: true}, journal.Observation{Outcome: journal.Violated, Says: "no end"}},
+		"refused and left":                {stage.Ended{Observation: journal.Observation{Outcome: journal.Violated, Says: "no end"}, Refused: true, Dirty: []string{"a mount"}}, journal.Observation{Outcome: journal.CouldNotRun, Says: "a plain task of the worker account does not succeed: no end"}},
 	} {
 		if diff := cmp.Diff(tc.want, controlled(tc.ended)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -82,3 +82,6 @@ func (r *Range) UnmarshalText(text []byte) (err error) {
 	*r, err = ParseRange(string(text))
 	return err
 }
+
+// Equal says whether both are written alike.
+func (r Range) Equal(other Range) bool { return r == other }

@@ -71,3 +71,6 @@ func (v Version) Compare(other Version) int {
 	}
 	return 0
 }
+
+// Equal says whether both are written alike.
+func (v Version) Equal(other Version) bool { return v == other }

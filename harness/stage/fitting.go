@@ -1,0 +1,42 @@
+package stage
+
+import (
+	"strings"
+
+	"github.com/understudy-conformance/understudy/harness/journal"
+)
+
+// misfits lists what the implementation sent and its release does not take, or, of one
+// that is newer than all that are known, what nobody knows.
+func (s *Stage) misfits(newer bool) []string {
+	var list []string
+	for _, m := range s.World.Misfits() {
+		if m.As.Newer() == newer {
+			list = append(list, m.String())
+		}
+	}
+	return list
+}
+
+// judgeable ends the scenario if the implementation spoke otherwise than it can be judged
+// by: as another release than the manifest says, or as one that nobody knows.
+func (s *Stage) judgeable() {
+	if disputed := s.World.Disputed(); disputed != "" {
+		panic(stop{journal.Observation{Outcome: journal.CouldNotRun, Misled: true, Says: s.text(
+			"the implementation is of another release than the manifest says: " + disputed + ": correct the key airflow")}})
+	}
+	if unknown := s.misfits(true); len(unknown) > 0 {
+		panic(stop{journal.Observation{Outcome: journal.CouldNotRun, Says: s.text(
+			"the implementation is newer than this suite: " + strings.Join(unknown, "; "))}})
+	}
+}
+
+// fitting ends a scenario in which all held if the implementation sent what its release
+// does not take.
+func (s *Stage) fitting() {
+	s.judgeable()
+	if refused := s.misfits(false); len(refused) > 0 {
+		s.violatedAt("", s.first(), "the implementation sent what its release does not take",
+			"only what Airflow "+s.World.Shape().Name()+" takes", strings.Join(refused, "\n"))
+	}
+}
