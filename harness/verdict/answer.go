@@ -1,6 +1,10 @@
 package verdict
 
-import "github.com/understudy-conformance/understudy/harness/catalogue"
+import (
+	"slices"
+
+	"github.com/understudy-conformance/understudy/harness/catalogue"
+)
 
 // Conclusion is the answer to "does the implementation conform?".
 type Conclusion int
@@ -12,6 +16,7 @@ const (
 	AsExpected                             // all violations are listed
 	NothingToPlay                          // a part of a plan that has no case of the profile
 	NothingSelected                        // or another mistake of who started the run
+	ManifestWrong                          // it says of the implementation what is not so
 	StaleList                              // nothing is violated; the list of known deviations does not fit
 	DoesNotConform                         // a violation is not listed
 	DoesNotConformAndIncomplete            // and more could not be found out
@@ -50,6 +55,8 @@ func (m Model) conclusion(profile catalogue.Profile, cases, violated, expected i
 	switch exit := Exit(m, profile); {
 	case exit == ExitHarness:
 		return HarnessFailed
+	case exit == ExitUsage && m.misled():
+		return ManifestWrong
 	case exit == ExitUsage:
 		return NothingSelected
 	case exit == ExitIncomplete && m.Unfinished:
@@ -72,6 +79,12 @@ func (m Model) conclusion(profile catalogue.Profile, cases, violated, expected i
 		return ConformsAsTested
 	}
 	return Conforms
+}
+
+// misled says whether something could not run because of what the manifest says.
+func (m Model) misled() bool {
+	return slices.ContainsFunc(m.Controls, func(c Control) bool { return c.Observation.Misled }) ||
+		slices.ContainsFunc(m.Cases, func(c Case) bool { return c.Observation.Misled })
 }
 
 // untested says whether requirements of the profile have no case in this run.

@@ -98,8 +98,11 @@ func (b *builder) gaps(r *run) {
 			b.problem(Incomplete, "", "sandbox %d ended without its exit record", s.Number)
 		}
 	}
+	said := map[string]bool{} // of one sandbox as of another
 	for _, control := range r.controls {
-		if o := control.Observation; o.Outcome == journal.CouldNotRun {
+		o := control.Observation
+		if says := string(control.Role) + o.Says; o.Outcome == journal.CouldNotRun && !said[says] {
+			said[says] = true
 			b.problem(kindOf(o), "", "the control of role %s failed: %s", control.Role, o.Says)
 		}
 	}

@@ -78,6 +78,9 @@ func TestAManifestThatSaysWhatIsNotSoIsAConfigurationError(t *testing.T) {
 		if verdict.Exit(m, verdict.Any) != verdict.ExitUsage || len(said) != 1 || !strings.Contains(said[0], "usage ") || !strings.Contains(said[0], "3.4, and not 3.3") {
 			t.Errorf("%s: exit %d, %q", name, verdict.Exit(m, verdict.Any), said)
 		}
+		if got := m.Answer(verdict.Any).Conclusion; got != verdict.ManifestWrong {
+			t.Errorf("%s: the conclusion is %d", name, got)
+		}
 		if m.Cases[0].Verdict != verdict.CouldNotRun {
 			t.Errorf("%s: the case is %s", name, m.Cases[0].Verdict)
 		}

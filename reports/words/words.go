@@ -145,6 +145,8 @@ func conclusion(a verdict.Answer) (string, Tone) {
 		return "Nothing to play", Neutral
 	case verdict.NothingSelected:
 		return "Nothing selected", Neutral
+	case verdict.ManifestWrong:
+		return "The manifest is wrong", Bad
 	case verdict.StaleList:
 		return "The list of known deviations is stale", Bad
 	case verdict.DoesNotConform:

@@ -21,6 +21,7 @@ func TestEveryConclusionHasItsHeadline(t *testing.T) {
 		verdict.AsExpected:                  {"As expected: 2 known deviations", "warn"},
 		verdict.NothingToPlay:               {"Nothing to play", "none"},
 		verdict.NothingSelected:             {"Nothing selected", "none"},
+		verdict.ManifestWrong:               {"The manifest is wrong", "fail"},
 		verdict.StaleList:                   {"The list of known deviations is stale", "fail"},
 		verdict.DoesNotConform:              {"Does not conform", "fail"},
 		verdict.DoesNotConformAndIncomplete: {"Does not conform, and incomplete", "fail"},
