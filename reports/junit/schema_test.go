@@ -119,6 +119,7 @@ func mixed(t *testing.T) verdict.Model {
 		{Time: at, Sandbox: 1, Control: &journal.Control{Role: "runner", Observation: journal.Observation{Outcome: journal.Held}}},
 		{Time: at, Sandbox: 1, Control: &journal.Control{Role: "worker", Observation: failed}},
 		{Time: at, Sandbox: 1, Control: &journal.Control{Role: "worker", Observation: failed}},
+		{Time: at, Sandbox: 1, Control: &journal.Control{Role: "worker", Observation: journal.Observation{Outcome: journal.CouldNotRun, Says: "another cause"}}},
 	}
 	for attempt := 1; attempt <= 2; attempt++ {
 		for i, o := range []journal.Observation{
@@ -197,7 +198,7 @@ func TestWhatIsWrongCountsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	// IMP-001 holds though it is listed, IMP-003 is violated; three entries describe nothing that was seen.
-	// IMP-004 could not run, since its control failed, which two sandboxes say.
+	// IMP-004 could not run, since its control failed: three sandboxes say so, two of them the same.
 	if p.Failures != 5 || p.Errors != 3 || p.Tests != 4+3+2 {
 		t.Errorf("%d tests, %d failures, %d errors, want 9, 5 and 3:\n%s", p.Tests, p.Failures, p.Errors, text)
 	}
