@@ -97,6 +97,9 @@ func TestAProcessBelowAServerIsClaimedForARun(t *testing.T) {
 	see("second", reused)
 	w.Claim("first", reused)
 	is("first", 11, 20, 21, 22, 23, 24, 20)
+	see("second", process(22, 31, 50)) // after the parent of the task of the first was gone
+	w.Claim("first", task)
+	is("second", 30, 31, 22)
 	w.Claim("first", process(99, 1, 99)) // nobody has seen it
 	w.Claim("first", server)
 	is("server", 10, 12, 13, 25)

@@ -46,11 +46,13 @@ func fakeServe(path string) int {
 			}()
 		}
 	}()
-	if what != "is never ready" {
-		if err := notify("STATUS=listens\nREADY=1"); err != nil {
-			fmt.Fprintln(os.Stderr, "fake:", err)
-			return 1
-		}
+	text := "STATUS=listens\nREADY=1"
+	if what == "is never ready" {
+		text = "STATUS=READY=1"
+	}
+	if err := notify(text); err != nil {
+		fmt.Fprintln(os.Stderr, "fake:", err)
+		return 1
 	}
 	<-asked
 	switch what {
