@@ -48,7 +48,11 @@ func (q *request) take(operation string, of spoken.Type) *world.Problem {
 	for _, fault := range q.shape.Body(of, value) {
 		q.misfit(operation, fault)
 		if !q.shape.Newer() || fault.Kind != shape.Extra {
-			return invalid(string(fault.Kind), append([]any{"body"}, fault.Field)...)
+			where := []any{"body"}
+			if fault.Field != "" {
+				where = append(where, fault.Field)
+			}
+			return invalid(string(fault.Kind), where...)
 		}
 	}
 	return nil

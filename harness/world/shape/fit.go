@@ -30,20 +30,25 @@ const (
 	Operation Kind = "operation" // the API has none like that
 )
 
+// String says what is wrong with which field, or with the whole.
 func (m Misfit) String() string {
+	what := "it"
+	if m.Field != "" {
+		what = fmt.Sprintf("field %q", m.Field)
+	}
 	switch m.Kind {
 	case Extra:
-		return fmt.Sprintf("field %q is unknown", m.Field)
+		return what + " is unknown"
 	case Missing:
-		return fmt.Sprintf("field %q is missing", m.Field)
+		return what + " is missing"
 	case Tag:
-		return "it is none of the objects that are taken"
+		return what + " is none of the objects that are taken"
 	case Object:
-		return "it is no object"
+		return what + " is no object"
 	case Operation:
 		return "there is no such operation"
 	}
-	return fmt.Sprintf("field %q holds what it may not hold", m.Field)
+	return what + " holds what it may not hold"
 }
 
 // Body finds what in a value, decoded from JSON as package world does, does not fit a

@@ -113,6 +113,8 @@ func TestTheGraceIsTheReleasesOrTheSetting(t *testing.T) {
 const (
 	state     = "PATCH /task-instances/{task_instance_id}/state"
 	heartbeat = "PUT /task-instances/{task_instance_id}/heartbeat"
+
+	renderedFields = "PUT /task-instances/{task_instance_id}/rtif"
 )
 
 func TestWhatDoesNotFitIsFound(t *testing.T) {
@@ -126,6 +128,7 @@ func TestWhatDoesNotFitIsFound(t *testing.T) {
 		{old, heartbeat, `{"hostname":"h","pid":"7"}`, []string{`field "pid" holds what it may not hold`}},
 		{old, heartbeat, `{"hostname":"h","pid":7,"PID":7}`, []string{`field "PID" is unknown`}},
 		{old, heartbeat, `[]`, []string{"it is no object"}},
+		{old, renderedFields, `[]`, []string{"it holds what it may not hold"}},
 		{old, state, `{"state":"failed","end_date":"2026-01-02T03:04:05Z"}`, nil},
 		{old, state, `{"state":"failed","end_date":"2026-01-02T03:04:05Z","retry_reason":null}`, []string{`field "retry_reason" is unknown`}},
 		{newer, state, `{"state":"failed","end_date":"2026-01-02T03:04:05Z","retry_reason":null}`, nil},
@@ -134,6 +137,7 @@ func TestWhatDoesNotFitIsFound(t *testing.T) {
 		{old, state, `{"state":"success","end_date":"2026-01-02T03:04:05Z","loop_decision":null}`, []string{`field "loop_decision" is unknown`}},
 		{newer, state, `{"state":"success","end_date":"2026-01-02T03:04:05Z","loop_decision":null}`, nil},
 		{newer, state, `{"state":"success","end_date":"2026-01-02T03:04:05Z","loop_decision":{"stop":true,"why":"x"}}`, []string{`field "loop_decision.why" is unknown`}},
+		{newer, state, `{"state":"success","end_date":"2026-01-02T03:04:05Z","loop_decision":7}`, []string{`field "loop_decision" is no object`}},
 		{newer, state, `{"state":"success","end_date":"2026-01-02T03:04:05Z","task_outlets":[{"type":"Asset"},{"type":"Asset","url":"u"}]}`, []string{`field "task_outlets[1].url" is unknown`}},
 		{old, state, `{"state":"server_terminated","end_date":"2026-01-02T03:04:05Z","hostname":"h","pid":7}`, []string{"it is none of the objects that are taken"}},
 		{newer, state, `{"state":"server_terminated","end_date":"2026-01-02T03:04:05Z","hostname":"h","pid":7}`, nil},
