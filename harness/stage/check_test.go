@@ -139,8 +139,8 @@ func TestWhatHeldIsSaidAsWell(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
-		if !strings.HasPrefix(got.Where, "harness/stage/check_test.go:") || s.shown["IMP-004"] == want.Premise {
-			t.Errorf("%s: made at %q, and shows something of the requirement: %v", name, got.Where, s.shown)
+		if !strings.HasPrefix(got.Where, "harness/stage/check_test.go:") || s.record.shows("IMP-004") == want.Premise {
+			t.Errorf("%s: made at %q, and shows something of the requirement: %v", name, got.Where, s.record.shows("IMP-004"))
 		}
 	}
 }

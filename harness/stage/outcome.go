@@ -47,12 +47,6 @@ func (s *Stage) came(awaited, limit string) {
 
 func (s *Stage) holds(c journal.Check) {
 	c.Clause, c.Held, c.Where = c.Requirement, true, caller()
-	if !c.Premise {
-		if s.shown == nil {
-			s.shown = map[string]bool{}
-		}
-		s.shown[c.Requirement] = true
-	}
 	s.record.check(c)
 }
 

@@ -35,7 +35,7 @@ type record struct {
 	events, processes, log             int // so far
 	leftEvents, leftProcesses, leftLog int // of them not written
 	checks, leftChecks                 int
-	shown                              map[string]bool // requirements of which a check is there that is no premise
+	shown                              map[string]bool // requirements of which a check held that is no premise
 }
 
 func (r *record) put(e journal.Event) {
@@ -109,6 +109,13 @@ func (r *record) check(c journal.Check) {
 	if keep {
 		r.put(journal.Event{Check: &c})
 	}
+}
+
+// shows says whether a check of the requirement held that is no premise.
+func (r *record) shows(requirement string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.shown[requirement]
 }
 
 // lines writes whole lines of a channel, unless the case had too much log.

@@ -232,9 +232,7 @@ func join(parts ...string) string {
 	return strings.Join(parts, "\n")
 }
 
-// Succeeds waits for the end and requires success. Role runner: exactly one
-// terminal message, exit code 0, and a well-formed channel. Role worker: nothing
-// but success told to the server, any number of times.
+// Succeeds waits for the end and requires success, whatever that is in the role.
 func (r *Run) Succeeds() End {
 	e := r.End()
 	what, did := r.counterpart.Succeeded(e)
@@ -246,9 +244,8 @@ func (r *Run) Succeeds() End {
 	return e
 }
 
-// Fails waits for the end and requires failure. Role runner: an exit code other
-// than 0, or a failed or retry message. Role worker: such a state at the server.
-// Success must never be reported.
+// Fails waits for the end and requires failure, whatever that is in the role, and that
+// success is never reported.
 func (r *Run) Fails() End {
 	e := r.End()
 	expected := r.label + " fails and never reports success"

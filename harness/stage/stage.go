@@ -39,7 +39,6 @@ type Stage struct {
 	watch   *proc.Watch[*Run]
 
 	mounted map[string]bool // mount points before the case
-	shown   map[string]bool // requirements of which a check held that is no premise
 
 	mu   sync.Mutex
 	runs []*Run

@@ -42,11 +42,13 @@ func (c *supervisor) Words() map[string]string { return nil }
 
 func (c *supervisor) Log() stage.TaskLog { return c.Received() }
 
+// Succeeded wants one terminal message, exit code 0, and a well-formed channel.
 func (c *supervisor) Succeeded(e stage.End) (string, bool) {
 	return "one terminal message, success, and exit code 0",
 		len(e.Terminals) == 1 && e.Told("success") && e.ExitCode == 0 && e.Signal == "" && len(c.Faults()) == 0
 }
 
+// Failed takes an exit code other than 0, or a message that says so.
 func (c *supervisor) Failed(e stage.End) bool {
 	return e.ExitCode != 0 || e.Told("failed", "up_for_retry")
 }

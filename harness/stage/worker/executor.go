@@ -37,11 +37,13 @@ func (c *executor) Words() map[string]string {
 
 func (c *executor) Log() stage.TaskLog { return c.log }
 
+// Succeeded wants nothing but success told to the server, any number of times.
 func (c *executor) Succeeded(e stage.End) (string, bool) {
 	other := slices.ContainsFunc(e.Terminals, func(t stage.Terminal) bool { return t.State != "success" })
 	return "success and nothing else is told to the server", len(e.Terminals) > 0 && !other
 }
 
+// Failed wants such a state at the server.
 func (c *executor) Failed(e stage.End) bool { return e.Told("failed", "up_for_retry") }
 
 func (c *executor) workloadPath() string {
