@@ -25,8 +25,8 @@ type Answer func(w *Writer, request []byte) error
 //
 // It returns nil when the conversation has ended (Ended), be it that reading found
 // so or answer did. Otherwise the error is that of answer, of writing the startup
-// frame, or of package frame: the stream makes no sense any more. A runner that is
-// gone before its startup frame may have asked before; that is handed to answer yet.
+// frame, or of package frame: the stream makes no sense any more. A runner may
+// have asked and gone before its startup frame is written; what it asked is still handed to answer.
 // Serve closes nothing.
 func Serve(conn io.ReadWriter, maxPayload uint32, startup []byte, answer Answer) error {
 	w := NewWriter(conn)
