@@ -39,6 +39,17 @@ func (b *Backstage) Within(limit time.Duration, awaited string, done <-chan stru
 	b.within(b.scaled(cmp.Or(limit, b.patience())), awaited, done, saw)
 }
 
+// Wait waits until done is closed or the time has passed, whichever comes first. Neither
+// means anything.
+func (b *Backstage) Wait(limit time.Duration, done <-chan struct{}) {
+	wait, stop := b.wait(limit)
+	defer stop()
+	select {
+	case <-done:
+	case <-wait.Done():
+	}
+}
+
 // Faded waits until none of some processes lives any more, and returns those that still
 // do after the limit, to which the slowness of the implementation is applied.
 func (b *Backstage) Faded(limit time.Duration, match func(proc.Process) bool) []proc.Process {

@@ -30,6 +30,9 @@ func (c *Conversation) Done() <-chan struct{} { return c.ended }
 
 // Outcome says how the process ended, if it has, and shows the end of its output.
 func (c *Conversation) Outcome() string {
+	if c.Ended() {
+		c.drains()
+	}
 	return c.outcome(c.Ended()) + endOf(join(c.said["stdout"].String(), c.said["stderr"].String()))
 }
 

@@ -50,4 +50,7 @@ type Counterpart interface {
 	// can be neither.
 	Succeeded(End) (what string, did bool)
 	Failed(End) bool
+	// Problem says what is wrong with the task that its run does not show, for
+	// violations; "" if nothing is.
+	Problem() string
 }

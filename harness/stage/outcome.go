@@ -17,10 +17,24 @@ func (s *Stage) violated(requirement, says, expected, actual string) {
 	s.violatedAt(caller(), requirement, says, expected, actual)
 }
 
+// problems says what else is wrong with the runs of the case, for violations: an empty
+// text says nothing of a file at a wrong path.
+func (s *Stage) problems() (all []string) {
+	for _, r := range s.allRuns() {
+		if r.counterpart == nil {
+			continue
+		}
+		if problem := r.counterpart.Problem(); problem != "" {
+			all = append(all, problem)
+		}
+	}
+	return all
+}
+
 // violatedAt is violated at a line of the scenario, "" for its end.
 func (s *Stage) violatedAt(where, requirement, says, expected, actual string) {
 	s.judgeable()
-	if problems := strings.Join(append(s.logProblems(), s.misfits(false)...), "\n"); problems != "" && !strings.Contains(actual, problems) {
+	if problems := strings.Join(append(s.problems(), s.misfits(false)...), "\n"); problems != "" && !strings.Contains(actual, problems) {
 		actual += "\n" + problems
 	}
 	o := journal.Observation{

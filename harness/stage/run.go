@@ -161,16 +161,9 @@ func (r *Run) End() End { return r.EndWithin(r.stage.patience()) }
 func (r *Run) EndWithin(limit time.Duration) End {
 	s := r.stage
 	s.within(s.scaled(limit), fmt.Sprintf("the process of %s to end", r.label), r.ended, r.saw)
-	drain, stop := s.wait(s.scaled(drainTime))
-	defer stop()
-	open := false
-	select {
-	case <-r.drained:
-	case <-drain.Done():
-		open = true
-		if s.ctx.Err() == nil {
-			s.Step("a process still holds a channel of " + r.label + " open after the end of the one that was started")
-		}
+	open := !r.drains()
+	if open && s.ctx.Err() == nil {
+		s.Step("a process still holds a channel of " + r.label + " open after the end of the one that was started")
 	}
 	for _, said := range r.said {
 		if lost := said.cut(); lost > 0 {
@@ -178,6 +171,18 @@ func (r *Run) EndWithin(limit time.Duration) End {
 		}
 	}
 	return r.end(open)
+}
+
+// drains waits for the end of all channels and reports whether they came to it.
+func (r *Run) drains() bool {
+	drain, stop := r.stage.wait(r.stage.scaled(drainTime))
+	defer stop()
+	select {
+	case <-r.drained:
+		return true
+	case <-drain.Done():
+		return false
+	}
 }
 
 func (r *Run) end(open bool) End {

@@ -155,6 +155,7 @@ func (p plain) Words() map[string]string    { return nil }
 func (p plain) Start(*exec.Cmd) error       { return errors.New("is not started") }
 func (p plain) Log() TaskLog                { return p.Received() }
 func (p plain) Failed(e End) bool           { return e.Told("failed") }
+func (p plain) Problem() string             { return "" }
 func (p plain) Succeeded(e End) (string, bool) {
 	return "success and nothing else is told to the server", e.Told("success")
 }

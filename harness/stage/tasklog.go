@@ -11,8 +11,6 @@ type TaskLog interface {
 	// Text returns what of it can be read so far, and why that is not all: where its
 	// end is missing, safefile.ErrTooLarge; where it is not there yet, fs.ErrNotExist.
 	Text() (string, error)
-	// Problem says what is wrong with a log that is not there, or no log; "" if nothing is.
-	Problem() string
 	// Require ends the scenario, once the task has ended, if something else lies in its place.
 	Require()
 	// Whole reports whether it holds what the task prints as well.
@@ -25,7 +23,6 @@ func (c *Conversation) Received() TaskLog { return received{c.said["log"]} }
 type received struct{ *output }
 
 func (r received) Text() (string, error) { return r.String(), nil }
-func (received) Problem() string         { return "" }
 func (received) Require()                {}
 func (received) Whole() bool             { return false }
 
@@ -35,18 +32,4 @@ func (r *Run) requireWhole(err error) {
 	if errors.Is(err, safefile.ErrTooLarge) {
 		r.stage.broken("task log of %s: %v: no check of it can be trusted", r.label, err)
 	}
-}
-
-// logProblems says of each run that has ended without a log that there is none, for
-// violations: an empty text says nothing of a file at a wrong path.
-func (s *Stage) logProblems() (problems []string) {
-	for _, r := range s.allRuns() {
-		if r.counterpart == nil || !r.Ended() {
-			continue
-		}
-		if problem := r.counterpart.Log().Problem(); problem != "" {
-			problems = append(problems, problem)
-		}
-	}
-	return problems
 }

@@ -42,6 +42,8 @@ func (c *supervisor) Words() map[string]string { return nil }
 
 func (c *supervisor) Log() stage.TaskLog { return c.Received() }
 
+func (c *supervisor) Problem() string { return "" }
+
 // Succeeded wants one terminal message, exit code 0, and a well-formed channel.
 func (c *supervisor) Succeeded(e stage.End) (string, bool) {
 	return "one terminal message, success, and exit code 0",

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/stage"
@@ -36,6 +37,18 @@ func (c *executor) Words() map[string]string {
 }
 
 func (c *executor) Log() stage.TaskLog { return c.log }
+
+// Problem says that the server is gone, and what lies in the place of the task log.
+func (c *executor) Problem() string {
+	var problems []string
+	if c.server != nil {
+		problems = append(problems, c.server.trouble(c.Conversation))
+	}
+	if c.Ended() {
+		problems = append(problems, c.log.unlessPlanted())
+	}
+	return strings.Join(slices.DeleteFunc(problems, func(text string) bool { return text == "" }), "\n")
+}
 
 // Succeeded wants nothing but success told to the server, any number of times.
 func (c *executor) Succeeded(e stage.End) (string, bool) {

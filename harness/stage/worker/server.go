@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
 
@@ -27,8 +26,8 @@ type server struct {
 	dir         string // {serve_dir}
 
 	started bool
-	mu      sync.Mutex
 	asked   bool                  // to end
+	shown   bool                  // to have ended, by a violation
 	tasks   []*stage.Conversation // that it was to take
 }
 
@@ -40,7 +39,7 @@ func (d *Door) serverOf(task stage.Task) *server {
 	}
 	environment := environmentOf(task)
 	for _, s := range d.servers {
-		if s.environment == environment && !s.isAsked() {
+		if s.environment == environment && !s.asked {
 			return s
 		}
 	}
@@ -59,12 +58,6 @@ func environmentOf(task stage.Task) string {
 	return string(text)
 }
 
-func (s *server) isAsked() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.asked
-}
-
 // take starts the server, unless it runs, for a task that is about to be handed to it.
 func (s *server) take(task *executor) error {
 	if !s.started {
@@ -73,9 +66,7 @@ func (s *server) take(task *executor) error {
 			return err
 		}
 	}
-	s.mu.Lock()
 	s.tasks = append(s.tasks, task.Conversation)
-	s.mu.Unlock()
 	s.door.Step(fmt.Sprintf("%s goes to %s", task.Label(), s.Label()))
 	return nil
 }
@@ -112,7 +103,6 @@ func (s *server) start(task *executor) error {
 		return err
 	}
 	s.door.Step(fmt.Sprintf("started %s as process %d", s.Label(), s.Processes()[0].PID))
-	go s.follow()
 	ready := make(chan struct{})
 	go func() {
 		if hears(notify, "READY=1") {
@@ -136,6 +126,7 @@ func (s *server) start(task *executor) error {
 }
 
 func (s *server) refuses() {
+	s.shown = true
 	s.Violated("the server does not start", "a process that says READY=1 to the socket that NOTIFY_SOCKET names, and serves", s.Outcome())
 }
 
@@ -152,25 +143,27 @@ func hears(from net.Conn, line string) bool {
 	}
 }
 
-// follow tells the tasks of a server that ended before it was asked to.
-func (s *server) follow() {
-	<-s.Done()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.asked {
-		return
+// settles is how much later than its client the server may be seen to end: the kernel
+// closes its connections first.
+const settles = 500 * time.Millisecond
+
+// trouble says that the server has ended before it was asked to.
+func (s *server) trouble(task *stage.Conversation) string {
+	if !s.started || s.asked || s.shown {
+		return ""
 	}
-	for _, task := range s.tasks {
-		if !task.Ended() {
-			task.Fault(s.Label() + ", which was to run the task, has ended: " + s.Outcome())
-		}
+	if task.Ended() {
+		s.door.Wait(settles, s.Done())
 	}
+	if !s.Ended() {
+		return ""
+	}
+	s.shown = true
+	return s.Label() + ", which was to run the task of " + task.Label() + ", has ended: " + s.Outcome()
 }
 
 // ask asks the server to end when its tasks have.
 func (s *server) ask() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.started && !s.asked && !s.Ended() {
 		s.asked = true
 		s.door.Step("ask " + s.Label() + " to end")
@@ -194,7 +187,7 @@ func (d *Door) Finish() {
 		if !s.started {
 			continue
 		}
-		if s.Ended() && !s.isAsked() {
+		if s.Ended() && !s.asked {
 			s.gone()
 		}
 		if slices.ContainsFunc(s.tasks, func(task *stage.Conversation) bool { return !task.Ended() }) {
@@ -216,6 +209,7 @@ func (d *Door) Finish() {
 var politely = []syscall.WaitStatus{0, syscall.WaitStatus(syscall.SIGTERM), (128 + syscall.WaitStatus(syscall.SIGTERM)) << 8}
 
 func (s *server) gone() {
+	s.shown = true
 	s.Violated("the server ended by itself", s.Label()+" serves until SIGTERM, and then ends with exit code 0 or by the signal", s.Outcome())
 }
 

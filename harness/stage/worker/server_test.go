@@ -94,7 +94,7 @@ func TestAServerThatDoesNotServeIsAViolationThatShowsItsOutput(t *testing.T) {
 	for what, want := range map[string][]string{
 		"ends at once":      {"the server does not start", "serves", "exit code 3\nend of its output:\nfake: no port is free"},
 		"is never ready":    {"waited in vain for server to say READY=1", "within ", "still lives"},
-		"dies with a task":  {"should have succeeded", "plain succeeds", "faults:\nserver, which was to run the task, has ended: process "},
+		"dies with a task":  {"should have succeeded", "plain succeeds", "\nserver, which was to run the task of plain, has ended: process "},
 		"dies after a task": {"the server ended by itself", "server serves until SIGTERM", "exit code 5"},
 		"stays":             {"waited in vain for server to end after SIGTERM", "within ", "still lives"},
 		"leaves a process":  {"processes of the server are left", "no process of server lives after it", "(sleep 1000)"},

@@ -68,7 +68,7 @@ func (l *taskLog) Require() {
 	}
 	_, err := l.Text()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, safefile.ErrTooLarge) {
-		l.noFile(l.Problem())
+		l.noFile(l.problem())
 	}
 }
 
@@ -93,15 +93,15 @@ func (l *taskLog) misplaced(problem string) {
 	l.Violated("the task log is not where it belongs", "a file at base_log_folder/log_path", problem)
 }
 
-// Problem says what lies in the place of the task log, and "" if that is a file, or none
-// of the implementation's.
-func (l *taskLog) Problem() string {
+// unlessPlanted is the problem of the log, if it is the implementation's.
+func (l *taskLog) unlessPlanted() string {
 	if l.plant != nil {
 		return ""
 	}
 	return l.problem()
 }
 
+// problem says what lies in the place of the task log, and "" if that is a file.
 func (l *taskLog) problem() string {
 	_, err := l.Text()
 	switch {
