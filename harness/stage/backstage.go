@@ -56,6 +56,13 @@ func (b *Backstage) Faded(limit time.Duration, match func(proc.Process) bool) []
 	return b.fade(b.scaled(limit), match)
 }
 
+// Strays are processes that were seen to belong to the case, and to no run in
+// particular: whose they are, nothing tells once parent, group and session are gone.
+func (b *Backstage) Strays() []proc.Process {
+	b.watch.Poll()
+	return b.watch.Of(nil)
+}
+
 // Begun is when the case began.
 func (b *Backstage) Begun() time.Time { return b.begun }
 

@@ -58,6 +58,10 @@ func fakeServe(path string) int {
 	switch what {
 	case "stays":
 		select {}
+	case "leaves a daemon": // in a session of its own, and without its parent
+		if err := exec.Command("setsid", "sh", "-c", "setsid sleep 1000 & exit").Run(); err != nil {
+			return 1
+		}
 	case "leaves a process":
 		if err := exec.Command("sleep", "1000").Start(); err != nil {
 			return 1

@@ -229,6 +229,9 @@ func (s *server) left() []proc.Process {
 	for _, c := range append(slices.Clone(s.tasks), s.Conversation) {
 		all = append(all, c.Processes()...)
 	}
+	if !slices.ContainsFunc(s.door.servers, func(o *server) bool { return o.started && o.account == s.account && !o.Ended() }) {
+		all = append(all, s.door.Strays()...) // nobody else can have left them
+	}
 	return s.door.Faded(restBound, func(p proc.Process) bool {
 		return p.HasUID(owner.UID) && slices.ContainsFunc(all, func(of proc.Process) bool { return of.PID == p.PID && of.Start == p.Start })
 	})

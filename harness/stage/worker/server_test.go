@@ -97,6 +97,7 @@ func TestAServerThatDoesNotServeIsAViolationThatShowsItsOutput(t *testing.T) {
 		"dies with a task":  {"should have succeeded", "plain succeeds", "\nserver, which was to run the task of plain, has ended: process "},
 		"dies after a task": {"the server ended by itself", "server serves until SIGTERM", "exit code 5"},
 		"stays":             {"waited in vain for server to end after SIGTERM", "within ", "still lives"},
+		"leaves a daemon":   {"processes of the server are left", "no process of server lives after it", "(sleep 1000)"},
 		"leaves a process":  {"processes of the server are left", "no process of server lives after it", "(sleep 1000)"},
 	} {
 		t.Run(what, func(t *testing.T) {
