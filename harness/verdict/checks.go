@@ -7,8 +7,8 @@ import (
 	"github.com/understudy-conformance/understudy/harness/plan"
 )
 
-// maxChecks bounds the checks kept of one attempt that held, and how many more may be
-// kept for the first of each requirement. What the stage writes stays below it.
+// maxChecks bounds the checks kept of one attempt that held: the first of so many
+// requirements, and so many more. The stage writes no more of these.
 const maxChecks = 200
 
 // checks are those of one attempt, in the order in which they were made.
@@ -16,29 +16,30 @@ type checks struct {
 	list   []Check
 	left   int             // of those that held, not in the list
 	shown  map[string]bool // requirements of which a check held that is no premise
+	more   int             // in the list that held, without the first of each of these
 	failed int
 	after  bool // something was checked after a check that did not hold
 }
 
 func (c *checks) add(made Check) {
 	c.after = c.after || c.failed > 0
-	first := made.Held && !made.Premise && !c.shown[made.Requirement]
 	switch {
 	case !made.Held:
-		if c.failed++; c.failed == 1 {
-			c.list = append(c.list, made)
+		if c.failed++; c.failed > 1 {
+			return
 		}
-	case len(c.list) < maxChecks || first && len(c.list) < 2*maxChecks:
-		c.list = append(c.list, made)
-		if first {
-			if c.shown == nil {
-				c.shown = map[string]bool{}
-			}
-			c.shown[made.Requirement] = true
+	case !made.Premise && !c.shown[made.Requirement] && len(c.shown) < maxChecks:
+		if c.shown == nil {
+			c.shown = map[string]bool{}
 		}
+		c.shown[made.Requirement] = true
+	case c.more < maxChecks:
+		c.more++
 	default:
 		c.left++
+		return
 	}
+	c.list = append(c.list, made)
 }
 
 // violation is the check that did not hold, nil if all did.
@@ -87,10 +88,8 @@ func contradiction(kase plan.Case, end journal.CaseEnd, made *checks) string {
 	case failed != nil && (outcome == journal.Held || outcome == journal.NotApplicable || outcome == journal.CouldNotRun && end.Where != ""):
 		return "the case is said to be " + string(outcome) + ", and a check of " + failed.Requirement + " failed in it"
 	case outcome == journal.Held:
-		for _, id := range kase.Verifies {
-			if !made.shown[id] {
-				return "the case is said to hold, and nothing of " + id + " was checked in it: something else wrote that into the journal"
-			}
+		if i := slices.IndexFunc(kase.Verifies, func(id string) bool { return !made.shown[id] }); i >= 0 {
+			return "the case is said to hold, and nothing of " + kase.Verifies[i] + " was checked in it: something else wrote that into the journal"
 		}
 	}
 	return ""

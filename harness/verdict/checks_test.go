@@ -118,6 +118,14 @@ func TestChecksAreBounded(t *testing.T) {
 	if n := len(c.Checks); n > 300 || n+c.ChecksLeft != 100_007 || c.Checks[n-1].Held || c.Checks[n-2].Requirement != "IMP-004" || c.Verdict != verdict.Fail {
 		t.Errorf("%d checks, %d more, %s; the last one is %+v", n, c.ChecksLeft, c.Verdict, c.Checks[n-1])
 	}
+	s = begin(kase.ID).started(kase.ID).checked(kase.ID, 0, held("IMP-001")).checked(kase.ID, 0, held("IMP-004"))
+	for range 200 { // as many more as the stage writes
+		s.checked(kase.ID, 0, held("IMP-001"))
+	}
+	s.add(journal.Event{Sandbox: 1, Case: kase.ID, CaseEnd: &journal.CaseEnd{Outcome: journal.Held}})
+	if c := build(t, s.end(), "").Cases[0]; len(c.Checks) != 202 || c.ChecksLeft != 0 || c.Verdict != verdict.Pass {
+		t.Errorf("of what the stage writes: %d checks, %d more, %s", len(c.Checks), c.ChecksLeft, c.Verdict)
+	}
 	s = begin(kase.ID).started(kase.ID)
 	for i := range 100_000 {
 		s.checked(kase.ID, 0, held(fmt.Sprint(i)))
