@@ -134,11 +134,7 @@ func (w *watched) take(e journal.Event) error {
 			w.at.fails(e.Control.Role)
 		}
 	case e.CaseStart != nil:
-		w.open, w.longer = e, 0
-		if w.at.begun(e.Case) {
-			w.began, w.told = true, false
-		}
-		w.next()
+		w.begin(e)
 	case e.Step != nil:
 		if e.Case != "" && e.Case == w.open.Case {
 			w.longer = max(w.longer, time.Duration(e.Step.MoreMS)*time.Millisecond)
@@ -160,6 +156,15 @@ func (w *watched) take(e journal.Event) error {
 		w.tell()
 	}
 	return nil
+}
+
+// begin notes which case is open.
+func (w *watched) begin(e journal.Event) {
+	w.open, w.longer = e, 0
+	if w.at.begun(e.Case) {
+		w.began, w.told = true, false
+	}
+	w.next()
 }
 
 // tell answers a sandbox that is ready. One that has not begun what it was told, or has not ended it, gets no further

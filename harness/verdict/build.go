@@ -98,6 +98,12 @@ func (b *builder) gaps(r *run) {
 			b.problem(Incomplete, "", "sandbox %d ended without its exit record", s.Number)
 		}
 	}
+	b.uncontrolled(r)
+	b.unplanned(r)
+}
+
+// uncontrolled reports the roles of which a control failed.
+func (b *builder) uncontrolled(r *run) {
 	said := map[string]bool{} // of one sandbox as of another
 	for _, control := range r.controls {
 		o := control.Observation
@@ -106,15 +112,16 @@ func (b *builder) gaps(r *run) {
 			b.problem(kindOf(o), "", "the control of role %s failed: %s", control.Role, o.Says)
 		}
 	}
-	unplanned := map[string]bool{}
-	for _, id := range r.order {
-		unplanned[id] = true
-	}
+}
+
+// unplanned reports the cases that ran and were not to.
+func (b *builder) unplanned(r *run) {
+	planned := map[string]bool{}
 	for _, id := range r.planned() {
-		delete(unplanned, id)
+		planned[id] = true
 	}
 	for _, id := range r.order {
-		if unplanned[id] {
+		if !planned[id] {
 			b.problem(Ours, id, "the case ran and was not planned")
 		}
 	}
