@@ -21,6 +21,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage/runner"
 	"github.com/understudy-conformance/understudy/harness/stage/worker"
 	"github.com/understudy-conformance/understudy/internal/apart"
+	"github.com/understudy-conformance/understudy/internal/busy"
 	"github.com/understudy-conformance/understudy/internal/patience"
 )
 
@@ -97,6 +98,7 @@ func New(t *testing.T) *Theatre {
 		},
 		Root: filepath.Join(dir, "cases"),
 		Tidy: func() error { return nil },
+		Busy: busy.Factor,
 	}
 	return th
 }

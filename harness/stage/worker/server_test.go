@@ -15,20 +15,18 @@ import (
 	"github.com/understudy-conformance/understudy/harness/theatre"
 )
 
-// served plays a script against a server that does what FAKE_SERVE says.
-func served(t *testing.T, what string, script func(s *worker.Stage, task stage.Task)) (*theatre.Theatre, journal.Observation) {
+// served plays a script against a server that does what FAKE_SERVE says. A server that is
+// awaited in vain makes the test as long as the patience is; 0 is the usual one.
+func served(t *testing.T, what string, patience time.Duration, script func(s *worker.Stage, task stage.Task)) (*theatre.Theatre, journal.Observation) {
 	th := theatre.New(t)
 	th.Serve()
-	spec := stage.Spec{Alone: worker.Script(func(s *worker.Stage) {
+	spec := stage.Spec{Patience: patience, Alone: worker.Script(func(s *worker.Stage) {
 		script(s, stage.Task{Env: map[string]string{"FAKE_SERVE": what}})
 		s.Require("IMP-004").True("played", true, "", "")
 	})}
-	switch how := th.Plan.Manifest.Roles[role.Worker]; what {
-	case "is never ready":
+	if how := th.Plan.Manifest.Roles[role.Worker]; what == "is never ready" {
 		how.StartTimeout = "1s"
 		th.Plan.Manifest.Roles[role.Worker] = how
-	case "stays":
-		spec.Patience = 4 * time.Second
 	}
 	return th, th.Perform(t, role.Worker, spec)
 }
@@ -48,7 +46,7 @@ func steps(th *theatre.Theatre, words ...string) []string {
 }
 
 func TestTasksOfOneEnvironmentShareAServer(t *testing.T) {
-	th, o := served(t, "", func(s *worker.Stage, task stage.Task) {
+	th, o := served(t, "", 0, func(s *worker.Stage, task stage.Task) {
 		first, second := s.Start(task), s.Start(task)
 		first.Succeeds()
 		second.Succeeds()
@@ -78,7 +76,7 @@ func TestTasksOfOneEnvironmentShareAServer(t *testing.T) {
 }
 
 func TestAServerRestsBeforeTheEndOfItsAccountIsAwaited(t *testing.T) {
-	th, o := served(t, "", func(s *worker.Stage, task stage.Task) {
+	th, o := served(t, "", 0, func(s *worker.Stage, task stage.Task) {
 		s.Start(task).Succeeds()
 		s.Require("IMP-004").AllGone(stage.DefaultPatience, stage.WorkerAccount)
 		s.Start(task).Succeeds()
@@ -101,7 +99,11 @@ func TestAServerThatDoesNotServeIsAViolationThatShowsItsOutput(t *testing.T) {
 		"leaves a process":  {"processes of the server are left", "no process of server lives after it", "(sleep 1000)"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			th, o := served(t, what, func(s *worker.Stage, task stage.Task) { s.Start(task).Succeeds() })
+			patience := time.Duration(0)
+			if what == "stays" {
+				patience = 12 * time.Second
+			}
+			th, o := served(t, what, patience, func(s *worker.Stage, task stage.Task) { s.Start(task).Succeeds() })
 			th.Require(t, o, journal.Violated)
 			for i, text := range []string{o.Says, o.Expected, o.Actual} {
 				if !strings.Contains(text, want[i]) {
@@ -113,7 +115,7 @@ func TestAServerThatDoesNotServeIsAViolationThatShowsItsOutput(t *testing.T) {
 }
 
 func TestAServerWhoseTaskStillLivesIsNotAwaited(t *testing.T) {
-	th, o := served(t, "stays", func(s *worker.Stage, task stage.Task) {
+	th, o := served(t, "stays", 0, func(s *worker.Stage, task stage.Task) {
 		task.Env["FAKE_WAITS"] = "yes"
 		s.Start(task)
 	})
@@ -122,7 +124,7 @@ func TestAServerWhoseTaskStillLivesIsNotAwaited(t *testing.T) {
 
 func TestWhatAServerPrintsIsInTheJournalWithoutSecrets(t *testing.T) {
 	var secret string
-	th, o := served(t, "", func(s *worker.Stage, task stage.Task) {
+	th, o := served(t, "", 0, func(s *worker.Stage, task stage.Task) {
 		secret = s.Secret()
 		task.Env["FAKE_SAYS"] = "it is " + secret
 		s.Start(task).Succeeds()
