@@ -24,7 +24,7 @@ type floor struct {
 // those below it. What must not be imported although it is below stands in forbidden.
 var floors = []floor{
 	{"tools", []string{"internal/..."}, "what knows nothing of Airflow or of tests: opening files safely, waiting, finding the nearest name"},
-	{"protocol", []string{"protocol/..."}, "frames, messages, what is strictly right of both, both ends of the conversation on descriptor 0, and how releases of Airflow are numbered; implementers use it alone"},
+	{"protocol", []string{"protocol/..."}, "frames, messages, what is strictly right of both, both ends of the conversation on descriptor 0, how releases of Airflow are numbered and what each says; implementers use it alone"},
 	{"reference, parts", []string{"reference/..."}, "parts of the reference, one task each: bundles, configuration, the switch, keepers, calls, logs, processes"},
 	{"reference", []string{"reference/runner/...", "reference/supervisor", "reference/probe"}, "supervisor and runner, software of their own that does not know that it is tested"},
 	{"ground", []string{"harness/role", "harness/account", "harness/cache", "harness/mutant", "harness/wall/...", "fixtures/..."}, "roles, accounts, the cache, mutants, the wall: each read alone"},
