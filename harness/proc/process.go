@@ -132,17 +132,6 @@ func splitNUL(raw []byte) []string {
 	return strings.Split(string(raw), "\x00")
 }
 
-// Dumpable reports whether other processes of the same user may look into this
-// one: the kernel gives the files of a process that they may not to root.
-func (p Process) Dumpable() (bool, error) {
-	info, err := os.Stat(p.path("mem"))
-	if err != nil {
-		return false, fmt.Errorf("look at process %d: %w", p.PID, err)
-	}
-	owner := int(info.Sys().(*syscall.Stat_t).Uid)
-	return owner == p.UIDs[1] && (owner != 0 || p.UIDs[1] == 0), nil
-}
-
 // Umask returns the file mode creation mask of the process.
 func (p Process) Umask() (os.FileMode, error) {
 	fields, err := statusFields(p.PID)

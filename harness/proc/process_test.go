@@ -90,9 +90,6 @@ func TestAProcessIsReadAsTheKernelShowsIt(t *testing.T) {
 	if argv, err := p.Argv(); err != nil || len(argv) != 3 || argv[0] != "sh" {
 		t.Errorf("argv %q, %v", argv, err)
 	}
-	if dumpable, err := p.Dumpable(); err != nil || !dumpable {
-		t.Errorf("dumpable %v, %v", dumpable, err)
-	}
 	fds, err := p.FDs()
 	if err != nil || len(fds) < 3 || fds[0].Number != 0 || !strings.HasPrefix(fds[0].Target, "pipe:") || fds[0].CloseOnExec {
 		t.Errorf("descriptors %+v, %v", fds, err)

@@ -51,11 +51,6 @@ func (w *World) FailHeartbeats(status int, detail any) {
 	w.Inject(Fault{Method: "PUT", Path: "task-instances/*/heartbeat", Status: status, Detail: detail})
 }
 
-// Heal removes all faults.
-func (w *World) Heal() {
-	w.change(func() { w.faults = nil })
-}
-
 // Strike returns the fault that hits a request, or nil, and counts it.
 func (w *World) Strike(method, requestPath string) *Fault {
 	w.mu.Lock()

@@ -222,17 +222,12 @@ func TestFaultsStrikeInOrderAndAsOftenAsTheySay(t *testing.T) {
 	if diff := cmp.Diff([]int{503, 503, 500, 500, 0, 409, 0}, got); diff != "" {
 		t.Error(diff)
 	}
-	w.Heal()
-	if f := w.Strike("GET", "variables/v"); f != nil {
-		t.Errorf("after Heal a fault strikes: %+v", f)
-	}
 }
 
 func TestSecretsAreLongestFirst(t *testing.T) {
 	w := withTask(t)
 	w.SetConnection(world.Connection{ID: "c", Password: "pass"})
-	w.SetSecretVariable("v", "password-longer-than-all")
-	w.AddSecret("", "pass")
+	w.AddSecret("", "pass", "password-longer-than-all")
 	want := []string{"password-longer-than-all", "token-of-the-task", "pass"}
 	if diff := cmp.Diff(want, w.Secrets()); diff != "" {
 		t.Error(diff)

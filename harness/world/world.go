@@ -104,14 +104,6 @@ func (w *World) SetVariable(key, value string) {
 	w.change(func() { w.variables[key] = value })
 }
 
-// SetSecretVariable stores a variable whose value is a secret of the world.
-func (w *World) SetSecretVariable(key, value string) {
-	w.change(func() {
-		w.variables[key] = value
-		w.addSecret(value)
-	})
-}
-
 // Variable returns the value of a variable.
 func (w *World) Variable(key string) (string, bool) {
 	w.mu.Lock()
