@@ -98,6 +98,7 @@ func (b *builder) gaps(r *run) {
 			b.problem(Incomplete, "", "sandbox %d ended without its exit record", s.Number)
 		}
 	}
+	b.releases(r)
 	b.uncontrolled(r)
 	b.unplanned(r)
 }
@@ -123,6 +124,17 @@ func (b *builder) unplanned(r *run) {
 	for _, id := range r.order {
 		if !planned[id] {
 			b.problem(Ours, id, "the case ran and was not planned")
+		}
+	}
+}
+
+// releases reports sandboxes of one run in which the implementation was judged as another
+// release than in the first: what is not applicable in one of them is demanded in the other.
+func (b *builder) releases(r *run) {
+	for _, s := range r.sandboxes {
+		if first, as := r.airflow(), s.Environment[journal.AirflowKey]; first != "" && as != "" && as != first {
+			b.problem(Usage, "", "the implementation is of Airflow %s in sandbox %d and of %s in sandbox %d: it has to be one release in a run",
+				first, r.sandboxes[0].Number, as, s.Number)
 		}
 	}
 }

@@ -98,6 +98,22 @@ func TestAControlOfWhichTheServerRefusedSomethingLetsCasesSpeak(t *testing.T) {
 	}
 }
 
+func TestTheSandboxesOfARunAreOfOneRelease(t *testing.T) {
+	id := index[0].ID
+	other := func(version string) []journal.Event {
+		return beginAs("3.3.2", id).saw(id, journal.Held).
+			add(journal.Event{Sandbox: 2, SandboxStart: &journal.SandboxStart{Environment: map[string]string{journal.AirflowKey: version}}}).
+			add(journal.Event{Sandbox: 2, SandboxEnd: &journal.SandboxEnd{}}).end()
+	}
+	if m := build(t, other("3.3.2"), ""); len(m.Problems) != 0 || verdict.Exit(m, verdict.Any) != verdict.ExitConforms {
+		t.Errorf("the same release twice: exit %d, %+v", verdict.Exit(m, verdict.Any), m.Problems)
+	}
+	m := build(t, other("3.0.3"), "")
+	if len(m.Problems) != 1 || !strings.Contains(m.Problems[0].Text, "of Airflow 3.3.2 in sandbox 1 and of 3.0.3 in sandbox 2") || verdict.Exit(m, verdict.Any) != verdict.ExitUsage {
+		t.Errorf("two releases: exit %d, %+v", verdict.Exit(m, verdict.Any), m.Problems)
+	}
+}
+
 func TestRunsOfTwoReleasesAreNotJoined(t *testing.T) {
 	id := index[0].ID
 	first, second := beginAs("3.3.2", id).saw(id, journal.Held).end(), beginAs("3.4.0b2", id).saw(id, journal.Held).end()
