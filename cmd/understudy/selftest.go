@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/understudy-conformance/understudy/harness/implementation"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/mutant"
 	"github.com/understudy-conformance/understudy/harness/plan"
@@ -39,7 +40,8 @@ func selftestCommand() *cobra.Command {
 		Long: `Builds each mutant of scenarios/mutants, an edit that makes the reference wrong
 on purpose, and plays all cases against it. Exactly the cases that its file
 lists must be violated, and all others must hold. Needs a checkout and Go. A mutant
-whose file names a manifest is played as that says.
+whose file names a manifest is played as that says, and one whose file names a
+release of Airflow is judged as that.
 
 With --suggestions the red cases are played a second time, with the entries that
 the first report suggests as the list of known deviations: each must fit.
@@ -161,6 +163,9 @@ func (f selftestFlags) try(ctx context.Context, cmd *cobra.Command, checkout str
 		return 0, err
 	}
 	defer t.cache.Close()
+	if m.Airflow != "" {
+		t.manifest.Airflow = implementation.Airflow{Release: m.Airflow}
+	}
 	t.backend, err = open(ctx, f.sandbox, backendConfig{runID: runID(), cache: t.cache, manifest: t.manifest}, func() (string, error) { return bin, nil }, progress)
 	if err != nil {
 		return 0, err
@@ -215,14 +220,17 @@ func (t trial) play(ctx context.Context, name string, cases []plan.Case, known k
 
 // judge compares colours, prints what differs, and returns the exit code.
 func judge(out io.Writer, m mutant.Mutant, model verdict.Model) int {
-	var violated, other []string
+	var violated, unable, other []string
 	held := 0
 	for _, c := range model.Cases {
-		switch c.Observation.Outcome {
-		case journal.Violated:
+		switch outcome := c.Observation.Outcome; {
+		case outcome == journal.Violated:
 			violated = append(violated, c.ID)
-		case journal.Held:
+		case outcome == journal.Held:
 			held++
+		case outcome == journal.CouldNotRun && slices.Contains(m.Unjudged, c.ID):
+			unable = append(unable, c.ID)
+		case outcome == journal.NotApplicable && !c.Airflow.Holds(model.Airflow): // it is nothing for the release
 		default:
 			other = append(other, fmt.Sprintf("%s: %s: %s", c.ID, c.Verdict, c.Observation.Says))
 		}
@@ -230,7 +238,7 @@ func judge(out io.Writer, m mutant.Mutant, model verdict.Model) int {
 	for _, p := range model.Problems {
 		other = append(other, p.Text)
 	}
-	missed, surprising := m.Judge(violated)
+	missed, surprising := m.Judge(violated, unable)
 	for _, id := range missed {
 		fmt.Fprintf(out, "  ✕ %s should have noticed, and did not\n", id)
 	}
@@ -246,6 +254,6 @@ func judge(out io.Writer, m mutant.Mutant, model verdict.Model) int {
 	case len(missed)+len(surprising) > 0:
 		return verdict.ExitViolated
 	}
-	fmt.Fprintf(out, "  ✓ noticed by %d cases as listed; %d hold\n", len(violated), held)
+	fmt.Fprintf(out, "  ✓ noticed by %d cases as listed; %d hold\n", len(violated)+len(unable), held)
 	return verdict.ExitConforms
 }

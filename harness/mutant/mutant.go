@@ -16,6 +16,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 // Mutant is one wrong reference.
@@ -28,6 +30,12 @@ type Mutant struct {
 	// Manifest is by which the reference is played, from the root of the checkout. Without
 	// it that is the built-in one, in which a fault that needs two tasks does not show.
 	Manifest string `yaml:"manifest"`
+
+	// Airflow is the release as which the reference is judged, in place of the manifest's.
+	// Under one that is newer than the suite nobody can say whether what the mutant sends
+	// is wrong: those cases are Unjudged, they must not be able to run.
+	Airflow  string   `yaml:"airflow"`
+	Unjudged []string `yaml:"unjudged"`
 }
 
 // Edit replaces one piece of one file.
@@ -81,8 +89,11 @@ func parse(text []byte) (Mutant, error) {
 		return m, errors.New("edits are missing")
 	case m.Manifest != "" && !filepath.IsLocal(m.Manifest):
 		return m, fmt.Errorf("manifest %s leads out of the checkout", m.Manifest)
-	case len(m.Red) == 0:
+	case len(m.Red)+len(m.Unjudged) == 0:
 		return m, errors.New("red is empty: a mutant that no case notices proves nothing")
+	}
+	if _, err := release.Parse(m.Airflow); m.Airflow != "" && err != nil {
+		return m, fmt.Errorf("airflow: %w", err)
 	}
 	for i, e := range m.Edits {
 		if e.File == "" || e.Search == "" {
@@ -130,18 +141,20 @@ func (m Mutant) Overlay(root, dir string) (string, error) {
 	return path, nil
 }
 
-// Judge compares the cases that a run violated with those that must be red.
-// Missed are cases that should have noticed and did not; surprising are cases
-// that turned red although they do not stand in the list.
-func (m Mutant) Judge(violated []string) (missed, surprising []string) {
-	for _, id := range m.Red {
-		if !slices.Contains(violated, id) {
-			missed = append(missed, id)
+// Judge compares the cases that a run violated, and those that could not run, with those
+// of the mutant. Missed are cases that should have noticed and did not; surprising are
+// cases that ended so although they do not stand in the list.
+func (m Mutant) Judge(violated, unable []string) (missed, surprising []string) {
+	for _, c := range []struct{ want, got []string }{{m.Red, violated}, {m.Unjudged, unable}} {
+		for _, id := range c.want {
+			if !slices.Contains(c.got, id) {
+				missed = append(missed, id)
+			}
 		}
-	}
-	for _, id := range violated {
-		if !slices.Contains(m.Red, id) {
-			surprising = append(surprising, id)
+		for _, id := range c.got {
+			if !slices.Contains(c.want, id) {
+				surprising = append(surprising, id)
+			}
 		}
 	}
 	return missed, surprising

@@ -27,6 +27,7 @@ func TestLoadRefuses(t *testing.T) {
 		"no red case":          {strings.Replace(good, "red: [IMP-001/runner/task]", "red: []", 1), "red is empty"},
 		"no edit":              {"name: skip\nsays: x\nred: [a]\n", "edits are missing"},
 		"a manifest elsewhere": {good + "manifest: ../mine.yaml\n", "leads out of the checkout"},
+		"a release that is none": {good + "airflow: newest\n", `"newest" is no version`},
 		"an empty search": {strings.Replace(good, `"if switchUser {"`, `""`, 1),
 			"edit 1: file or search is missing"},
 	}
@@ -83,9 +84,9 @@ func TestOverlayRefusesAnEditThatNoLongerApplies(t *testing.T) {
 }
 
 func TestJudge(t *testing.T) {
-	m := Mutant{Red: []string{"a", "b"}}
-	missed, surprising := m.Judge([]string{"b", "c"})
-	if diff := cmp.Diff([][]string{{"a"}, {"c"}}, [][]string{missed, surprising}); diff != "" {
+	m := Mutant{Red: []string{"a", "b"}, Unjudged: []string{"x", "y"}}
+	missed, surprising := m.Judge([]string{"b", "c"}, []string{"y", "z"})
+	if diff := cmp.Diff([][]string{{"a", "x"}, {"c", "z"}}, [][]string{missed, surprising}); diff != "" {
 		t.Error(diff)
 	}
 }

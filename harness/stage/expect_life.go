@@ -46,11 +46,11 @@ func (c Check) AllGone(within time.Duration, user string) {
 	if left := c.stage.Gone(within, user); len(left) > 0 {
 		c.left(within, user, left)
 	}
-	c.held("processes of "+user+" that are left", fmt.Sprintf("no process of %s lives after %v", user, c.stage.scaled(within)), "none")
+	c.held("processes of "+user+" that are left", fmt.Sprintf("no process of %s lives after %v", user, within), "none")
 }
 
 func (c Check) left(within time.Duration, user string, left []proc.Process) {
-	c.fails("processes of the task are left", fmt.Sprintf("no process of %s lives after %v", user, c.stage.scaled(within)), proc.Lines(left))
+	c.fails("processes of the task are left", fmt.Sprintf("no process of %s lives after %v", user, within), proc.Lines(left))
 }
 
 // EndsWithin waits for the end of the process that was started, but not longer

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
@@ -11,8 +12,8 @@ import (
 func (s *Stage) misfits(newer bool) []string {
 	var list []string
 	for _, m := range s.World.Misfits() {
-		if m.As.Newer() == newer {
-			list = append(list, m.String())
+		if text := m.String(); m.As.Newer() == newer && !slices.Contains(list, text) {
+			list = append(list, text)
 		}
 	}
 	return list

@@ -22,16 +22,23 @@ func (s *Stage) alive(user string) []proc.Process {
 	return s.living(func(p proc.Process) bool { return p.HasUID(uid) })
 }
 
-// Gone waits until no process of these users lives, and returns those that
-// still do after the limit, to which the slowness of the implementation is applied,
-// and not how busy the machine is: the limit is what a requirement demands.
+// Grace is how long a supervisor waits between SIGTERM and SIGKILL: as long as the
+// release does, or as the manifest tells it in the environment of the role.
+func (s *Stage) Grace() time.Duration { return s.session.grace(s.role) }
+
+// Stretched is a time stretched by the slowness of the implementation.
+func (s *Stage) Stretched(d time.Duration) time.Duration { return s.scaled(d) }
+
+// Gone waits until no process of these users lives, and returns those that still do
+// after the limit, which is what a requirement demands: neither the slowness of the
+// implementation nor how busy the machine is makes it longer.
 func (s *Stage) Gone(within time.Duration, users ...string) []proc.Process {
 	var uids []int
 	for _, user := range users {
 		uids = append(uids, s.UID(user))
 		s.door.Rest(user)
 	}
-	return s.fade(s.scaled(within), func(p proc.Process) bool { return slices.ContainsFunc(uids, p.HasUID) })
+	return s.fade(within, func(p proc.Process) bool { return slices.ContainsFunc(uids, p.HasUID) })
 }
 
 // living returns the processes, zombies left out, that match now.

@@ -34,8 +34,12 @@ func (s *Stage) problems() (all []string) {
 // violatedAt is violated at a line of the scenario, "" for its end.
 func (s *Stage) violatedAt(where, requirement, says, expected, actual string) {
 	s.judgeable()
-	if problems := strings.Join(append(s.problems(), s.misfits(false)...), "\n"); problems != "" && !strings.Contains(actual, problems) {
+	if problems := strings.Join(s.problems(), "\n"); problems != "" && !strings.Contains(actual, problems) {
 		actual += "\n" + problems
+	}
+	if refused := strings.Join(s.misfits(false), "\n"); refused != "" && refused != actual {
+		first, rest, _ := strings.Cut(actual, "\n")
+		actual = strings.TrimSuffix(first+"\n"+refused+"\n"+rest, "\n") // above what is cut first
 	}
 	o := journal.Observation{
 		Outcome: journal.Violated, Requirement: requirement,

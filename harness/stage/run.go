@@ -261,6 +261,9 @@ func (r *Run) Fails() End {
 	return e
 }
 
+// LastSeen is when a process was seen alive last; the zero time if it never was.
+func (r *Run) LastSeen(p proc.Process) time.Time { return r.stage.watch.LastSeen(p) }
+
 // Processes returns every process that was ever seen to belong to the run, as
 // it was seen last. One that lived for less than 20 ms may be missing.
 func (r *Run) Processes() []proc.Process {

@@ -17,6 +17,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/proc"
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/harness/world/shape"
 	"github.com/understudy-conformance/understudy/internal/busy"
@@ -70,9 +71,22 @@ func (session *Session) has(capability string) bool {
 	return slices.Contains(session.Plan.Manifest.Capabilities, capability)
 }
 
-// Budget is the time that a case may take with this implementation on a machine that is not busy.
+// grace is how long a supervisor waits between SIGTERM and SIGKILL in a role.
+func (session *Session) grace(as role.Role) time.Duration {
+	env := session.Plan.Manifest.Roles[as].Env
+	return shape.Of(session.release()).Grace(func(setting string) string {
+		section, key, _ := strings.Cut(setting, ".")
+		return env[variable(section, key)]
+	})
+}
+
+// shortGrace is the one for which the budgets of cases are written.
+const shortGrace = 5 * time.Second
+
+// Budget is the time that a case may take with this implementation on a machine that is
+// not busy. A case kills at most twice, one after the other.
 func (session *Session) Budget(c plan.Case) time.Duration {
-	return time.Duration(float64(c.Budget()) * session.slowness())
+	return time.Duration(float64(c.Budget())*session.slowness()) + 2*max(0, session.grace(c.Role)-shortGrace)
 }
 
 // Play runs one scenario as one case and cleans up after it. It writes all

@@ -528,3 +528,26 @@ func TestCaseThatChangesPolicyForLaterOnesEndsItsSandbox(t *testing.T) {
 		t.Errorf("a scenario that may: %q", ended.Dirty)
 	}
 }
+
+func TestTheGraceIsTheReleasesUnlessTheManifestSetsIt(t *testing.T) {
+	for _, c := range []struct {
+		version, set  string
+		grace, budget time.Duration
+	}{
+		{"3.3.2", "", 5 * time.Second, 30 * time.Second}, // half of a minute, by the slowness
+		{"3.3.2", "60", 5 * time.Second, 30 * time.Second},
+		{"3.4.0b2", "", 60 * time.Second, 140 * time.Second},
+		{"3.4.0b2", "7", 7 * time.Second, 34 * time.Second},
+		{"3.4.0b2", "1", 1 * time.Second, 30 * time.Second},
+	} {
+		th := theatre.New(t)
+		th.Release = release.MustParse(c.version)
+		th.Plan.Manifest.Roles[role.Worker].Env["AIRFLOW__CORE__KILLED_TASK_CLEANUP_TIME"] = c.set
+		if got := th.Budget(plan.Case{Role: role.Worker, BudgetMS: 60_000}); got != c.budget {
+			t.Errorf("%s, set to %q: a budget of %v, want %v", c.version, c.set, got, c.budget)
+		}
+		th.Require(t, th.Perform(t, role.Worker, stage.Spec{Run: func(s *stage.Stage) {
+			s.Require("IMP-004").Equal("grace", s.Grace().String(), c.grace.String())
+		}}), journal.Held)
+	}
+}

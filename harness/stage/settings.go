@@ -63,6 +63,11 @@ func iniText(settings map[string]string) (string, error) {
 	return text.String(), nil
 }
 
+// variable is the name under which the environment holds a setting.
+func variable(section, key string) string {
+	return "AIRFLOW__" + strings.ToUpper(section) + "__" + strings.ToUpper(key)
+}
+
 // environment is all that a process of the implementation gets.
 func (s *Stage) environment(task Task, worker account.Account, settings, ofRole map[string]string) []string {
 	env := map[string]string{
@@ -77,7 +82,7 @@ func (s *Stage) environment(task Task, worker account.Account, settings, ofRole 
 	}
 	for name, value := range settings {
 		section, key, _ := strings.Cut(name, ".")
-		env["AIRFLOW__"+strings.ToUpper(section)+"__"+strings.ToUpper(key)] = value
+		env[variable(section, key)] = value
 	}
 	maps.Copy(env, ofRole)
 	maps.Copy(env, task.Env)

@@ -71,6 +71,9 @@ func openFake() (*fake, error) {
 	if err != nil {
 		return nil, err
 	}
+	if os.Getenv("FAKE_LOG") == "3" { // as runners of Airflow 3.4 do
+		return &fake{runner, os.NewFile(3, "log"), details}, nil
+	}
 	log, err := runner.AskLog()
 	return &fake{runner, log, details}, err
 }

@@ -21,7 +21,7 @@ var parentDies = stage.Spec{
 		run := s.StartChild(withChild)
 		bothLive(s, run)
 		run.KillParent()
-		s.Require("IMP-029").AllGone(deathBudget, "alice")
+		s.Require("IMP-029").AllGone(s.Stretched(deathBudget), "alice")
 	}),
 }
 
@@ -33,7 +33,7 @@ var channelCloses = stage.Spec{
 		run := s.Start(withChild, runner.Wire{})
 		bothLive(s, run)
 		run.CloseChannel()
-		s.Require("IMP-029").AllGone(deathBudget, "alice")
+		s.Require("IMP-029").AllGone(s.Stretched(deathBudget), "alice")
 	}),
 }
 

@@ -10,4 +10,5 @@ var Area = stage.Area{Name: "lifecycle", Scenarios: []stage.Spec{
 	stoppedByTheServer,
 	oneTerminalState,
 	stoppedWithoutAWord,
+	stoppedAndAcknowledged,
 }}

@@ -9,6 +9,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/stage/runner"
 	"github.com/understudy-conformance/understudy/harness/theatre"
+	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 func TestMain(m *testing.M) { theatre.Main(m) }
@@ -79,4 +80,39 @@ func TestARunnerOfAStandInParentEndsLikeAnyOther(t *testing.T) {
 		s.Require("IMP-004").Equal("signal", end.Signal, "SIGKILL")
 	})})
 	th.Require(t, o, journal.Held)
+}
+
+func TestTheLogChannelIsHandedOverWhereTheReleaseDoesThat(t *testing.T) {
+	start := map[string]func(*runner.Stage, stage.Task) *stage.Run{
+		"child of the stage":    func(s *runner.Stage, task stage.Task) *stage.Run { return s.Start(task, runner.Wire{}).Run },
+		"child of the stand-in": func(s *runner.Stage, task stage.Task) *stage.Run { return s.StartChild(task).Run },
+	}
+	for name, start := range start {
+		for _, c := range []struct {
+			version, takes string
+			frames         string
+		}{
+			{"3.3.2", "", "><><>"}, // asks for the channel
+			{"3.4.0b2", "", "><><>"},
+			{"3.4.0b2", "3", "><>"},
+		} {
+			t.Run(strings.Join([]string{name, c.version, c.takes}, " "), func(t *testing.T) {
+				th := theatre.New(t)
+				th.Release = release.MustParse(c.version)
+				th.Plan.Manifest.Roles[role.Runner].Env["FAKE_LOG"] = c.takes
+				o := th.Perform(t, role.Runner, stage.Spec{Alone: runner.Script(func(s *runner.Stage) {
+					end := start(s, stage.Task{Verbs: stage.Verbs(stage.Log("a line"))}).Succeeds()
+					s.Require("IMP-004").Equal("records", end.Channel, `{"event":"a line","level":"info"}`+"\n")
+				})})
+				th.Require(t, o, journal.Held)
+				var dirs []string
+				for _, e := range th.Are(func(e journal.Event) bool { return e.Frame != nil }) {
+					dirs = append(dirs, e.Frame.Dir)
+				}
+				if got := strings.Join(dirs, ""); got != c.frames {
+					t.Errorf("frames went %s, want %s", got, c.frames)
+				}
+			})
+		}
+	}
 }

@@ -26,13 +26,14 @@ type standIn struct {
 	Args       []string            `json:"args"`
 	Env        []string            `json:"env"`
 	Credential *syscall.Credential `json:"credential"`
+	Channels   int                 `json:"channels"` // descriptors of the runner, from 0 on
 }
 
 // begin starts the runner as a child of another process, which can then be killed in
 // place of the stage.
 func (p *parent) begin(cmd *exec.Cmd, theirs ...*os.File) error {
 	defer closeAll(theirs)
-	order, err := json.Marshal(standIn{Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Credential: cmd.SysProcAttr.Credential})
+	order, err := json.Marshal(standIn{Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Credential: cmd.SysProcAttr.Credential, Channels: len(theirs)})
 	if err != nil {
 		return fmt.Errorf("encode order for the stand-in parent: %w", err)
 	}
@@ -82,13 +83,9 @@ func (p *parent) wait(pidfd int, told *os.File) (syscall.WaitStatus, bool) {
 	return syscall.WaitStatus(status), known
 }
 
-// The descriptors that a stand-in parent is given.
-const (
-	standInComms = 3 + iota
-	standInStdout
-	standInStderr
-	standInTell
-)
+// firstChannel is the first of the descriptors that a stand-in parent is given: those of
+// the runner, and then one on which it tells the stage what it does.
+const firstChannel = 3
 
 // StandIn is the whole of "understudy-worker parent": it starts one runner as
 // its child, tells the stage the process id and later the wait status, and has
@@ -101,19 +98,19 @@ func StandIn(order string) error {
 		return fmt.Errorf("read order: %w", err)
 	}
 	var files []*os.File
-	for fd := standInComms; fd <= standInTell; fd++ {
+	for fd := firstChannel; fd <= firstChannel+o.Channels; fd++ {
 		syscall.CloseOnExec(fd)
 		files = append(files, os.NewFile(uintptr(fd), "channel"))
 	}
-	tell := files[len(files)-1]
+	channels, tell := files[:o.Channels], files[o.Channels]
 	child, err := os.StartProcess(o.Path, o.Args, &os.ProcAttr{
-		Dir: "/", Env: o.Env, Files: files[:3],
+		Dir: "/", Env: o.Env, Files: channels,
 		Sys: &syscall.SysProcAttr{Setpgid: true, Credential: o.Credential},
 	})
 	if err != nil {
 		return fmt.Errorf("start runner: %w", err)
 	}
-	closeAll(files[:3])
+	closeAll(channels)
 	if _, err := fmt.Fprintln(tell, child.Pid); err != nil {
 		return fmt.Errorf("tell the process id: %w", err)
 	}

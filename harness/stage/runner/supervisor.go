@@ -70,7 +70,7 @@ func (c *supervisor) Start(cmd *exec.Cmd) error {
 	}
 	var ours []*net.UnixConn
 	var theirs []*os.File
-	for range 3 { // descriptors 0, 1 and 2
+	for range c.descriptors() {
 		our, their, err := channel.Pair()
 		if err != nil {
 			closeAll(ours)
@@ -83,9 +83,21 @@ func (c *supervisor) Start(cmd *exec.Cmd) error {
 	c.OnClose(c.close)
 	c.Read(ours[1], "stdout")
 	c.Read(ours[2], "stderr")
+	if len(ours) > 3 {
+		c.Read(ours[3], "log")
+	}
 	c.Speak(func() { c.serve(startup) })
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs[0], theirs[1], theirs[2]
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = theirs[0], theirs[1], theirs[2], theirs[3:]
 	return c.begin(cmd, theirs...)
+}
+
+// descriptors are how many a runner is given: 0 to 2, and, in releases that hand over the
+// log channel, 3.
+func (c *supervisor) descriptors() int {
+	if c.Backstage().World.Shape().HandsLog {
+		return 4
+	}
+	return 3
 }
 
 func (c *supervisor) close() { c.once.Do(func() { c.conn.Close() }) }
