@@ -112,6 +112,9 @@ func TestTheSandboxesOfARunAreOfOneRelease(t *testing.T) {
 	if len(m.Problems) != 1 || !strings.Contains(m.Problems[0].Text, "of Airflow 3.3.2 in sandbox 1 and of 3.0.3 in sandbox 2") || verdict.Exit(m, verdict.Any) != verdict.ExitUsage {
 		t.Errorf("two releases: exit %d, %+v", verdict.Exit(m, verdict.Any), m.Problems)
 	}
+	if got := m.Answer(verdict.Any).Conclusion; got != verdict.ManifestWrong {
+		t.Errorf("the conclusion is %d", got)
+	}
 }
 
 func TestRunsOfTwoReleasesAreNotJoined(t *testing.T) {
