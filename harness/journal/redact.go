@@ -94,6 +94,50 @@ func (r *Redactor) Text(s string) string {
 	return s
 }
 
+// Outside moves a place at which a text is to be cut out of the secrets that lie across
+// it: to the first octet of them (start), or behind their last one (end). Half a secret
+// would not be found any more, and would show. Where none lies across, both are at.
+func (r *Redactor) Outside(s string, at int) (start, end int) {
+	start, end = at, at
+	if r == nil {
+		return start, end
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for again := true; again; {
+		again = false
+		for i := range r.raw {
+			// A secret may lie across the new place, too.
+			if first, _, found := r.across(i, s, start); found {
+				start, again = first, true
+			}
+			if _, last, found := r.across(i, s, end); found {
+				end, again = last, true
+			}
+		}
+	}
+	return start, end
+}
+
+// across finds where a secret lies that begins before a place and ends behind it.
+func (r *Redactor) across(secret int, s string, at int) (first, last int, found bool) {
+	raw := r.raw[secret]
+	reach := 12*len(raw) + 64 // octets that it can take when it is written with escapes
+	from, to := max(0, at-reach), min(len(s), at+reach)
+	window := s[from:to]
+	if !strings.Contains(window, `\`) {
+		narrow := max(from, at-len(raw)+1)
+		i := strings.Index(s[narrow:min(to, at+len(raw)-1)], raw)
+		return narrow + i, narrow + i + len(raw), i >= 0
+	}
+	for _, match := range r.written[secret].FindAllStringIndex(window, -1) {
+		if first, last = from+match[0], from+match[1]; first < at && at < last {
+			return first, last, true
+		}
+	}
+	return 0, 0, false
+}
+
 // Octets returns hexadecimal text with the octets of known secrets as **. A text
 // that ends in the middle of a secret loses that part too. Other text than pairs
 // of digits is returned as Text returns it.

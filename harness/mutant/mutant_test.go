@@ -21,12 +21,12 @@ red: [IMP-001/runner/task]
 
 func TestLoadRefuses(t *testing.T) {
 	cases := map[string]struct{ text, want string }{
-		"another name":         {strings.Replace(good, "name: skip", "name: other", 1), `name is "other", want "skip"`},
-		"an unknown key":       {good + "colour: red\n", "colour"},
-		"no sentence":          {strings.Replace(good, "says: It never switches.\n", "", 1), "says is missing"},
-		"no red case":          {strings.Replace(good, "red: [IMP-001/runner/task]", "red: []", 1), "red is empty"},
-		"no edit":              {"name: skip\nsays: x\nred: [a]\n", "edits are missing"},
-		"a manifest elsewhere": {good + "manifest: ../mine.yaml\n", "leads out of the checkout"},
+		"another name":           {strings.Replace(good, "name: skip", "name: other", 1), `name is "other", want "skip"`},
+		"an unknown key":         {good + "colour: red\n", "colour"},
+		"no sentence":            {strings.Replace(good, "says: It never switches.\n", "", 1), "says is missing"},
+		"no red case":            {strings.Replace(good, "red: [IMP-001/runner/task]", "red: []", 1), "red is empty"},
+		"no edit":                {"name: skip\nsays: x\nred: [a]\n", "edits are missing"},
+		"a manifest elsewhere":   {good + "manifest: ../mine.yaml\n", "leads out of the checkout"},
 		"a release that is none": {good + "airflow: newest\n", `"newest" is no version`},
 		"an empty search": {strings.Replace(good, `"if switchUser {"`, `""`, 1),
 			"edit 1: file or search is missing"},

@@ -86,7 +86,7 @@ func (c Check) That(what string, actual any, matcher types.GomegaMatcher) {
 func (c Check) Contains(what, text, sub string) {
 	expected := fmt.Sprintf("a text with %q", sub)
 	if !strings.Contains(text, sub) {
-		c.fails(what+" does not contain what it should", expected, end(text))
+		c.fails(what+" does not contain what it should", expected, c.stage.record.end(text))
 	}
 	c.held(what, expected, sub)
 }
@@ -97,7 +97,7 @@ func (c Check) Matches(what, text, pattern string) {
 	c.stage.must(err)
 	found := re.FindString(text)
 	if found == "" && !re.MatchString(text) {
-		c.fails(what+" does not match", "a text that matches "+pattern, end(text))
+		c.fails(what+" does not match", "a text that matches "+pattern, c.stage.record.end(text))
 	}
 	c.held(what, "a text that matches "+pattern, found)
 }
@@ -108,33 +108,4 @@ func (c Check) Empty(what string, things ...string) {
 		c.fails(what+": there should be none", "none", strings.Join(things, "\n"))
 	}
 	c.held(what, "none", "none")
-}
-
-// end is the end of a text, where the cause of a failure usually stands, in whole
-// lines where it has any.
-func end(text string) string {
-	const limit = 1500
-	switch {
-	case text == "":
-		return "(nothing)"
-	case len(text) <= limit:
-		return text
-	}
-	return "...\n" + tail(text, limit)
-}
-
-// tail is the last lines of a text that have at most so many octets together; of a
-// single longer line its end.
-func tail(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	cut := text[len(text)-limit:]
-	if text[len(text)-limit-1] == '\n' {
-		return cut
-	}
-	if _, whole, ok := strings.Cut(cut, "\n"); ok && whole != "" {
-		return whole
-	}
-	return strings.ToValidUTF8(cut, "")
 }

@@ -33,7 +33,7 @@ func (c *Conversation) Outcome() string {
 	if c.Ended() {
 		c.drains()
 	}
-	return c.outcome(c.Ended()) + endOf(join(c.said["stdout"].String(), c.said["stderr"].String()))
+	return c.outcome(c.Ended()) + c.stage.record.endOf(join(c.said["stdout"].String(), c.said["stderr"].String()))
 }
 
 // Status is how the process ended, once it has.
@@ -48,7 +48,7 @@ func (c *Conversation) Read(file io.ReadCloser, channel string) {
 	c.OnClose(func() { file.Close() })
 	into := c.said[channel]
 	c.reading.Go(func() {
-		into.collect(file, func(text string) { c.stage.record.lines(c.label, channel, text) })
+		into.collect(file, c.stage.record.before, func(text string) { c.stage.record.lines(c.label, channel, text) })
 		file.Close()
 	})
 }

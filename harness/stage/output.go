@@ -10,6 +10,7 @@ import (
 const (
 	MaxKept = 64 << 20 // octets of one channel that a run keeps for its checks
 	maxLine = 8 << 10  // octets of a line that are looked at for the journal
+	ahead   = 4 << 10  // octets behind them that are kept while it is open: a secret may lie across
 )
 
 // output collects what one channel carried.
@@ -41,8 +42,9 @@ func (o *output) cut() int {
 }
 
 // collect reads r to its end, keeps everything in o, and hands whole lines to
-// the journal: several at a time where they come at once.
-func (o *output) collect(r io.Reader, lines func(text string)) {
+// the journal: several at a time where they come at once. before says where a line is
+// to be cut that shall be cut at a place.
+func (o *output) collect(r io.Reader, before func(line string, at int) int, lines func(text string)) {
 	chunk := make([]byte, 32<<10)
 	var open []byte // the line that is not complete yet
 	for {
@@ -50,26 +52,26 @@ func (o *output) collect(r io.Reader, lines func(text string)) {
 		o.add(chunk[:n])
 		open = append(open, chunk[:n]...)
 		if end := bytes.LastIndexByte(open, '\n'); end >= 0 {
-			journalLines(open[:end+1], lines)
+			journalLines(open[:end+1], before, lines)
 			open = append(open[:0], open[end+1:]...)
 		}
-		if len(open) > maxLine {
-			open = open[:maxLine] // the rest of a long line is kept for checks only
+		if len(open) > maxLine+ahead {
+			open = open[:maxLine+ahead] // the rest of a long line is kept for checks only
 		}
 		if err != nil {
-			if len(open) > 0 {
-				lines(string(open))
-			}
+			journalLines(open, before, lines)
 			return
 		}
 	}
 }
 
 // journalLines hands on lines in groups that fit into one event.
-func journalLines(text []byte, lines func(text string)) {
+func journalLines(text []byte, before func(line string, at int) int, lines func(text string)) {
 	var group strings.Builder
 	for line := range bytes.Lines(text) {
-		line = line[:min(len(line), maxLine)]
+		if len(line) > maxLine {
+			line = line[:before(string(line[:min(len(line), maxLine+ahead)]), maxLine)]
+		}
 		if group.Len() > 0 && group.Len()+len(line) > maxText {
 			lines(group.String())
 			group.Reset()

@@ -3,6 +3,7 @@ package stage
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -149,7 +150,7 @@ func TestOutputIsKeptWholeAndJournalledInLines(t *testing.T) {
 		var o output
 		var lines []string
 		p := pieces(test.pieces)
-		o.collect(&p, func(text string) { lines = append(lines, text) })
+		o.collect(&p, func(_ string, at int) int { return at }, func(text string) { lines = append(lines, text) })
 		if got, want := o.String(), strings.Join(test.pieces, ""); got != want {
 			t.Errorf("%s: %d octets kept of %d", name, len(got), len(want))
 		}
@@ -157,4 +158,33 @@ func TestOutputIsKeptWholeAndJournalledInLines(t *testing.T) {
 			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
 	}
+}
+
+// TestNoCutLeavesHalfASecret: a redactor finds whole secrets only.
+func TestNoCutLeavesHalfASecret(t *testing.T) {
+	const secret = "Zq7-Xw3\"Rt9"
+	rapid.Check(t, func(t *rapid.T) {
+		written := rapid.SampledFrom([]string{secret, strconv.Quote(secret), strconv.Quote(strconv.Quote(secret)), `Zq7\u002dXw3\"Rt9`}).Draw(t, "written")
+		written = strings.Repeat(written, rapid.IntRange(1, 3).Draw(t, "times"))
+		shift := rapid.IntRange(-len(written)-2, 2).Draw(t, "shift")
+		var said []string
+		r := &record{write: func(e journal.Event) { said = append(said, e.Log.Text) }, secrets: func() []string { return []string{secret, "Rt9\""} }}
+
+		line := strings.Repeat("x", maxLine+shift) + written + rapid.StringN(0, 20, -1).Draw(t, "behind")
+		var pieces pieces
+		for size := rapid.IntRange(1, 9000).Draw(t, "size"); len(line) > 0; line = line[min(size, len(line)):] {
+			pieces = append(pieces, line[:min(size, len(line))])
+		}
+		var o output
+		o.collect(&pieces, r.before, func(text string) { r.lines("alice", "stdout", text) })
+		text := strings.Join(said, "")
+		for limit, cut := range map[int]func(string) string{1200: r.endOf, 1500: r.end} {
+			text += r.clean(cut(strings.Repeat("y", 50) + written + strings.Repeat("z", limit-len(written)-shift)))
+		}
+		for n := 3; n <= len(secret); n++ {
+			if strings.Contains(text, secret[:n]) || strings.Contains(text, secret[len(secret)-n:]) {
+				t.Fatalf("%d octets of the secret are left", n)
+			}
+		}
+	})
 }

@@ -301,17 +301,8 @@ func (r *Run) saw() string {
 	if errors.Is(err, safefile.ErrTooLarge) {
 		log = err.Error() // its end is not there
 	}
-	text.WriteString(endOf(r.all(log)))
+	text.WriteString(r.stage.record.endOf(r.all(log)))
 	return text.String()
-}
-
-// endOf shows the end of what was printed, if anything was, for a violation's "actual".
-func endOf(output string) string {
-	const limit = 1200
-	if output == "" {
-		return ""
-	}
-	return "\nend of its output:\n" + tail(output, limit)
 }
 
 func (r *Run) closeAll() {

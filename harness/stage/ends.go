@@ -1,0 +1,50 @@
+package stage
+
+import "strings"
+
+// Texts are cut before they come to a redactor, outside the secrets that lie there.
+
+// before is where a line is cut that is to have at most so many octets.
+func (r *record) before(line string, at int) int {
+	start, _ := r.redactor().Outside(line, at)
+	return start
+}
+
+// endOf shows the end of what was printed, if anything was, for a violation's "actual".
+func (r *record) endOf(output string) string {
+	const limit = 1200
+	if output == "" {
+		return ""
+	}
+	return "\nend of its output:\n" + r.tail(output, limit)
+}
+
+// end is the end of a text, where the cause of a failure usually stands, in whole
+// lines where it has any.
+func (r *record) end(text string) string {
+	const limit = 1500
+	switch {
+	case text == "":
+		return "(nothing)"
+	case len(text) <= limit:
+		return text
+	}
+	return "...\n" + r.tail(text, limit)
+}
+
+// tail is the last lines of a text that have at most so many octets together; of a
+// single longer line its end.
+func (r *record) tail(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	_, from := r.redactor().Outside(text, len(text)-limit)
+	cut := text[from:]
+	if text[from-1] == '\n' {
+		return cut
+	}
+	if _, whole, ok := strings.Cut(cut, "\n"); ok && whole != "" {
+		return whole
+	}
+	return strings.ToValidUTF8(cut, "")
+}
