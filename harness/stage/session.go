@@ -31,7 +31,7 @@ type Session struct {
 	Doors Doors
 	Write func(journal.Event) // takes each event as one line of the journal
 	Root  string              // folder that holds a folder a case
-	Tidy  func() error        // removes what tasks left outside that folder; see account.RemoveFiles
+	Tidy  func() error        // ends and removes what tasks left outside that folder
 	// Commons, unless nil, is compared after each case. A difference, unless the scenario says that it
 	// Alters the sandbox, is for the implementation under test: the stage puts back what it changes.
 	Commons *commons.Commons
@@ -240,7 +240,7 @@ func (s *Stage) cleanUp() (dirty []string) {
 	for _, undo := range s.undo {
 		errs = append(errs, undo())
 	}
-	errs = append(errs, s.removeFolder(), s.session.Tidy())
+	errs = append(errs, s.session.Tidy(), s.removeFolder()) // nobody is left then who could write there
 	for _, err := range errs {
 		if err != nil {
 			text := s.text(err.Error()) // names arguments of processes, and leaves this case

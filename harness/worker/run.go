@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -46,7 +47,7 @@ func Run(ctx context.Context, areas []stage.Area, doors stage.Doors) (int, error
 	}
 	write := recorder(os.NewFile(journalFD, "journal"))
 	pl := &player{
-		session: &stage.Session{Plan: p, Doors: doors, Write: write, Root: casesRoot, Tidy: account.RemoveFiles, Busy: busy.Factor},
+		session: &stage.Session{Plan: p, Doors: doors, Write: write, Root: casesRoot, Tidy: tidy, Busy: busy.Factor},
 		write:   write, unable: map[role.Role]journal.Observation{}, grace: cleanUpTime,
 		named: lines(os.Stdin),
 	}
@@ -58,6 +59,9 @@ func Run(ctx context.Context, areas []stage.Area, doors stage.Doors) (int, error
 	write(journal.Event{Attempt: p.Attempt, SandboxEnd: &journal.SandboxEnd{Stopped: pl.stopped}})
 	return 0, nil
 }
+
+// tidy leaves the sandbox to the next case as it was.
+func tidy() error { return errors.Join(endStrangers(), account.RemoveFiles()) }
 
 func readPlan(from io.ReadCloser) (plan.Plan, error) {
 	defer from.Close()
@@ -133,6 +137,9 @@ func (pl *player) prepare(ctx context.Context) {
 	as, misled := airflow(ctx, p)
 	pl.session.Release = as
 	pl.write(journal.Event{Attempt: p.Attempt, SandboxStart: &journal.SandboxStart{Environment: environment(ctx, p, as)}})
+	if err := endStrangers(); fault == nil { // commands of the manifest have run
+		fault = err
+	}
 	for _, r := range roles(p.Cases) {
 		var seen journal.Observation
 		switch {
