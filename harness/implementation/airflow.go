@@ -43,7 +43,7 @@ func (c *checker) airflow(a Airflow) {
 	path := []string{"airflow"}
 	if len(a.Command) > 0 {
 		c.argv(path, a.Command, always)
-	} else if _, err := release.Parse(a.Release); err != nil && !a.IsZero() {
+	} else if _, err := release.ParseJudged(a.Release); err != nil && !a.IsZero() {
 		c.found(path, err.Error(), "write the release that the program is, or a command that prints it, as a list")
 	}
 }

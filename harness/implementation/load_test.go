@@ -181,6 +181,7 @@ func TestBadManifestsAreExplained(t *testing.T) {
 		{"both", "git-bundles: none", "concurrent-requests: none", ":23: lacks.concurrent-requests: stands under capabilities too"},
 		{"release that is none", "probe: probe.yaml", "airflow: latest\nprobe: probe.yaml", `:5: airflow: "latest" is no version of Airflow such as 3.3.2 or 3.4.0b2: write the release`},
 		{"release as a number", "probe: probe.yaml", "airflow: 3.4\nprobe: probe.yaml", ":5: airflow: is of type number: write text (quote it if it looks like a number) or a list"},
+		{"release before there was one to judge", "probe: probe.yaml", "airflow: 2.11.0\nprobe: probe.yaml", `:5: airflow: "2.11.0" is before 3.0`},
 		{"range for a release", "probe: probe.yaml", `airflow: ">=3.3"` + "\nprobe: probe.yaml", ":5: airflow: "},
 		{"no command for the release", "probe: probe.yaml", "airflow: []\nprobe: probe.yaml", ":5: airflow: minItems"},
 		{"template in that command", "probe: probe.yaml", `airflow: ["{workload}"]` + "\nprobe: probe.yaml", ":5: airflow[0]: nothing replaces {workload}"},

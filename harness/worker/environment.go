@@ -50,7 +50,7 @@ func airflow(ctx context.Context, p plan.Plan) (release.Version, error) {
 		if err != nil {
 			return release.Version{}, fmt.Errorf("the manifest's command airflow does not tell the release: %w", err)
 		}
-		v, err := release.Parse(firstLine(text))
+		v, err := release.ParseJudged(firstLine(text))
 		if err != nil {
 			return release.Version{}, fmt.Errorf("the manifest's command airflow does not tell the release: it prints that %w", err)
 		}
