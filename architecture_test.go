@@ -83,6 +83,7 @@ var few = []struct {
 	{"harness/catalogue", []string{"harness/role", "protocol/release"}, "requirements stand before any plan, manifest or scenario; callers hand in the folder that holds them"},
 	{"harness/account", nil, "both commands share the accounts, and one of them knows no stage"},
 	{"harness/commons", nil, "what cases share is compared whatever they play"},
+	{"harness/puppet", []string{"protocol/channel", "protocol/frame", "protocol/message", "protocol/release"}, "a supervisor under test starts it once a task: a runner and nothing more"},
 	{"harness/proc", []string{"harness/journal", "harness/role"}, "processes are read and followed whatever they run, and whoever wants to know"},
 	{"reference/supervisor/tasklog", nil, "a log is written whatever the task is"},
 	{"reference/supervisor/api", []string{"protocol/message", "protocol/release", "reference/supervisor/tasklog"}, "calls are made whoever runs the task; what they teach is masked in its log"},

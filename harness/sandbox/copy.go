@@ -14,7 +14,7 @@ import (
 )
 
 // Commands are the helper commands that a sandbox finds in Bin.
-var Commands = []string{"understudy-worker", "understudy-supervisor", "understudy-keeper", "understudy-fetcher", "understudy-runner"}
+var Commands = []string{"understudy-worker", "understudy-supervisor", "understudy-keeper", "understudy-fetcher", "understudy-runner", "understudy-puppet"}
 
 // CopyCommands copies the helper commands of folder from into folder to, which it makes.
 func CopyCommands(from, to string) error {

@@ -122,6 +122,7 @@ func TestContentBelongsToRootAndIsReadableByAll(t *testing.T) {
 			"understudy/bin/understudy-supervisor": "0 755 0:0 understudy-supervisor",
 			"understudy/bin/understudy-fetcher":    "0 755 0:0 understudy-fetcher",
 			"understudy/bin/understudy-keeper":     "0 755 0:0 understudy-keeper",
+			"understudy/bin/understudy-puppet":     "0 755 0:0 understudy-puppet",
 			"understudy/implementation":            "5 755 0:0 ",
 			"understudy/implementation/probe.py":   "0 644 0:0 # probe",
 			"understudy/implementation/run.sh":     "0 755 0:0 true",

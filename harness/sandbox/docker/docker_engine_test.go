@@ -217,6 +217,7 @@ func TestHelperCommandsBelongToRoot(t *testing.T) {
 		"understudy/bin/understudy-worker": "755 0:0", "understudy/bin/understudy-supervisor": "755 0:0", "understudy/bin/understudy-runner": "755 0:0",
 		"understudy/bin/understudy-fetcher":             "755 0:0",
 		"understudy/bin/understudy-keeper":              "755 0:0",
+		"understudy/bin/understudy-puppet":              "755 0:0",
 		"understudy/implementation/implementation.yaml": "644 0:0", "understudy/implementation/probe.yaml": "644 0:0",
 	}
 	for name := range got {

@@ -1,0 +1,163 @@
+package puppet
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/understudy-conformance/understudy/protocol/message"
+)
+
+// Names of the acts that the probe has not.
+const (
+	Ask    = "ask"     // sends the message "request" and notes the Answer
+	AskLog = "ask_log" // asks for the log channel, to which "log" writes from then on, and notes Given
+)
+
+// Given is what ask_log notes when SentFDs came with one descriptor on its first octet.
+const Given = "SentFDs and one descriptor on its first octet"
+
+// Answer is what ask notes.
+type Answer struct {
+	Type  string          `json:"type"` // of the body; "" where there is none
+	Body  json.RawMessage `json:"body,omitempty"`
+	Error string          `json:"error,omitempty"` // code of the error element
+}
+
+// act is one entry of dag_run.conf.verbs.
+type act struct {
+	Do   string `json:"do"`
+	Note string `json:"note,omitempty"` // under what its result is noted; "": it is not
+
+	Key     string          `json:"key,omitempty"`
+	Value   message.Raw     `json:"value,omitempty"`
+	Name    string          `json:"name,omitempty"`
+	Message string          `json:"message,omitempty"`
+	Channel string          `json:"channel,omitempty"`
+	Code    int             `json:"code,omitempty"`
+	Signal  string          `json:"signal,omitempty"`
+	Request json.RawMessage `json:"request,omitempty"`
+}
+
+var acts = map[string]func(p *puppet, a act) (value any, err error){
+	Ask:              ask,
+	AskLog:           askLog,
+	"push_xcom":      func(p *puppet, a act) (any, error) { return nil, p.push(a.Key, a.Value) },
+	"wait_for":       waitFor,
+	"log":            log,
+	"exit":           func(_ *puppet, a act) (any, error) { return nil, exit(a.Code) },
+	"signal_self":    signalSelf,
+	"ignore_sigterm": func(*puppet, act) (any, error) { signal.Ignore(syscall.SIGTERM); return nil, nil },
+}
+
+// Plays says whether the puppet knows an act of that name.
+func Plays(do string) bool { return acts[do] != nil }
+
+func (a act) play(p *puppet) (any, error) {
+	play := acts[a.Do]
+	if play == nil {
+		return nil, errors.New("no such act")
+	}
+	return play(p, a)
+}
+
+// exit is the error of an act that ends the process with this code, without a word.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit with code %d", int(e)) }
+
+// ask sends any message that the protocol has, given as JSON with its type.
+func ask(p *puppet, a act) (any, error) {
+	var request message.Raw
+	if err := request.UnmarshalJSON(a.Request); err != nil {
+		return nil, fmt.Errorf("read the request: %w", err)
+	}
+	payload, err := message.RawOf([]any{0, request})
+	if err != nil {
+		return nil, fmt.Errorf("read the request: %w", err)
+	}
+	decoded, err := message.DecodeRequest(payload)
+	if err != nil {
+		return nil, fmt.Errorf("read the request: %w", err)
+	}
+	answer, err := p.Ask(decoded.Body)
+	if err != nil {
+		return nil, err
+	}
+	var noted Answer
+	if answer.Body != nil {
+		noted.Type = answer.Body.MessageType()
+		if noted.Body, err = json.Marshal(answer.Body); err != nil {
+			return nil, fmt.Errorf("note a %s: %w", noted.Type, err)
+		}
+	}
+	if answer.Err != nil {
+		noted.Error = string(answer.Err.Error)
+	}
+	return noted, nil
+}
+
+func askLog(p *puppet, _ act) (value any, err error) {
+	if p.log, err = p.Runner.AskLog(); err != nil {
+		return nil, err
+	}
+	return Given, nil
+}
+
+func (p *puppet) push(key string, value message.Raw) error {
+	_, err := p.accepted(&message.SetXCom{Key: key, Value: value, DagID: p.First.DagID, RunID: p.First.RunID, TaskID: p.First.TaskID})
+	return err
+}
+
+// waitFor stands at a barrier. Whoever sees the XCom finds this process holding the FIFO.
+func waitFor(p *puppet, a act) (any, error) {
+	fifo, err := os.Open(filepath.Join(p.Conf.Dir, a.Name))
+	if err != nil {
+		return nil, err
+	}
+	defer fifo.Close()
+	yes, err := message.RawOf(true)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.push("at_"+a.Name, yes); err != nil {
+		return nil, err
+	}
+	_, err = fifo.Read(make([]byte, 1))
+	return nil, err
+}
+
+func log(p *puppet, a act) (any, error) {
+	var err error
+	switch a.Channel {
+	case "stdout":
+		_, err = fmt.Fprintln(os.Stdout, a.Message)
+	case "stderr":
+		_, err = fmt.Fprintln(os.Stderr, a.Message)
+	default:
+		if p.log == nil {
+			return nil, errors.New("there is no log channel: " + AskLog + " comes before")
+		}
+		var line bytes.Buffer
+		if err := json.NewEncoder(&line).Encode(map[string]string{"level": "info", "event": a.Message}); err != nil {
+			return nil, err
+		}
+		_, err = p.log.Write(line.Bytes())
+	}
+	return nil, err
+}
+
+func signalSelf(_ *puppet, a act) (any, error) {
+	number := unix.SignalNum(a.Signal)
+	if number == 0 {
+		return nil, fmt.Errorf("no signal is called %q", a.Signal)
+	}
+	return nil, unix.Kill(os.Getpid(), number)
+}
