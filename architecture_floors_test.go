@@ -32,7 +32,7 @@ var floors = []floor{
 	{"sandboxes", []string{"harness/sandbox/...", "harness/shell"}, "makes a sandbox and starts a command in it, from outside"},
 	{"surroundings", []string{"harness/world/...", "harness/puppet", "harness/proc", "harness/commons"}, "what a scenario has around it, inside a sandbox: the Airflow and the runner that are played, processes as the kernel shows them, and what all cases share"},
 	{"stage", []string{"harness/stage"}, "what a scenario acts with, whatever the role"},
-	{"doors", []string{"harness/stage/runner", "harness/stage/worker", "harness/theatre"}, "what each role means: what is under test, and what is played opposite it"},
+	{"doors", []string{"harness/stage/runner", "harness/stage/supervisor", "harness/stage/worker", "harness/theatre"}, "what each role means: what is under test, and what is played opposite it"},
 	{"players", []string{"harness/run", "harness/timing", "harness/worker"}, "play the cases of a plan: run from outside over all sandboxes, worker inside one"},
 	{"judges", []string{"harness/expect", "harness/verdict"}, "compute from the journal what was found"},
 	{"scenarios", []string{"scenarios/..."}, "the product: a folder for each area, the catalogue, the mutants"},

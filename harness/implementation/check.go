@@ -25,7 +25,7 @@ var (
 // there are such, a server can be handed tasks.
 var roles = map[role.Role]struct{ channels, words, ofTask []string }{
 	role.Runner:     {[]string{"fd0"}, nil, nil},
-	role.Supervisor: {[]string{"http"}, []string{"api_url"}, []string{"workload"}},
+	role.Supervisor: {[]string{"http"}, []string{"api_url", "runner"}, []string{"workload"}},
 	role.Worker:     {[]string{"http"}, []string{"api_url"}, []string{"workload"}},
 }
 
@@ -42,6 +42,15 @@ func (l Launch) Words(r role.Role) (argv, shared []string) {
 	}
 	all := slices.Concat(shared, roles[r].ofTask)
 	return all, all
+}
+
+// puppet is what a supervisor under test has to start.
+const puppet = "{runner}"
+
+// mentions reports whether a word stands in argv, serve or env.
+func (l Launch) mentions(word string) bool {
+	in := func(text string) bool { return strings.Contains(text, word) }
+	return slices.ContainsFunc(slices.Concat(l.Argv, l.Serve), in) || slices.ContainsFunc(slices.Collect(maps.Values(l.Env)), in)
 }
 
 var template = regexp.MustCompile(`\{([a-z_]+)\}`)
@@ -125,6 +134,9 @@ func (c *checker) launch(as role.Role, how Launch) {
 		if len(roles[as].ofTask) == 0 {
 			c.found(at("serve"), fmt.Sprintf("a %s is started for each task", as), "remove serve, or move it to another role")
 		}
+	}
+	if as == role.Supervisor && !how.mentions(puppet) {
+		c.found(at("argv"), "names no "+puppet+", so that the supervisor would start a runner of its own", "tell it to start "+puppet+" in place of its runner, in argv, serve or env")
 	}
 	for _, variable := range slices.Sorted(maps.Keys(how.Env)) {
 		c.templates(at("env", variable), how.Env[variable], shared)

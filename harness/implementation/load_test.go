@@ -162,6 +162,8 @@ func TestBadManifestsAreExplained(t *testing.T) {
 		{"unknown role", "  worker:", "  executor:", ":17: roles.executor: unknown key"},
 		{"empty argv", `argv: ["{bin}/good"]`, "argv: []", "roles.runner.argv: minItems"},
 		{"empty command", `argv: ["{bin}/good"]`, `argv: [""]`, "roles.runner.argv: the command is empty"},
+		{"supervisor without puppet", "  worker:", "  supervisor:", ":18: roles.supervisor.argv: names no {runner}, so that the supervisor would start a runner of its own: tell it to start {runner}"},
+		{"puppet of another role", `"{home}"`, `"{runner}"`, ":13: roles.runner.env.HOME_OF: nothing replaces {runner}"},
 		{"unknown template", `"{workload}"`, `"{job}"`, ":18: roles.worker.argv[1]: nothing replaces {job}: use one of {bin}"},
 		{"template of another role", `"{home}"`, `"{workload}"`, ":13: roles.runner.env.HOME_OF: nothing replaces {workload}"},
 		{"unknown template in env", `"{home}"`, `"{hom}"`, ":13: roles.runner.env.HOME_OF: nothing replaces {hom}"},
@@ -336,4 +338,17 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("accepted without slug or role: %q", bytes.TrimSpace(text))
 		}
 	})
+}
+
+// A supervisor may be told of the puppet on its command line or in its environment.
+func TestASupervisorIsToldOfThePuppet(t *testing.T) {
+	for _, told := range []string{
+		`argv: ["{bin}/good", "{workload}", "--runner={runner}"]`,
+		"argv: [\"{bin}/good\", \"{workload}\"]\n    env: {RUNNER: \"{runner}\"}",
+	} {
+		text := strings.Replace(strings.Replace(good, "  worker:", "  supervisor:", 1), `argv: ["{bin}/good", "{workload}"]`, told, 1)
+		if _, err := Load(folder(t, text)); err != nil {
+			t.Errorf("%s: %v", told, err)
+		}
+	}
 }

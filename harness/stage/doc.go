@@ -5,9 +5,10 @@
 // A scenario runs inside a sandbox, as root, in the process of
 // understudy-worker. It is written once and runs in every role it names:
 //
-//	role     under test                     the stage plays
-//	runner   the process of one task        the supervisor: frames on fd 0
-//	worker   supervisor and runner together the Execution API over HTTP
+//	role        under test                      the stage plays
+//	runner      the process of one task         the supervisor: frames on fd 0
+//	supervisor  what launches a runner          the Execution API over HTTP, and the runner
+//	worker      supervisor and runner together  the Execution API over HTTP
 //
 // What a role means is a Door, in a package of its own below this one, which knows no
 // role. All doors lead to the same world (package world), so a scenario acts and checks

@@ -262,6 +262,14 @@ var sentences = map[string][]func(Check, facts){
 		(&Conversation{f.over(c, "success")}).Violated("the task log is no file of the worker account",
 			"a regular file with one name, owned by the worker account, at base_log_folder/log_path", fmt.Sprintf("task log of alice: /srv/understudy/%d/logs/alice.log is a FIFO, not a regular file", f.folder))
 	}},
+	`supervisor/missing: "the puppet has not noted what it should"`: {func(c Check, f facts) {
+		talk := &Conversation{f.over(c, "success")}
+		talk.Violated("the puppet has not noted what it should", `a note "log" of the puppet of alice`, "notes: startup, no more; "+talk.Saw())
+	}},
+	`supervisor/unreadable: "the notes of the puppet are not as it wrote them"`: {func(c Check, f facts) {
+		(&Conversation{f.over(c, "success")}).Violated("the notes of the puppet are not as it wrote them",
+			"a file of root with a line of JSON for each note", fmt.Sprintf("/srv/understudy/%d/barrier/alice/notes belongs to uid 61002", f.folder))
+	}},
 	`changedFile: "a file of the scenario is gone or something else"`: {func(c Check, f facts) {
 		path := fmt.Sprintf("/srv/understudy/%d/home/.bashrc", f.folder)
 		c.stage.changedFile(path, fmt.Errorf("%s is a FIFO, not a regular file", path))

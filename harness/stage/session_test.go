@@ -303,7 +303,9 @@ func TestEveryWordThatAManifestMayUseIsReplaced(t *testing.T) {
 }
 
 func TestARoleWithoutADoorCannotBePlayed(t *testing.T) {
-	o := theatre.New(t).Perform(t, role.Supervisor, stage.Spec{Run: func(*stage.Stage) { t.Error("it was played") }})
+	th := theatre.New(t)
+	delete(th.Doors, role.Supervisor)
+	o := th.Perform(t, role.Supervisor, stage.Spec{Run: func(*stage.Stage) { t.Error("it was played") }})
 	if o.Outcome != journal.HarnessError || o.Says != "the stage cannot play role supervisor" {
 		t.Errorf("%+v", o)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -127,40 +128,88 @@ func (f *fake) follow(verb map[string]any, barriers string) (code int, err error
 	return 1, fmt.Errorf("unknown verb %v", verb["do"])
 }
 
-// fakeWorker reports the start, two heartbeats, an XCom and success.
-func fakeWorker(workload string) int {
+// client is what a fake worker or supervisor knows of its task, and speaks to the server for it.
+type client struct {
+	Token   string `json:"token"`
+	LogPath string `json:"log_path"`
+	TI      struct {
+		ID     string `json:"id"`
+		TaskID string `json:"task_id"`
+		DagID  string `json:"dag_id"`
+		RunID  string `json:"run_id"`
+	} `json:"ti"`
+}
+
+func newClient(workload string) (*client, error) {
 	text, err := os.ReadFile(workload)
 	if err != nil {
+		return nil, err
+	}
+	c := new(client)
+	return c, json.Unmarshal(text, c)
+}
+
+// ask sends a request and returns the body of the answer.
+func (c *client) ask(method, path, body string) ([]byte, error) {
+	request, err := http.NewRequest(method, os.Getenv("AIRFLOW__CORE__EXECUTION_API_SERVER_URL")+path, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+c.Token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if token := response.Header.Get("Refreshed-API-Token"); token != "" {
+		c.Token = token
+	}
+	return io.ReadAll(response.Body)
+}
+
+func (c *client) instance(call string) string { return "task-instances/" + c.TI.ID + "/" + call }
+
+func (c *client) begin(pid int) ([]byte, error) {
+	return c.ask("PATCH", c.instance("run"), fmt.Sprintf(`{"state":"running","unixname":"airflow","start_date":"2026-01-02T03:04:05Z","hostname":"h","pid":%d}`, pid))
+}
+
+func (c *client) push(key, value string) error {
+	_, err := c.ask("POST", fmt.Sprintf("xcoms/%s/%s/%s/%s", c.TI.DagID, c.TI.RunID, c.TI.TaskID, key), value)
+	return err
+}
+
+// pushWords pushes what the manifest's words were replaced by.
+func (c *client) pushWords() error {
+	words := os.Getenv("FAKE_WORDS")
+	if words == "" {
+		return nil
+	}
+	return c.push("words", fmt.Sprintf("%q", words))
+}
+
+func (c *client) succeed() error {
+	_, err := c.ask("PATCH", c.instance("state"), `{"state":"success","end_date":"2026-01-02T03:04:05Z"}`)
+	return err
+}
+
+func (c *client) logFile() string {
+	return filepath.Join(os.Getenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER"), c.LogPath)
+}
+
+// fakeWorker returns the exit code of a worker.
+func fakeWorker(workload string) int {
+	if err := work(workload); err != nil {
 		fmt.Fprintln(os.Stderr, "fake:", err)
 		return 1
 	}
-	var w struct {
-		Token   string `json:"token"`
-		LogPath string `json:"log_path"`
-		TI      struct {
-			ID, Dag, Run, Task string
-			TaskID             string `json:"task_id"`
-			DagID              string `json:"dag_id"`
-			RunID              string `json:"run_id"`
-		} `json:"ti"`
-	}
-	if err := json.Unmarshal(text, &w); err != nil {
-		fmt.Fprintln(os.Stderr, "fake:", err)
-		return 1
-	}
-	api := os.Getenv("AIRFLOW__CORE__EXECUTION_API_SERVER_URL")
-	ask := func(method, path, body string) {
-		request, _ := http.NewRequest(method, api+path, strings.NewReader(body))
-		request.Header.Set("Authorization", "Bearer "+w.Token)
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "fake:", err)
-			os.Exit(1)
-		}
-		defer response.Body.Close()
-		if token := response.Header.Get("Refreshed-API-Token"); token != "" {
-			w.Token = token
-		}
+	return 0
+}
+
+// work reports the start, two heartbeats, an XCom and success.
+func work(workload string) error {
+	c, err := newClient(workload)
+	if err != nil {
+		return err
 	}
 	if says := os.Getenv("FAKE_SAYS"); says != "" {
 		fmt.Fprintln(os.Stderr, "fake:", says)
@@ -168,21 +217,22 @@ func fakeWorker(workload string) int {
 	if os.Getenv("FAKE_WAITS") != "" {
 		select {}
 	}
-	process := fmt.Sprintf(`"hostname":"h","pid":%d`, os.Getpid())
-	instance := "task-instances/" + w.TI.ID
-	ask("PATCH", instance+"/run", `{"state":"running","unixname":"airflow","start_date":"2026-01-02T03:04:05Z",`+process+`}`)
-	ask("PUT", instance+"/heartbeat", "{"+process+"}")
-	ask("POST", fmt.Sprintf("xcoms/%s/%s/%s/uid", w.TI.DagID, w.TI.RunID, w.TI.TaskID), fmt.Sprint(os.Getuid()))
-	if words := os.Getenv("FAKE_WORDS"); words != "" {
-		ask("POST", fmt.Sprintf("xcoms/%s/%s/%s/words", w.TI.DagID, w.TI.RunID, w.TI.TaskID), fmt.Sprintf("%q", words))
+	if _, err := c.begin(os.Getpid()); err != nil {
+		return err
 	}
-	logFile := filepath.Join(os.Getenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER"), w.LogPath)
-	if err := fakeLog(os.Getenv("FAKE_LOG"), logFile); err != nil {
-		fmt.Fprintln(os.Stderr, "fake:", err)
-		return 1
+	if _, err := c.ask("PUT", c.instance("heartbeat"), fmt.Sprintf(`{"hostname":"h","pid":%d}`, os.Getpid())); err != nil {
+		return err
 	}
-	ask("PATCH", instance+"/state", `{"state":"success","end_date":"2026-01-02T03:04:05Z"}`)
-	return 0
+	if err := c.push("uid", fmt.Sprint(os.Getuid())); err != nil {
+		return err
+	}
+	if err := c.pushWords(); err != nil {
+		return err
+	}
+	if err := fakeLog(os.Getenv("FAKE_LOG"), c.logFile()); err != nil {
+		return err
+	}
+	return c.succeed()
 }
 
 // fakeLog leaves a task log, or something else in its place.

@@ -16,9 +16,11 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/proc"
+	"github.com/understudy-conformance/understudy/harness/puppet"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/stage/runner"
+	"github.com/understudy-conformance/understudy/harness/stage/supervisor"
 	"github.com/understudy-conformance/understudy/harness/stage/worker"
 	"github.com/understudy-conformance/understudy/internal/apart"
 	"github.com/understudy-conformance/understudy/internal/busy"
@@ -26,7 +28,7 @@ import (
 )
 
 // Main is the body of a TestMain: it lets the test binary play the implementation under
-// test, as the stage starts it, and the stand-in parent.
+// test, as the stage starts it, the stand-in parent and the puppet.
 func Main(m *testing.M) {
 	switch {
 	case len(os.Args) == 2 && os.Args[1] == "fake-runner":
@@ -37,14 +39,23 @@ func Main(m *testing.M) {
 		os.Exit(fakeServe(os.Args[2]))
 	case len(os.Args) == 4 && os.Args[1] == "fake-submit":
 		os.Exit(fakeSubmit(os.Args[2], os.Args[3]))
+	case len(os.Args) == 4 && os.Args[1] == "fake-supervisor":
+		ended(fakeSupervisor(os.Args[2], os.Args[3]))
+	case filepath.Base(os.Args[0]) == puppet.Command:
+		os.Exit(puppet.Main(os.Args[1:], os.Stdout, os.Stderr))
 	case len(os.Args) == 3 && os.Args[1] == "parent":
-		if err := runner.StandIn(os.Args[2]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+		ended(runner.StandIn(os.Args[2]))
 	}
 	os.Exit(apart.Run(m.Run))
+}
+
+// ended ends a part that the test binary played.
+func ended(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fake:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // Theatre is a session with the fake implementation, outside any sandbox: it
@@ -74,19 +85,25 @@ func New(t *testing.T) *Theatre {
 		t.Fatal(err)
 	}
 	copySelf(t, filepath.Join(dir, "fake"))
+	if err := os.Link(filepath.Join(dir, "fake"), filepath.Join(dir, puppet.Command)); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "probe"), []byte("nothing"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	quick := map[string]string{"GORACE": "atexit_sleep_ms=0"} // the race detector would rest for a second
 	th := &Theatre{}
 	th.Session = stage.Session{
-		Doors: stage.Doors{role.Runner: runner.Open, role.Worker: worker.Open},
+		Doors: stage.Doors{role.Runner: runner.Open, role.Supervisor: supervisor.Open, role.Worker: worker.Open},
 		Plan: plan.Plan{
 			Attempt: 1, Bin: dir, Implementation: dir,
 			Manifest: implementation.Manifest{
 				Probe: "probe", Slowness: 0.5, Capabilities: []string{"declared"}, Lacks: map[string]string{"other": "too new"},
 				Roles: map[role.Role]implementation.Launch{
 					role.Runner: {Argv: []string{"{bin}/fake", "fake-runner"}, Channel: "fd0", Env: quick},
+					role.Supervisor: {
+						Argv: []string{"{bin}/fake", "fake-supervisor", "{workload}", "{runner}"}, Channel: "http", Switch: "supervisor", Env: quick,
+					},
 					role.Worker: {Argv: []string{"{bin}/fake", "fake-worker", "{workload}"}, Channel: "http", Env: quick},
 				},
 			},

@@ -1,0 +1,37 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/understudy-conformance/understudy/harness/puppet"
+	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/protocol/message"
+)
+
+// Act is something that a puppet does.
+type Act struct{ verb stage.Verb }
+
+// Do is an act that the probe has as well.
+func Do(verb stage.Verb) Act { return Act{verb} }
+
+// Ask sends a message and waits for its answer, a puppet.Answer.
+func Ask(body message.Body) Act {
+	request := map[string]any{}
+	text, err := json.Marshal(body)
+	if err == nil {
+		err = json.Unmarshal(text, &request)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("a %s in JSON: %v", body.MessageType(), err)) // the scenario's own message
+	}
+	request["type"] = body.MessageType()
+	return Act{stage.Verb{"do": puppet.Ask}.With("request", request)}
+}
+
+// AskLog asks for the log channel, to which stage.Log writes from then on. The result
+// is puppet.Given where it came as it has to.
+func AskLog() Act { return Act{stage.Verb{"do": puppet.AskLog}} }
+
+// Noted has the puppet note the result of the act, be it an error, for Run.Noted.
+func (a Act) Noted(as string) Act { return Act{a.verb.With("note", as)} }
