@@ -47,7 +47,7 @@ type selection struct {
 }
 
 func (s *selection) flags(cmd *cobra.Command) {
-	cmd.Flags().StringSliceVar(&s.roles, "role", nil, "role under test: runner or worker; no case plays supervisor yet (repeat, or separate by commas; default all)")
+	cmd.Flags().StringSliceVar(&s.roles, "role", nil, "role under test: runner, supervisor or worker (repeat, or separate by commas; default all)")
 	cmd.Flags().StringVar(&s.profile, "profile", "all", "upstream, hardened, or all")
 	cmd.Flags().StringVar(&s.filter, "filter", "", "comma list of prefixes or globs of case or requirement ids; ! excludes")
 	completeBy(cmd, "role", completeRole)

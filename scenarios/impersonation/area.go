@@ -27,5 +27,6 @@ var Area = stage.Area{Name: "impersonation", Scenarios: []stage.Spec{
 	parentDies,
 	channelCloses,
 	logChannelAfterTheSwitch,
+	logChannelIsSent,
 	oneStartForTheServer,
 }}

@@ -5,8 +5,10 @@ import (
 
 	"github.com/onsi/gomega"
 
+	"github.com/understudy-conformance/understudy/harness/puppet"
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/stage/runner"
+	"github.com/understudy-conformance/understudy/harness/stage/supervisor"
 	"github.com/understudy-conformance/understudy/harness/stage/worker"
 )
 
@@ -58,6 +60,23 @@ var logChannelAfterTheSwitch = stage.Spec{
 		run.Release("here")
 		e := run.Succeeds()
 		s.Require("IMP-020").Equal("first requests of alice's process", append(overheard.inOrder(), "", "")[:2], []string{"ResendLoggingFD", "SetXCom"})
+		s.Require("IMP-020").Once("log channel", e.Channel, mark)
+	}),
+}
+
+var logChannelIsSent = stage.Spec{
+	Slug:     "log-channel-is-sent",
+	Says:     "a runner that has become alice asks for its log channel first: one descriptor comes with SentFDs, what goes through it is logged once, and her XCom is stored",
+	Verifies: []string{"IMP-020"},
+	Alone: supervisor.Script(func(s *supervisor.Stage) {
+		mark, value := s.Nonce(), s.Nonce()
+		run := s.Start(stage.Task{As: "alice"}, supervisor.AskLog().Noted("log channel"),
+			supervisor.Do(stage.Log(mark)), supervisor.Do(stage.PushXCom("k", value)), supervisor.Do(stage.WaitFor("here")))
+		s.Require("IMP-020").RunsAs(run, "here", "alice")
+		s.Require("IMP-020").Equal("answer to the first frame of alice's process", run.Noted("log channel"), puppet.Given)
+		s.Require("IMP-020").Equal("control: XCom that alice's process pushed on the same channel", run.Result("k"), value)
+		run.Release("here")
+		e := run.Succeeds()
 		s.Require("IMP-020").Once("log channel", e.Channel, mark)
 	}),
 }

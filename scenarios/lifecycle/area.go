@@ -11,4 +11,5 @@ var Area = stage.Area{Name: "lifecycle", Scenarios: []stage.Spec{
 	oneTerminalState,
 	stoppedWithoutAWord,
 	stoppedAndAcknowledged,
+	firstTerminalStateCounts,
 }}

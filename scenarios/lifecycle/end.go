@@ -1,7 +1,9 @@
 package lifecycle
 
 import (
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/world"
 )
 
 var silentExitIsNoSuccess = stage.Spec{
@@ -23,7 +25,7 @@ var abnormalEndIsReported = stage.Spec{
 	Slug:     "abnormal-end-is-reported",
 	Says:     "a task of alice exits with code 7 or is killed without a terminal message: the server is told failed, or up_for_retry where it may be tried again",
 	Verifies: []string{"LIFE-013"},
-	Roles:    inWorker,
+	Roles:    []role.Role{role.Supervisor, role.Worker},
 	Run: func(s *stage.Stage) {
 		for _, end := range abnormal {
 			s.Require("LIFE-013").Equal("states reported, should_retry false", states(endsBy(s, end, false)), []string{"failed"})
@@ -55,7 +57,7 @@ func endsBy(s *stage.Stage, end stage.Verb, retry bool) *stage.Run {
 }
 
 // states returns the terminal states that were reported, in their order.
-func states(run *stage.Run) []string {
+func states(run interface{ TI() world.TaskInstance }) []string {
 	list := []string{}
 	for _, report := range run.TI().Reports {
 		list = append(list, report.State)

@@ -7,6 +7,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/harness/stage/supervisor"
 	"github.com/understudy-conformance/understudy/harness/stage/worker"
 	"github.com/understudy-conformance/understudy/harness/world"
 )
@@ -69,7 +70,7 @@ var stoppedWithoutAWord = stage.Spec{
 	Slug:     "stopped-without-a-word",
 	Says:     "a heartbeat is answered 404, 409 or 410: the task ends, and no state is sent",
 	Verifies: []string{"LIFE-009"},
-	Alone: worker.Script(func(s *worker.Stage) {
+	Alone: supervisor.WithWorker(func(s *worker.Stage) {
 		control := s.Start(stage.Task{})
 		control.Succeeds()
 		s.Require("LIFE-009").True("control: state calls of a task that succeeds are seen", len(control.StateCalls()) > 0, "a state call", "none")

@@ -6,4 +6,5 @@ import "github.com/understudy-conformance/understudy/harness/stage"
 var Area = stage.Area{Name: "wire", Scenarios: []stage.Spec{
 	byteByByte,
 	largeFrameBetweenLogs,
+	supervisorSpeaksFirst,
 }}
