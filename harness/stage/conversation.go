@@ -33,7 +33,7 @@ func (c *Conversation) Outcome() string {
 	if c.Ended() {
 		c.drains()
 	}
-	return c.outcome(c.Ended()) + c.stage.record.endOf(join(c.said["stdout"].String(), c.said["stderr"].String()))
+	return c.outcome(c.Ended()) + c.stage.record.endOf(c.said["stdout"].String(), c.said["stderr"].String())
 }
 
 // Status is how the process ended, once it has.

@@ -11,12 +11,19 @@ func (r *record) before(line string, at int) int {
 }
 
 // endOf shows the end of what was printed, if anything was, for a violation's "actual".
-func (r *record) endOf(output string) string {
-	const limit = 1200
-	if output == "" {
-		return ""
+// Each channel has a share of its own, the first one the largest: what talks much on one
+// does not push out the reason, which stands on another.
+func (r *record) endOf(channels ...string) string {
+	limit := 1200
+	var ends []string
+	for _, output := range channels {
+		ends = append(ends, r.tail(output, limit))
+		limit = 800
 	}
-	return "\nend of its output:\n" + r.tail(output, limit)
+	if shown := join(ends...); shown != "" {
+		return "\nend of its output:\n" + shown
+	}
+	return ""
 }
 
 // end is the end of a text, where the cause of a failure usually stands, in whole

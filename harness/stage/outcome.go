@@ -33,7 +33,7 @@ func (s *Stage) problems() (all []string) {
 
 // violatedAt is violated at a line of the scenario, "" for its end.
 func (s *Stage) violatedAt(where, requirement, says, expected, actual string) {
-	s.judgeable()
+	s.judgeable(where)
 	if problems := strings.Join(s.problems(), "\n"); problems != "" && !strings.Contains(actual, problems) {
 		actual += "\n" + problems
 	}

@@ -178,7 +178,7 @@ func TestNoCutLeavesHalfASecret(t *testing.T) {
 		var o output
 		o.collect(&pieces, r.before, func(text string) { r.lines("alice", "stdout", text) })
 		text := strings.Join(said, "")
-		for limit, cut := range map[int]func(string) string{1200: r.endOf, 1500: r.end} {
+		for limit, cut := range map[int]func(string) string{1200: func(text string) string { return r.endOf(text) }, 1500: r.end} {
 			text += r.clean(cut(strings.Repeat("y", 50) + written + strings.Repeat("z", limit-len(written)-shift)))
 		}
 		for n := 3; n <= len(secret); n++ {
@@ -187,4 +187,16 @@ func TestNoCutLeavesHalfASecret(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestEachChannelHasAShareOfTheEndThatIsShown(t *testing.T) {
+	r := &record{secrets: func() []string { return nil }}
+	noise := strings.Repeat("noise on standard error\n", 1000)
+	got := r.endOf("the reason\n", "", noise)
+	if !strings.HasPrefix(got, "\nend of its output:\nthe reason\nnoise on") || len(got) > 900 {
+		t.Errorf("%d octets: %.80q", len(got), got)
+	}
+	if got := r.endOf("", "", ""); got != "" {
+		t.Errorf("of nothing it shows %q", got)
+	}
 }

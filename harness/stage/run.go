@@ -301,7 +301,7 @@ func (r *Run) saw() string {
 	if errors.Is(err, safefile.ErrTooLarge) {
 		log = err.Error() // its end is not there
 	}
-	text.WriteString(r.stage.record.endOf(r.all(log)))
+	text.WriteString(r.stage.record.endOf(log, r.said["stdout"].String(), r.said["stderr"].String()))
 	return text.String()
 }
 

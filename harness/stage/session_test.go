@@ -531,6 +531,25 @@ func TestCaseThatChangesPolicyForLaterOnesEndsItsSandbox(t *testing.T) {
 	}
 }
 
+func TestAFaultOfTheProbeIsNoViolation(t *testing.T) {
+	for name, then := range map[string]func(*stage.Stage, *stage.Run){
+		"that a check notices": func(s *stage.Stage, run *stage.Run) { run.Result("never saved") },
+		"that none notices":    func(s *stage.Stage, run *stage.Run) { s.Require("IMP-004").Empty("nothing") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			th := theatre.New(t)
+			o := th.Perform(t, role.Runner, stage.Spec{Run: func(s *stage.Stage) {
+				run := s.Start(stage.Task{As: "alice", Verbs: stage.Verbs(stage.PushXCom(stage.ProbeFault, "setting: ModuleNotFoundError: no such module"))})
+				run.End()
+				then(s, run)
+			}})
+			if want := "the probe failed for a reason of its own, in the task of alice: setting: ModuleNotFoundError: no such module"; o.Outcome != journal.CouldNotRun || o.Says != want {
+				t.Errorf("%+v", o)
+			}
+		})
+	}
+}
+
 func TestTheGraceIsTheReleasesUnlessTheManifestSetsIt(t *testing.T) {
 	for _, c := range []struct {
 		version, set  string

@@ -50,6 +50,8 @@ class Verbs:
         try:
             result = self.find(name)(**step)
         except Exception as failure:
+            if own(failure):
+                self.ti.xcom_push(key="probe_fault", value=f"{name}: {type(failure).__name__}: {failure}")
             if not catch:
                 raise
             result = {"error": error_name(failure), "message": str(failure)}
@@ -59,7 +61,7 @@ class Verbs:
     def find(self, name):
         verb = getattr(self, name, None)
         if name.startswith("_") or name in ("run", "find") or not callable(verb):
-            raise ValueError(f"unknown verb {name!r}")
+            raise UnknownVerb(f"unknown verb {name!r}")
         return verb
 
     def whoami(self):
@@ -183,6 +185,19 @@ class Verbs:
 
     def ignore_sigterm(self):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def own(failure):
+    """Whether the probe itself is at fault, and not what it called: a module or a name that is not there."""
+    trace = failure.__traceback__
+    while trace.tb_next:
+        trace = trace.tb_next
+    here = trace.tb_frame.f_code.co_filename == __file__
+    return here and isinstance(failure, (ImportError, NameError, AttributeError, TypeError, UnknownVerb))
+
+
+class UnknownVerb(Exception):
+    pass
 
 
 def error_name(failure):

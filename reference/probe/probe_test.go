@@ -195,6 +195,9 @@ func TestErrorsEndTheTaskUnlessCaught(t *testing.T) {
 			if _, went := w.xcoms["d/r/t/after"]; went {
 				t.Error("the verb after the failure was performed")
 			}
+			if _, own := w.xcoms["d/r/t/probe_fault"]; own != strings.HasPrefix(test.want, "unknown verb") {
+				t.Errorf("the probe says that the fault is its own: %v", own)
+			}
 		})
 	}
 	w := newWorld()

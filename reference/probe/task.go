@@ -112,7 +112,8 @@ func (a *attempt) perform(ctx context.Context, args arguments) error {
 	}
 	act, ok := verbs[name]
 	if !ok {
-		return fmt.Errorf("unknown verb %q", name)
+		err := fmt.Errorf("unknown verb %q", name)
+		return errors.Join(err, a.Push(ctx, "probe_fault", err.Error()))
 	}
 	catch, err := args.flag("catch")
 	if err != nil {
