@@ -13,7 +13,7 @@ set -euo pipefail
 umask 022
 
 here=$(cd "$(dirname "$0")" && pwd)
-requirements=${here}/requirements.txt
+requirements=${here}/${1:-requirements.txt}
 venv=/opt/airflow
 
 step() { printf '[%s/4] %s\n' "$1" "$2" >&2; }
