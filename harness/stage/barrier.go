@@ -18,6 +18,8 @@ type barrier struct {
 	file  *os.File
 	inode uint64
 	dev   uint64
+
+	released bool
 }
 
 // newBarrier creates the FIFO. Anybody may read it: the task does so as its user.

@@ -3,6 +3,7 @@ package stage
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
 	"slices"
 	"strings"
@@ -139,6 +140,7 @@ func (r *Run) Release(name string) {
 		r.stage.broken("run %s has no verb WaitFor(%q)", r.label, name)
 	}
 	r.stage.must(b.release())
+	b.released = true
 	r.stage.Step(fmt.Sprintf("let %s go on from barrier %s", r.label, name))
 }
 
@@ -239,6 +241,11 @@ func join(parts ...string) string {
 
 // Succeeds waits for the end and requires success, whatever that is in the role.
 func (r *Run) Succeeds() End {
+	for _, name := range slices.Sorted(maps.Keys(r.barriers)) {
+		if !r.barriers[name].released {
+			r.stage.broken("%s cannot succeed: it waits at barrier %s, and the scenario has no Release(%q) before Succeeds", r.label, name, name)
+		}
+	}
 	e := r.End()
 	what, did := r.counterpart.Succeeded(e)
 	expected := r.label + " succeeds: " + what

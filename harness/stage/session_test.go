@@ -164,6 +164,14 @@ func TestOtherWaysToLeaveAScenario(t *testing.T) {
 			stage.Spec{Run: func(*stage.Stage) { panic("oh") }},
 			journal.Observation{Outcome: journal.HarnessError, Says: "panic: oh"},
 		},
+		"success of a task that is never let go": {
+			stage.Spec{Run: func(s *stage.Stage) {
+				run := s.Start(stage.Task{Verbs: stage.Verbs(stage.WaitFor("a"), stage.WaitFor("b"))})
+				run.Release("a")
+				run.Succeeds()
+			}},
+			journal.Observation{Outcome: journal.HarnessError, Says: `plain cannot succeed: it waits at barrier b, and the scenario has no Release("b") before Succeeds`},
+		},
 		"requirement that is not declared": {
 			stage.Spec{Run: func(s *stage.Stage) { s.Require("IMP-999") }},
 			journal.Observation{Outcome: journal.HarnessError, Says: "the scenario checks IMP-999 but does not list it in Verifies"},
