@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -104,6 +106,14 @@ func sentences(v *jsonschema.ValidationError, places *places) []Problem {
 		return []Problem{at(here, "is of type "+k.Got, "write "+article(k.Want))}
 	case *kind.Pattern:
 		return []Problem{at(here, "is "+quoted(k.Got), "use small letters, digits and - only")}
+	case *kind.MinItems:
+		return []Problem{at(here, "is an empty list", "write what belongs there, or remove the key")}
+	case *kind.MinLength:
+		return []Problem{at(here, "is empty", "write what belongs there, or remove the key")}
+	case *kind.Minimum:
+		return []Problem{at(here, "is "+decimal(k.Got), "write a number of at least "+decimal(k.Want))}
+	case *kind.Maximum:
+		return []Problem{at(here, "is "+decimal(k.Got), "write a number of at most "+decimal(k.Want))}
 	}
 	return []Problem{at(here, v.ErrorKind.LocalizedString(english), "see docs/contract.md")}
 }
@@ -132,4 +142,9 @@ func article(types []string) string {
 		wanted = append(wanted, words[t])
 	}
 	return strings.Join(wanted, " or ")
+}
+
+func decimal(r *big.Rat) string {
+	f, _ := r.Float64()
+	return strconv.FormatFloat(f, 'g', -1, 64)
 }

@@ -52,7 +52,7 @@ func airflow(ctx context.Context, p plan.Plan) (release.Version, error) {
 		}
 		v, err := release.ParseJudged(firstLine(text))
 		if err != nil {
-			return release.Version{}, fmt.Errorf("the manifest's command airflow does not tell the release: it prints that %w", err)
+			return release.Version{}, fmt.Errorf("the manifest's command airflow does not tell the release by what it prints: %w", err)
 		}
 		return v, nil
 	case manifest.IsZero():

@@ -21,8 +21,8 @@ func TestTheReleaseIsToldByTheManifestOrACommandOrNobody(t *testing.T) {
 		{implementation.Airflow{Release: "3.4.0b2"}, "3.4.0b2", ""},
 		{implementation.Airflow{Command: []string{"echo", "3.4.1"}}, "3.4.1", ""},
 		{implementation.Airflow{Command: []string{"printf", "3.4.1\nnoise\n"}}, "3.4.1", ""},
-		{implementation.Airflow{Command: []string{"echo", "{bin}"}}, "", `it prints that "/the/bin" is no version of Airflow`},
-		{implementation.Airflow{Command: []string{"echo", "Airflow 3.4.1"}}, "", `it prints that "Airflow 3.4.1" is no version`},
+		{implementation.Airflow{Command: []string{"echo", "{bin}"}}, "", `by what it prints: "/the/bin" is no version of Airflow`},
+		{implementation.Airflow{Command: []string{"echo", "Airflow 3.4.1"}}, "", `by what it prints: "Airflow 3.4.1" is no version`},
 		{implementation.Airflow{Command: []string{"sh", "-c", "echo no such release >&2; exit 3"}}, "", "does not tell the release: exit status 3: no such release"},
 		{implementation.Airflow{Command: []string{"/nowhere"}}, "", "does not tell the release: "},
 	} {

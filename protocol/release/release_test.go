@@ -163,8 +163,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func TestWhatIsJudgedBeginsWith30(t *testing.T) {
-	for text, judged := range map[string]bool{"0.0.1": false, "2.11.0": false, "2.99": false, "3.0": true, "3.0.0b1": true, "3.4.0b2": true, "4.0": true, "3": false, "": false} {
+func TestWhatIsJudgedBeginsWith303(t *testing.T) {
+	for text, judged := range map[string]bool{"0.0.1": false, "2.11.0": false, "2.99": false, "3.0": false, "3.0.2": false, "3.0.3": true, "3.0.3rc1": true, "3.4.0b2": true, "4.0": true, "3": false, "": false} {
 		if v, err := ParseJudged(text); (err == nil) != judged || judged == v.IsZero() {
 			t.Errorf("%q: %v, %v", text, v, err)
 		}

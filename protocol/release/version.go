@@ -34,15 +34,15 @@ func Parse(text string) (Version, error) {
 	return v, nil
 }
 
-// first is the release in which supervisors and runners, as they are judged here, began.
-var first = MustParse("3.0")
+// first is the first release of Airflow 3 whose tasks can run as another user.
+var first = MustParse("3.0.3")
 
-// ParseJudged is Parse for the release as which a program is judged. Of one before 3.0
+// ParseJudged is Parse for the release as which a program is judged. Of one before 3.0.3
 // nothing would be demanded, whatever the program did.
 func ParseJudged(text string) (Version, error) {
 	v, err := Parse(text)
 	if err == nil && v.Compare(first) < 0 {
-		return Version{}, fmt.Errorf("%.80q is before 3.0, with which supervisors and runners began: there is nothing to judge", text)
+		return Version{}, fmt.Errorf("%.80q is before 3.0.3, with which run_as_user came to Airflow 3: there is nothing to judge", text)
 	}
 	return v, err
 }
