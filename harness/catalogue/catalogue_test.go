@@ -89,7 +89,7 @@ func TestAMistakeInTheCatalogueIsAnError(t *testing.T) {
 		"other range":      {replace("config.yaml", `">=3.0.3"`, `">=3.0.3,<=3.4"`, 1), "is no range of releases"},
 		"range of nothing": {replace("config.yaml", `">=3.0.3"`, `">=3.4,<3.4.0"`, 1), "holds no release"},
 		"since ever":       {replace("config.yaml", `">=3.0.3"`, `"<3.4"`, 1), "which knows no run_as_user"},
-		"no airflow":       {replace("config.yaml", "  airflow: \">=3.0.3\"\n", "", 1), "which knows no run_as_user"},
+		"no airflow":       {replace("config.yaml", "  airflow: \">=3.0.3\"\n", "", 1), "airflow is missing: write since when"},
 		"unknown evidence": {replace("config.yaml", "kind: pull", "kind: rumour", 1), `unknown kind "rumour"`},
 		"issue sans url":   {replace("config.yaml", `, url: "https://github.com/apache/airflow/issues/51780"`, "", 1), "needs its url"},
 		"plain http":       {replace("config.yaml", "https://", "http://", 1), "is not https"},

@@ -54,7 +54,9 @@ func check(r *Requirement, prefix string) error {
 			problem("%s is not a sentence that ends with a full stop", name)
 		}
 	}
-	if r.Airflow.Holds(before) {
+	if r.Airflow.IsZero() {
+		problem("airflow is missing: write since when the requirement holds, such as >=3.0.3 or >=3.0.3,<3.4")
+	} else if r.Airflow.Holds(before) {
 		problem("airflow %q holds %s, which knows no run_as_user: write since when, such as >=3.0.3 or >=3.0.3,<3.4", r.Airflow, before)
 	}
 	if len(r.Evidence) == 0 {

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -151,12 +152,12 @@ func TestCasesThatCouldNotRunForOneReasonAreToldOnce(t *testing.T) {
 	for i := range 60 {
 		m.Cases = append(m.Cases, verdict.Case{
 			Case: plan.Case{ID: fmt.Sprintf("IMP-%03d/runner/x", i)}, Verdict: verdict.CouldNotRun,
-			Observation: journal.Observation{Outcome: journal.CouldNotRun, Says: []string{"interrupted", "no git"}[i/59]},
+			Observation: journal.Observation{Outcome: journal.CouldNotRun, Says: cmp.Or(map[int]string{57: "no sudo", 58: "no sudo", 59: "no git"}[i], "interrupted")},
 		})
 	}
 	var out bytes.Buffer
 	console.New(&out, console.Screen{}, time.Now).Finish(m, verdict.Any, "")
-	for _, want := range []string{"IMP-000/runner/x: interrupted", "and 58 other cases that could not run: interrupted", "IMP-059/runner/x: no git"} {
+	for _, want := range []string{"IMP-000/runner/x: interrupted", "and 56 other cases that could not run: interrupted", "and 1 other case that could not run: no sudo", "IMP-059/runner/x: no git"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, &out)
 		}

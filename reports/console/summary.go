@@ -60,7 +60,11 @@ func (c *Console) findings(m verdict.Model) {
 	}
 	for _, says := range slices.Sorted(maps.Keys(same)) {
 		if others := same[says] - 1; others > 0 {
-			c.print(fmt.Sprintf("\nand %d other cases that could not run: %s", others, clip(says, 1)))
+			noun := "cases"
+			if others == 1 {
+				noun = "case"
+			}
+			c.print(fmt.Sprintf("\nand %d other %s that could not run: %s", others, noun, clip(says, 1)))
 		}
 	}
 }

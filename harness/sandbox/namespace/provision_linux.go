@@ -66,7 +66,7 @@ func (b *Backend) prepareLayer(ctx context.Context, progress sandbox.Progress) e
 		spec.Lower, spec.Upper, spec.Cover = []string{"/"}, changes, true
 		before := machine.status()
 		if err := b.runWorkshop(ctx, spec, log, progress); err != nil {
-			return machine.blame(fmt.Errorf("%w; whole log: %s", err, entry.Log), before)
+			return machine.blame(fmt.Errorf("%w\nwhole log: %s", err, entry.Log), before)
 		}
 		return b.pack(filepath.Join(changes, "upper"), partial)
 	}
@@ -109,7 +109,7 @@ func (b *Backend) prepareRoot(ctx context.Context, progress sandbox.Progress) er
 		spec := b.workshop(provisionScript, sandbox.Implementation+"/"+b.config.Manifest.Sandbox.Provision)
 		spec.Lower, spec.Writable = []string{partial}, true
 		if err := b.runWorkshop(ctx, spec, log, progress); err != nil {
-			return fmt.Errorf("%w; whole log: %s", err, entry.Log)
+			return fmt.Errorf("%w\nwhole log: %s", err, entry.Log)
 		}
 		return nil
 	}
@@ -141,7 +141,7 @@ func (b *Backend) base(ctx context.Context, progress sandbox.Progress, to string
 		spec.Lower, spec.Upper, spec.Trusted = []string{"/"}, changes, true
 		spec.Binds = append(spec.Binds, Bind{Source: b.config.Cache, Target: inside})
 		if err := b.runWorkshop(ctx, spec, log, progress); err != nil {
-			return fmt.Errorf("%w; whole log: %s", err, entry.Log)
+			return fmt.Errorf("%w\nwhole log: %s", err, entry.Log)
 		}
 		return nil
 	}
