@@ -44,7 +44,7 @@ func progressOn(cmd *cobra.Command) sandbox.Progress {
 func loadImplementation(ctx context.Context, named string, cached *cache.Folder) (implementation.Manifest, error) {
 	if !slices.Contains(images.Names(), named) {
 		m, err := implementation.Load(named)
-		if err != nil && !strings.ContainsRune(named, filepath.Separator) {
+		if _, absent := os.Stat(named); err != nil && absent != nil && !strings.ContainsRune(named, filepath.Separator) {
 			err = fmt.Errorf("%w; built in are %s", err, strings.Join(images.Names(), " and "))
 		}
 		return m, err
