@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
 	"github.com/understudy-conformance/understudy/internal/patience"
 	"github.com/understudy-conformance/understudy/reports/html"
@@ -192,8 +194,22 @@ func TestInABrowser(t *testing.T) {
 		p.equal(`document.querySelector(".verdict").textContent`, "Harness error")
 		p.equal(`document.querySelector("#failed + table tbody").rows.length`, "7")
 		p.equal(`document.querySelector(".verdict").getBoundingClientRect().bottom < innerHeight`, "true")
-		p.equal(`document.querySelectorAll(".matrix [data-row]").length`, "176")
+		p.equal(`document.querySelectorAll(".matrix [data-row]").length`, strconv.Itoa(len(model.Requirements)))
 		p.picture("first-screen-light")
+		p.quiet()
+	})
+
+	t.Run("every role has its column, on a narrow screen within the table", func(t *testing.T) {
+		p := show(t, ctx, model)
+		roles := role.Join(role.All(), " ")
+		for _, width := range []int64{1280, 390} {
+			p.do(chromedp.EmulateViewport(width, 844))
+			p.do(chromedp.Navigate(p.url))
+			p.equal(`[...document.querySelectorAll(".matrix thead .role")].map((th) => th.textContent).join(" ")`, roles)
+			p.equal(`document.documentElement.scrollWidth <= innerWidth`, "true")
+			p.equal(`[...document.querySelectorAll(".matrix thead .role")].every((th) => (th.scrollIntoView({inline: "end"}), th.getBoundingClientRect().right <= innerWidth))`, "true")
+		}
+		p.picture("narrow")
 		p.quiet()
 	})
 
