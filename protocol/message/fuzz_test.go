@@ -3,6 +3,7 @@ package message
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,10 +41,14 @@ func seeds(f *testing.F) {
 func FuzzDecodeRequest(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, payload []byte) {
+		keys := Keys(payload)
 		first, err := DecodeRequest(payload)
 		if err != nil {
 			checkFailure(t, err, len(payload))
 			return
+		}
+		if !slices.Contains(keys, "type") {
+			t.Fatalf("decoded as %s, and its keys are %q", first.Body.MessageType(), keys)
 		}
 		again, err := EncodeRequest(first)
 		if err != nil {

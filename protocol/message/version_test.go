@@ -223,3 +223,22 @@ func TestLaterFieldsBehindPointersAndInListsAreLeftOut(t *testing.T) {
 		t.Error("the message itself was changed")
 	}
 }
+
+func TestKeysAreThoseOfTheBodyKnownOrNot(t *testing.T) {
+	for payload, want := range map[string][]string{
+		"\x93\x00\x82\xa4type\xa6GetDag\xa6dag_id\xa1d\xc0":            {"type", "dag_id"},
+		"\x92\x00\x83\xa4type\xa1X\xa5other\x81\xa1k\x01\xa5other\xc0": {"type", "other", "other"},
+		"\x94\x00\x81\xa4type\xa1X\x81\xa1a\xa1b\xc0":                  {"type"},
+		"\x93\x00\xc0\xc0":                  nil, // no body
+		"\x93\x00\xa1x\xc0":                 nil, // no map
+		"\x91\x00":                          nil,
+		"\x93\x00\x82\xa4type\xa1X\x05\x05": nil, // cut
+		"\x92\x00\x82\xa4type\xa1X\x05\x05": nil, // a key that is no text
+		"":                                  nil,
+		"\xc1":                              nil,
+	} {
+		if got := Keys([]byte(payload)); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", payload, got, want)
+		}
+	}
+}
