@@ -51,7 +51,7 @@ var oneTerminalState = stage.Spec{
 		s.Require("LIFE-020").Equal("control: XComs pushed by a task that is not stopped", len(s.Stored("late")), 1)
 
 		run := s.Start(stage.Task{
-			As: "alice", Verbs: append(stubborn[:len(stubborn):len(stubborn)], stage.PushXCom("late", s.Nonce())),
+			As: "alice", Verbs: stage.Verbs(stage.IgnoreSIGTERM(), stage.WaitFor("here"), stage.PushXCom("late", s.Nonce())),
 		})
 		s.Require("LIFE-028").RunsAs(run, "here", "alice")
 		s.World.FailHeartbeats(409, notRunning)
