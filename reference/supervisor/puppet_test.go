@@ -65,13 +65,6 @@ var acts = map[string]func(a *actor) int{
 		a.ask(&message.RescheduleTask{RescheduleDate: message.At(time.Now()), EndDate: message.At(time.Now())})
 		return hang()
 	},
-	"two states": func(a *actor) int {
-		a.succeed()
-		first := a.ask(&message.SucceedTask{EndDate: message.At(time.Now().Add(time.Hour))})
-		second := a.ask(&message.TaskState{State: "failed"})
-		fmt.Printf("again: %s; other: %s\n", first, second)
-		return 0
-	},
 	"many channels": func(a *actor) int {
 		given := 0
 		for range 20 {
@@ -300,7 +293,6 @@ func TestPuppets(t *testing.T) {
 		"success, hangs":     {[]string{"success"}, []string{"it reported success 500ms ago and did not end", "SIGKILL"}},
 		"skipped, hangs":     {[]string{"skipped"}, []string{"it reported skipped"}},
 		"rescheduled, hangs": {[]string{"up_for_reschedule"}, []string{"it reported up_for_reschedule"}},
-		"two states":         {[]string{"success"}, []string{"again: 1 ok; other: 2 error element API_SERVER_ERROR", "already ended as success"}},
 		"many channels":      {[]string{"success"}, []string{"given 16", "on channel 16"}},
 		"odd log lines": {[]string{"success"}, []string{
 			`"level":"info","event":"{}","logger":"task"`, `"event":"1"`, `"event":"[1]"`, `"event":"{\"level\":\"weird\",\"event\":\"e\"}"`,
