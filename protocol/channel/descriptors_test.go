@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -152,5 +153,72 @@ func TestDescriptorsNeedAUnixSocket(t *testing.T) {
 	}
 	if err := w.Write([]byte("x")); err != nil || b.Len() != 5 {
 		t.Errorf("without: %v, %d octets", err, b.Len())
+	}
+}
+
+// Whoever reads frames by a Conn compares errors with io.EOF, and has the descriptors
+// of each frame when it has the frame.
+func TestAConnReadsAsAnyOther(t *testing.T) {
+	ours, theirs, err := channel.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	conn, err := channel.OpenConn(int(theirs.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	theirs.Close()
+	null := must(os.Open("/dev/null"))
+	defer null.Close()
+	w, r := channel.NewWriter(ours), frame.NewReader(conn, 0)
+	before := descriptors(t)
+	for i, attached := range []*os.File{nil, null, nil} {
+		payload := bytes.Repeat([]byte{byte(i + 1)}, 70_000*i+1)
+		wrote := make(chan error, 1)
+		go func() {
+			if attached != nil {
+				wrote <- w.WriteWith(payload, attached)
+				return
+			}
+			wrote <- w.Write(payload)
+		}()
+		got, err := r.Next()
+		if err != nil || !bytes.Equal(got, payload) {
+			t.Fatalf("frame %d: %d octets, %v", i, len(got), err)
+		}
+		if err := <-wrote; err != nil {
+			t.Fatal(err)
+		}
+		rights := conn.TakeRights()
+		if (len(rights) == 1) != (attached != nil) {
+			t.Errorf("frame %d came with descriptors %v", i, rights)
+		}
+		for _, fd := range rights {
+			unix.Close(fd)
+		}
+	}
+	for range 3 { // what nobody takes is bounded
+		if _, _, err := ours.WriteMsgUnix([]byte{0}, unix.UnixRights(slices.Repeat([]int{int(null.Fd())}, 10)...), nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept := descriptors(t) - before; kept != 16 {
+		t.Errorf("%d descriptors are kept, want 16", kept)
+	}
+	for _, fd := range conn.TakeRights() {
+		unix.Close(fd)
+	}
+	ours.Close()
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("at the end: %d, %v, want io.EOF itself", n, err)
+	}
+	conn.Close()
+	if _, err := conn.Read(make([]byte, 1)); !channel.Ended(err) {
+		t.Errorf("closed: %v", err)
 	}
 }

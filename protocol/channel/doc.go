@@ -31,5 +31,7 @@
 //
 // A descriptor travels with the first octet of a frame, and only a read that asks
 // for it receives it: the kernel closes what a plain read passes over. A Runner
-// asks for it in AskLog alone, and takes none that comes with another octet.
+// asks for it in AskLog alone, and takes none that comes with another octet. A runner
+// that has several requests in flight reads frames by a Conn, which has the descriptors
+// that came with each.
 package channel

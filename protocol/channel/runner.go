@@ -6,18 +6,12 @@ import (
 	"net"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
 
 // ErrNoLog reports SentFDs without a descriptor on its first octet.
 var ErrNoLog = errors.New("SentFDs came without a descriptor on its first octet")
-
-// maxRights is how many descriptors are taken in; the kernel closes those that come
-// beyond.
-const maxRights = 16
 
 // Runner is the end of a runner that asks one thing at a time. It is not safe for
 // concurrent use, but that one goroutine may Send while another one does Receive.
@@ -28,24 +22,19 @@ type Runner struct {
 	next   int64 // id of the next request
 }
 
-// Open takes descriptor fd, a stream socket, for the end of a runner. The descriptor
-// itself stays the caller's and becomes non-blocking, for all who share it.
+// Open takes descriptor fd, as OpenConn does, for the end of a runner.
 func Open(fd int) (*Runner, error) {
-	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	conn, err := OpenConn(fd)
 	if err != nil {
-		return nil, fmt.Errorf("open descriptor %d as channel: %w", fd, err)
+		return nil, err
 	}
-	file := os.NewFile(uintptr(dup), "channel")
-	defer file.Close()
-	conn, err := net.FileConn(file)
-	if err != nil {
-		return nil, fmt.Errorf("open descriptor %d as channel: %w", fd, err)
-	}
-	return NewRunner(conn), nil
+	return newRunner(conn), nil
 }
 
 // NewRunner returns the end of a runner on a connection. Ids of requests start at 0.
-func NewRunner(conn net.Conn) *Runner {
+func NewRunner(conn net.Conn) *Runner { return newRunner(&Conn{Conn: conn}) }
+
+func newRunner(conn *Conn) *Runner {
 	c := &receiver{Conn: conn}
 	return &Runner{conn: c, frames: frame.NewReader(c, 0), w: frame.NewWriter(conn)}
 }
@@ -90,15 +79,13 @@ func (r *Runner) AskLog() (*os.File, error) {
 	r.conn.taking = true
 	answer, err := r.Ask(&message.ResendLoggingFD{})
 	r.conn.taking = false
-	rights := r.conn.rights
-	r.conn.rights = nil
+	rights := r.conn.taken
+	r.conn.taken = nil
 	if err == nil {
 		err = logAnswer(answer, len(rights))
 	}
 	if err != nil {
-		for _, fd := range rights {
-			unix.Close(fd)
-		}
+		closeRights(rights)
 		return nil, fmt.Errorf("ask for the log channel: %w", err)
 	}
 	return os.NewFile(uintptr(rights[0]), "log"), nil
@@ -147,29 +134,22 @@ func (r *Runner) Receive() (message.Response, error) {
 	return message.DecodeResponse(payload)
 }
 
-// receiver takes the descriptors that come with the next octet, once it is told to.
+// receiver takes the descriptors that come with the next octet, once it is told to, and
+// closes all others.
 type receiver struct {
-	net.Conn
+	*Conn
 	taking bool
-	rights []int
+	taken  []int
 }
 
 func (c *receiver) Read(b []byte) (int, error) {
-	conn, is := c.Conn.(*net.UnixConn)
-	if !c.taking || !is || len(b) == 0 {
-		return c.Conn.Read(b)
+	if !c.taking || len(b) == 0 {
+		n, err := c.Conn.Read(b)
+		closeRights(c.TakeRights())
+		return n, err
 	}
 	c.taking = false
-	oob := make([]byte, unix.CmsgSpace(maxRights*4))
-	n, oobn, _, _, err := conn.ReadMsgUnix(b[:1], oob) // close-on-exec
-	if n == 0 && err == nil {
-		return c.Conn.Read(b) // says how the stream ended
-	}
-	messages, _ := unix.ParseSocketControlMessage(oob[:oobn]) // as the kernel wrote it
-	for _, m := range messages {
-		if fds, err := unix.ParseUnixRights(&m); err == nil {
-			c.rights = append(c.rights, fds...)
-		}
-	}
+	n, err := c.Conn.Read(b[:1])
+	c.taken = c.TakeRights()
 	return n, err
 }

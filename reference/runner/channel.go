@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"syscall"
 
+	"golang.org/x/sys/unix"
+
+	fd0 "github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
@@ -19,7 +23,7 @@ var errClosed = errors.New("the supervisor closed the channel")
 // the same time; answers find them by id, and answers that nobody waits for,
 // such as those to cancelled requests, are dropped.
 type channel struct {
-	socket *socket
+	conn   *fd0.Conn
 	frames *frame.Writer
 	ended  chan struct{} // closed when nothing more can be read
 	err    error         // why; set before ended is closed
@@ -36,15 +40,29 @@ type answer struct {
 }
 
 // newChannel takes over a socket. Ids start at 0.
-func newChannel(fd int) *channel {
-	s := newSocket(fd)
-	return &channel{socket: s, frames: frame.NewWriter(s), ended: make(chan struct{}), waiting: map[int64]chan answer{}}
+func newChannel(fd int) (*channel, error) {
+	conn, err := fd0.OpenConn(fd)
+	if err != nil {
+		return nil, err
+	}
+	unix.Close(fd)
+	return &channel{conn: conn, frames: frame.NewWriter(conn), ended: make(chan struct{}), waiting: map[int64]chan answer{}}, nil
+}
+
+// putOn makes the channel descriptor fd as well, for the program that replaces this one.
+func (c *channel) putOn(fd int) error {
+	raw, err := c.conn.Conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	gone := raw.Control(func(own uintptr) { err = unix.Dup3(int(own), fd, 0) })
+	return errors.Join(gone, err)
 }
 
 // first reads the startup frame. It is to be called before listen.
 func (c *channel) first() ([]byte, error) {
-	payload, err := frame.NewReader(c.socket, 0).Next()
-	closeAll(c.socket.takeRights())
+	payload, err := frame.NewReader(c.conn, 0).Next()
+	closeAll(c.conn.TakeRights())
 	if errors.Is(err, io.EOF) {
 		err = errClosed
 	}
@@ -57,8 +75,8 @@ func (c *channel) first() ([]byte, error) {
 // listen begins to take in answers, none of them longer than maxPayload bytes.
 func (c *channel) listen(maxPayload uint32) {
 	go func() {
-		c.err = c.dispatch(frame.NewReader(c.socket, maxPayload))
-		closeAll(c.socket.takeRights())
+		c.err = c.dispatch(frame.NewReader(c.conn, maxPayload))
+		closeAll(c.conn.TakeRights())
 		close(c.ended)
 	}()
 }
@@ -81,7 +99,7 @@ func (c *channel) dispatch(r *frame.Reader) error {
 			}
 			response.ID = bad.ID
 		}
-		c.deliver(answer{Response: response, err: err, rights: c.socket.takeRights()})
+		c.deliver(answer{Response: response, err: err, rights: c.conn.TakeRights()})
 	}
 }
 

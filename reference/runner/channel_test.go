@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/understudy-conformance/understudy/internal/patience"
+	fd0 "github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
@@ -27,13 +28,20 @@ func pair(t *testing.T) (*channel, *peer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newChannel(fds[0])
-	p := &peer{t: t, socket: newSocket(fds[1])}
-	p.frames = frame.NewReader(p.socket, 0)
+	c, err := newChannel(fds[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := fd0.OpenConn(fds[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &peer{t: t, conn: conn, fd: fds[1], frames: frame.NewReader(conn, 0)}
 	t.Cleanup(func() {
 		unix.Shutdown(fds[1], unix.SHUT_RDWR)
 		<-c.ended
-		unix.Close(fds[0])
+		c.conn.Close()
+		conn.Close()
 		unix.Close(fds[1])
 	})
 	return c, p
@@ -42,7 +50,8 @@ func pair(t *testing.T) (*channel, *peer) {
 // peer is a supervisor that does what a test says.
 type peer struct {
 	t      *testing.T
-	socket *socket
+	conn   *fd0.Conn
+	fd     int // the same, for what a connection cannot do
 	frames *frame.Reader
 }
 
@@ -71,7 +80,7 @@ func (p *peer) encode(r message.Response) []byte {
 
 func (p *peer) send(bytes []byte) {
 	p.t.Helper()
-	if _, err := p.socket.Write(bytes); err != nil {
+	if _, err := p.conn.Write(bytes); err != nil {
 		p.t.Fatalf("write: %v", err)
 	}
 }
@@ -265,7 +274,7 @@ func TestBrokenStreamsEndAllRequests(t *testing.T) {
 			p.next()
 			p.next()
 			p.send(test.bytes)
-			unix.Shutdown(p.socket.fd, unix.SHUT_WR)
+			unix.Shutdown(p.fd, unix.SHUT_WR)
 			for range 2 {
 				if err := <-failed; err == nil || !test.check(err) {
 					t.Errorf("got %v", err)
@@ -318,7 +327,7 @@ func TestLogChannelIsTheReceivedDescriptor(t *testing.T) {
 		request := p.next()
 		answer := p.encode(message.Response{ID: request.ID, Body: &message.SentFDs{FDs: message.List[int]{1}}})
 		// Only the first byte carries them; the rest comes by itself.
-		if err := unix.Sendmsg(p.socket.fd, answer[:1], unix.UnixRights(write[:2]...), nil, 0); err != nil {
+		if err := unix.Sendmsg(p.fd, answer[:1], unix.UnixRights(write[:2]...), nil, 0); err != nil {
 			t.Error(err)
 		}
 		p.send(answer[1:])
@@ -357,7 +366,7 @@ func TestDescriptorsNobodyAskedForAreClosed(t *testing.T) {
 	write, read := pipes(t, 30)
 	send := func(id int64, fds []int) {
 		answer := p.encode(message.Response{ID: id, Body: variable("k", "v")})
-		if err := unix.Sendmsg(p.socket.fd, answer, unix.UnixRights(fds...), nil, 0); err != nil {
+		if err := unix.Sendmsg(p.fd, answer, unix.UnixRights(fds...), nil, 0); err != nil {
 			t.Error(err)
 		}
 		closeAll(fds)

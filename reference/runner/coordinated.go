@@ -65,8 +65,7 @@ func loopback(text string) (netip.AddrPort, error) {
 	return port, nil
 }
 
-// dial connects to a port. The descriptor is blocking, which the socket of the
-// channel expects, and no child inherits it.
+// dial connects to a port. The descriptor is blocking, and no child inherits it.
 func dial(port netip.AddrPort) (fd int, err error) {
 	domain, address := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: int(port.Port()), Addr: port.Addr().As16()})
 	if port.Addr().Is4() {
@@ -136,8 +135,12 @@ func (r *registry) coordinated(p ports) int {
 	if err := hide(); err != nil {
 		return complain(err)
 	}
+	c, err := newChannel(comm)
+	if err != nil {
+		return complain(err)
+	}
 	return r.begin(&execution{
-		bodies: r, channel: newChannel(comm), coordinated: true,
+		bodies: r, channel: c, coordinated: true,
 		lines: &logWriter{fd: logs, fallback: os.Stderr},
 	})
 }

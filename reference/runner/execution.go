@@ -44,7 +44,11 @@ func (r *registry) run() int {
 	if err != nil {
 		return complain(err)
 	}
-	return r.begin(&execution{bodies: r, channel: newChannel(fd)})
+	c, err := newChannel(fd)
+	if err != nil {
+		return complain(err)
+	}
+	return r.begin(&execution{bodies: r, channel: c})
 }
 
 // begin reads the startup frame and goes on as it says.
@@ -141,7 +145,11 @@ func (r *registry) resume() int {
 	if err != nil {
 		return complain(err)
 	}
-	s := &execution{bodies: r, channel: newChannel(fd)}
+	c, err := newChannel(fd)
+	if err != nil {
+		return complain(err)
+	}
+	s := &execution{bodies: r, channel: c}
 	if s.details, _, err = decodeStartup(handover.Payload); err != nil {
 		return complain(err)
 	}

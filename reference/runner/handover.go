@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	fd0 "github.com/understudy-conformance/understudy/protocol/channel"
 	"github.com/understudy-conformance/understudy/reference/impersonate"
 )
 
@@ -77,11 +78,7 @@ func accept(from int) (*Handover, error) {
 	if err != nil || string(mark[:n]) != handoverMark {
 		return nil, errNoHandover
 	}
-	rights := socket{}
-	if err := rights.keepRights(oob[:oobn]); err != nil {
-		return nil, fmt.Errorf("accept the hand-over: %w", err)
-	}
-	fds := rights.takeRights()
+	fds := fd0.Rights(oob[:oobn])
 	defer closeAll(fds)
 	if len(fds) != 2 {
 		return nil, fmt.Errorf("accept the hand-over: %d descriptors came, not 2", len(fds))

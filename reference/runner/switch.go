@@ -35,7 +35,7 @@ func (s *execution) switchTo(target impersonate.Account, payload []byte) error {
 	// are the last that is heard, so this line has to name the user.
 	s.log.Info(fmt.Sprintf("switching to user %s (uid %d); what hinders it is said on standard error", target.Name, target.UID),
 		"user", target.Name, "uid", target.UID, "argv", argv)
-	if err := unix.Dup3(s.channel.socket.fd, 0, 0); err != nil {
+	if err := s.channel.putOn(0); err != nil {
 		return fmt.Errorf("put the channel back on descriptor 0: %w", err)
 	}
 	if err := unix.Dup3(offered, 1, 0); err != nil {
