@@ -128,7 +128,9 @@ func (s *execution) finish(err error) int {
 	var end *outcome
 	switch {
 	case err == nil:
-		return s.report(&message.SucceedTask{EndDate: now})
+		// Empty lists, as Airflow's runner sends them: its supervisor passes on what it
+		// gets, and the API takes no null there.
+		return s.report(&message.SucceedTask{EndDate: now, TaskOutlets: []message.AssetProfile{}, OutletEvents: []message.Raw{}})
 	case errors.As(err, &end):
 		if end.cause != nil {
 			s.logFailure(err)
