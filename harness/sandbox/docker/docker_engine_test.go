@@ -180,7 +180,10 @@ func TestReferenceHoldsItsControlsAndItsFirstCases(t *testing.T) {
 		}
 	}
 	slices.Sort(got) // the worker plays in the order of its scenario tree
-	want := []string{"case-end runner held", "case-end worker held", "control runner held", "control worker held", "sandbox-end"}
+	want := []string{
+		"case-end runner held", "case-end supervisor held", "case-end worker held",
+		"control runner held", "control supervisor held", "control worker held", "sandbox-end",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
