@@ -16,6 +16,7 @@ const (
 	HoldsAsSelected                        // of a run that is partial
 	AsExpected                             // all violations are listed
 	NothingToPlay                          // a part of a plan that has no case of the profile
+	NothingJudged                          // of a run that is partial: no case was played to an answer, each is not applicable or listed as one that cannot run
 	NothingSelected                        // or another mistake of who started the run
 	ManifestWrong                          // it says of the implementation what is not so
 	StaleList                              // nothing is violated; the list of known deviations does not fit
@@ -35,24 +36,26 @@ type Answer struct {
 
 // Answer computes the answer for one profile, or for Any.
 func (m Model) Answer(profile catalogue.Profile) Answer {
-	cases, violated, expected := 0, 0, 0
+	var cases, held, violated, expected int
 	for _, kase := range m.Cases {
 		if !kase.within(profile) {
 			continue
 		}
 		cases++
 		switch kase.Verdict {
+		case Pass:
+			held++
 		case Fail, Warn, Flaky:
 			violated++
 		case ExpectedFail, ExpectedWarn:
 			expected++
 		}
 	}
-	return Answer{Conclusion: m.conclusion(profile, cases, violated, expected), Expected: expected, Part: m.Part}
+	return Answer{Conclusion: m.conclusion(profile, cases, held, violated, expected), Expected: expected, Part: m.Part}
 }
 
 // conclusion takes numbers of cases of the profile.
-func (m Model) conclusion(profile catalogue.Profile, cases, violated, expected int) Conclusion {
+func (m Model) conclusion(profile catalogue.Profile, cases, held, violated, expected int) Conclusion {
 	switch exit := Exit(m, profile); {
 	case exit == ExitHarness:
 		return HarnessFailed
@@ -74,6 +77,8 @@ func (m Model) conclusion(profile catalogue.Profile, cases, violated, expected i
 		return AsExpected
 	case cases == 0:
 		return NothingToPlay
+	case held == 0:
+		return NothingJudged
 	case m.Partial():
 		return HoldsAsSelected
 	case m.untested(profile):

@@ -132,3 +132,21 @@ func TestRunsOfTwoReleasesAreNotJoined(t *testing.T) {
 		t.Errorf("%s", cmp.Diff([]string{"one about the release"}, texts))
 	}
 }
+
+func TestARunOfWhichNoCaseAppliesHasJudgedNothing(t *testing.T) {
+	first, second := index[0].ID, index[1].ID
+	conclusion := func(outcomes ...journal.Outcome) verdict.Conclusion {
+		s := begin(first, second)
+		s.events[0].RunStart.Identity.Filter = first + "," + second
+		for i, id := range []string{first, second} {
+			s.saw(id, outcomes[i])
+		}
+		return build(t, s.end(), "").Answer(verdict.Any).Conclusion
+	}
+	if got := conclusion(journal.NotApplicable, journal.NotApplicable); got != verdict.NothingJudged {
+		t.Errorf("no case applies: %d", got)
+	}
+	if got := conclusion(journal.NotApplicable, journal.Held); got != verdict.HoldsAsSelected {
+		t.Errorf("one applies and holds: %d", got)
+	}
+}

@@ -143,6 +143,8 @@ func conclusion(a verdict.Answer) (string, Tone) {
 		return "As expected: " + human.Count(a.Expected, "known deviation"), Caution
 	case verdict.NothingToPlay:
 		return "Nothing to play", Neutral
+	case verdict.NothingJudged:
+		return "Nothing judged", Neutral
 	case verdict.NothingSelected:
 		return "Nothing selected", Neutral
 	case verdict.ManifestWrong:

@@ -20,6 +20,7 @@ func TestEveryConclusionHasItsHeadline(t *testing.T) {
 		verdict.HoldsAsSelected:             {"Holds, as far as selected", "pass"},
 		verdict.AsExpected:                  {"As expected: 2 known deviations", "warn"},
 		verdict.NothingToPlay:               {"Nothing to play", "none"},
+		verdict.NothingJudged:               {"Nothing judged", "none"},
 		verdict.NothingSelected:             {"Nothing selected", "none"},
 		verdict.ManifestWrong:               {"The manifest is wrong", "fail"},
 		verdict.StaleList:                   {"The list of known deviations is stale", "fail"},
