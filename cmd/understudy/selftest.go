@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -26,10 +28,13 @@ import (
 	"github.com/understudy-conformance/understudy/scenarios"
 )
 
+// everyOther is the value of --others with which no case is left out.
+const everyOther = -1
+
 type selftestFlags struct {
-	sandbox, out string
-	procs        int
-	suggestions  bool
+	sandbox, out  string
+	procs, others int
+	suggestions   bool
 }
 
 func selftestCommand() *cobra.Command {
@@ -41,7 +46,8 @@ func selftestCommand() *cobra.Command {
 on purpose, and plays all cases against it. Exactly the cases that its file
 lists must be violated, and all others must hold. Needs a checkout and Go. A mutant
 whose file names a manifest is played as that says, and one whose file names a
-release of Airflow is judged as that.
+release of Airflow is judged as that. With --others only so many of those that must
+hold are played, each time the same ones, and for each mutant other ones.
 
 With --suggestions the red cases are played a second time, with the entries that
 the first report suggests as the list of known deviations: each must fit.
@@ -51,7 +57,8 @@ colour is as listed; 1: a mutant was missed, a case turned red that is not
 listed, or a suggested entry does not fit; 4: an edit no longer applies, a case
 ended otherwise, or the run has a fault of its own.`,
 		Example: `  understudy selftest
-  understudy selftest skip-the-switch --out /tmp/mutants`,
+  understudy selftest skip-the-switch --out /tmp/mutants
+  understudy selftest --others 12`,
 		ValidArgsFunction: func(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
 			names, err := mutantNames()
 			if err != nil {
@@ -63,12 +70,16 @@ ended otherwise, or the run has a fault of its own.`,
 			if f.procs < 0 {
 				return usage("--procs must be at least 0")
 			}
+			if f.others < everyOther {
+				return usage("--others must be at least 0, or -1 for all")
+			}
 			return f.run(cmd, names)
 		},
 	}
 	cmd.Flags().StringVar(&f.sandbox, "sandbox", "namespace", "auto, docker or namespace")
 	cmd.Flags().IntVar(&f.procs, "procs", 0, "sandboxes at the same time; 0 is two a CPU")
 	cmd.Flags().StringVar(&f.out, "out", filepath.Join(reportFolder, selftestFolder), "folder for the reports")
+	cmd.Flags().IntVar(&f.others, "others", everyOther, "cases that must hold to be played for each mutant; -1 is all")
 	cmd.Flags().BoolVar(&f.suggestions, "suggestions", false, "see whether the entries that are suggested for the list of known deviations fit a second run")
 	complete(cmd, "sandbox", sandboxKinds)
 	return cmd
@@ -171,7 +182,7 @@ func (f selftestFlags) try(ctx context.Context, cmd *cobra.Command, checkout str
 		return 0, err
 	}
 	defer t.backend.Close()
-	model, err := t.play(ctx, m.Name, t.planned.cases, knownDeviations{})
+	model, err := t.play(ctx, m.Name, f.selected(m, t.planned.cases), knownDeviations{})
 	if err != nil {
 		return 0, err
 	}
@@ -187,6 +198,26 @@ func (f selftestFlags) try(ctx context.Context, cmd *cobra.Command, checkout str
 		return 0, err
 	}
 	return gravest(code, judgeSuggestions(cmd.OutOrStdout(), model)), nil
+}
+
+// selected leaves of the cases those that the mutant lists, and so many others as are
+// wanted: which ones, the names of both decide, so that a case added or removed moves no other.
+func (f selftestFlags) selected(m mutant.Mutant, cases []plan.Case) []plan.Case {
+	if f.others == everyOther {
+		return cases
+	}
+	listed := func(c plan.Case) bool { return slices.Contains(m.Red, c.ID) || slices.Contains(m.Unjudged, c.ID) }
+	others := slices.DeleteFunc(slices.Clone(cases), listed)
+	slices.SortFunc(others, func(a, b plan.Case) int { return bytes.Compare(digest(m.Name, a.ID), digest(m.Name, b.ID)) })
+	played := others[:min(f.others, len(others))]
+	return slices.DeleteFunc(slices.Clone(cases), func(c plan.Case) bool {
+		return !listed(c) && !slices.ContainsFunc(played, func(p plan.Case) bool { return p.ID == c.ID })
+	})
+}
+
+func digest(names ...string) []byte {
+	sum := sha256.Sum256([]byte(strings.Join(names, "\x00")))
+	return sum[:]
 }
 
 // play runs cases against the mutant and writes reports into a folder of that name.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +41,45 @@ func TestAMutantIsJudgedByExactlyItsColours(t *testing.T) {
 		if exit != tc.exit || !strings.Contains(out.String(), tc.says) {
 			t.Errorf("%s: exit %d, want %d; says %q, want %q in it", name, exit, tc.exit, out.String(), tc.says)
 		}
+	}
+}
+
+func TestTheOthersAreASampleThatStays(t *testing.T) {
+	var all []plan.Case
+	for i := range 40 {
+		all = append(all, plan.Case{ID: fmt.Sprintf("IMP-%03d/runner/x", i)})
+	}
+	m := mutant.Mutant{Name: "wrong", Red: []string{all[3].ID}, Unjudged: []string{all[39].ID}}
+	ids := func(others int, m mutant.Mutant, cases []plan.Case) []string {
+		return plan.IDs(selftestFlags{others: others}.selected(m, cases))
+	}
+	if got := ids(everyOther, m, all); len(got) != len(all) {
+		t.Errorf("all: %d of %d", len(got), len(all))
+	}
+	if got := ids(0, m, all); !slices.Equal(got, []string{all[3].ID, all[39].ID}) {
+		t.Errorf("none beside the listed ones: %q", got)
+	}
+	if got := ids(100, m, all); len(got) != len(all) {
+		t.Errorf("more than there are: %d of %d", len(got), len(all))
+	}
+	five := ids(5, m, all)
+	if len(five) != 7 || !slices.IsSorted(five) {
+		t.Errorf("five: %q", five)
+	}
+	other := m
+	other.Name = "otherwise-wrong"
+	if slices.Equal(ids(5, other, all), five) {
+		t.Errorf("two mutants play the same others: %q", five)
+	}
+	left := slices.DeleteFunc(slices.Clone(all), func(c plan.Case) bool { return c.ID == "IMP-020/runner/x" || c.ID == "IMP-021/runner/x" })
+	moved := 0
+	for _, id := range ids(5, m, left) {
+		if !slices.Contains(five, id) {
+			moved++
+		}
+	}
+	if moved > 2 {
+		t.Errorf("without two cases %d others are new", moved)
 	}
 }
 
