@@ -83,6 +83,15 @@ func (s suite) explainRequirement(out io.Writer, r *catalogue.Requirement) {
 	paragraph(out, "Untestable", r.Untestable)
 	paragraph(out, "Notes", r.Notes)
 	cases := verifying(r.ID, s.index)
+	if len(r.Clauses) > 1 {
+		for _, c := range r.Clauses {
+			text := c.ID + ": " + c.Says
+			if len(checking(c.ID, cases)) == 0 {
+				text += " (no case checks it)"
+			}
+			paragraph(out, "Clause", text)
+		}
+	}
 	for _, c := range cases {
 		paragraph(out, "Case", c.ID+": "+c.Says)
 	}
@@ -96,10 +105,10 @@ func (s suite) explainRequirement(out io.Writer, r *catalogue.Requirement) {
 func (s suite) explainCase(out io.Writer, c plan.Case) {
 	fmt.Fprintf(out, "%s  role %s, area %s, at most %s\n\n", c.ID, c.Role, c.Area, time.Duration(c.BudgetMS)*time.Millisecond)
 	paragraph(out, "", c.Says)
-	for _, id := range c.Verifies {
+	for _, id := range c.Clauses() {
 		text := id
-		if r, known := s.catalogue.Get(id); known {
-			text = fmt.Sprintf("%s (%s, %s): %s", id, r.Level, r.Profile, r.Sentence)
+		if r, clause, known := s.catalogue.Clause(id); known {
+			text = fmt.Sprintf("%s (%s, %s): %s", id, r.Level, r.Profile, clause.Says)
 		}
 		paragraph(out, "Verifies", text)
 	}

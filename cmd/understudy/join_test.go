@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
@@ -76,8 +77,8 @@ func played(t *testing.T, dir, id string, flags []string, change func(*journal.I
 		for _, c := range cases {
 			write(journal.Event{Sandbox: 1, Attempt: 1, Case: c.ID, CaseStart: &journal.CaseStart{}})
 			write(journal.Event{Sandbox: 1, Attempt: 1, Case: c.ID, Step: &journal.Step{Who: journal.Stage, Text: "acts"}})
-			for _, id := range c.Verifies {
-				write(journal.Event{Sandbox: 1, Attempt: 1, Case: c.ID, Check: &journal.Check{Requirement: id, What: "it", Held: true}})
+			for _, id := range c.Clauses() {
+				write(journal.Event{Sandbox: 1, Attempt: 1, Case: c.ID, Check: &journal.Check{Requirement: catalogue.Of(id), Clause: id, What: "it", Held: true}})
 			}
 			write(journal.Event{Sandbox: 1, Attempt: 1, Case: c.ID, CaseEnd: &journal.CaseEnd{Outcome: journal.Held}})
 		}

@@ -49,7 +49,7 @@ func (l lines) play(id string, attempt int, outcome journal.Outcome) {
 	l.event(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, Step: &journal.Step{Who: journal.Stage, Text: "acts"}})
 	requirement, _, _ := strings.Cut(id, "/")
 	l.event(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, Check: &journal.Check{
-		Requirement: requirement, What: "seen", Held: outcome == journal.Held, Expected: "a", Actual: "b",
+		Requirement: requirement, Clause: requirement, What: "seen", Held: outcome == journal.Held, Expected: "a", Actual: "b",
 	}})
 	l.event(journal.Event{Sandbox: 1, Case: id, Attempt: attempt, CaseEnd: &journal.CaseEnd{Outcome: outcome}})
 }

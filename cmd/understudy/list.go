@@ -12,6 +12,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/verdict"
+	"github.com/understudy-conformance/understudy/reports/human"
 )
 
 func listCommand() *cobra.Command {
@@ -22,7 +23,7 @@ func listCommand() *cobra.Command {
 		Short: "List cases, or requirements",
 		Long: `Lists the cases that "run" would play with the same --role, --profile and
 --filter; with --requirements the requirements, with the number of cases that
-verify each.`,
+verify each, and of its clauses that they check.`,
 		Example: `  understudy list --filter IMP --role worker
   understudy list --requirements --profile hardened`,
 		Args: arguments(0, 0, ""),
@@ -98,14 +99,21 @@ func seenIn(r *catalogue.Requirement, roles []role.Role) bool {
 
 // coverage says how many cases verify the requirement.
 func coverage(r *catalogue.Requirement, index []plan.Case) string {
-	switch n := len(verifying(r.ID, index)); {
-	case n == 1:
-		return "1 case"
-	case n == 0 && r.Untestable != "":
+	cases := verifying(r.ID, index)
+	if len(cases) == 0 && r.Untestable != "" {
 		return "untestable"
-	default:
-		return fmt.Sprintf("%d cases", n)
 	}
+	text := human.Count(len(cases), "case")
+	if len(r.Clauses) > 1 {
+		tested := slices.DeleteFunc(slices.Clone(r.Clauses), func(c catalogue.Clause) bool { return len(checking(c.ID, cases)) == 0 })
+		text += fmt.Sprintf(", %d of %d clauses", len(tested), len(r.Clauses))
+	}
+	return text
+}
+
+// checking leaves those cases that check the clause.
+func checking(clause string, cases []plan.Case) []plan.Case {
+	return slices.DeleteFunc(slices.Clone(cases), func(c plan.Case) bool { return !slices.Contains(c.Clauses(), clause) })
 }
 
 func verifying(id string, index []plan.Case) []plan.Case {

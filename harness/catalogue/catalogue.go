@@ -67,6 +67,7 @@ func Read(folder fs.FS) (*Catalogue, error) {
 			if err := check(r, a.prefix); err != nil {
 				problems = append(problems, fmt.Errorf("catalogue %s: %w", file, err))
 			}
+			r.cut()
 			if c.byID[r.ID] != nil {
 				problems = append(problems, fmt.Errorf("catalogue %s: %s stands there twice", file, r.ID))
 			}
@@ -146,6 +147,19 @@ func (c *Catalogue) All() []*Requirement {
 func (c *Catalogue) Get(id string) (*Requirement, bool) {
 	r, ok := c.byID[id]
 	return r, ok
+}
+
+// Clause finds a clause by its id, with its requirement.
+func (c *Catalogue) Clause(id string) (*Requirement, Clause, bool) {
+	r, known := c.byID[Of(id)]
+	if !known {
+		return nil, Clause{}, false
+	}
+	i := slices.IndexFunc(r.Clauses, func(part Clause) bool { return part.ID == id })
+	if i < 0 {
+		return r, Clause{}, false
+	}
+	return r, r.Clauses[i], true
 }
 
 // UnknownError is a requirement id that does not exist.

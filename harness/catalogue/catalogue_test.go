@@ -93,6 +93,11 @@ func TestAMistakeInTheCatalogueIsAnError(t *testing.T) {
 		"unknown evidence": {replace("config.yaml", "kind: pull", "kind: rumour", 1), `unknown kind "rumour"`},
 		"issue sans url":   {replace("config.yaml", `, url: "https://github.com/apache/airflow/issues/51780"`, "", 1), "needs its url"},
 		"plain http":       {replace("config.yaml", "https://", "http://", 1), "is not https"},
+		"one clause":       {replace("config.yaml", "  why: >-", "  clauses:\n  - {name: a, says: b}\n  why: >-", 1), "one clause is no cut"},
+		"doubled clause":   {replace("config.yaml", "  why: >-", "  clauses:\n  - {name: a, says: b}\n  - {name: a, says: c}\n  why: >-", 1), "clause a stands there twice"},
+		"clause's name":    {replace("config.yaml", "  why: >-", "  clauses:\n  - {name: A b, says: b}\n  - {name: c, says: c}\n  why: >-", 1), "lower case words"},
+		"silent clause":    {replace("config.yaml", "  why: >-", "  clauses:\n  - {name: a}\n  - {name: c, says: c}\n  why: >-", 1), "clause a: says is missing"},
+		"clause's role":    {replace("config.yaml", "  why: >-", "  clauses:\n  - {name: a, says: b, roles: [wroker]}\n  - {name: c, says: c}\n  why: >-", 1), `role "wroker" is none of the requirement's`},
 		"no sentence":      {replace("config.yaml", "sentence: >-", "notes: >-", 1), "sentence is missing"},
 		"file is missing":  {func(f fstest.MapFS) { delete(f, "schema.yaml") }, "schema.yaml"},
 		"file too many":    {func(f fstest.MapFS) { f["wires.yaml"] = f["wire.yaml"] }, "wires.yaml belongs to no area"},
@@ -139,6 +144,26 @@ func copyOf(t *testing.T, from fs.FS) fstest.MapFS {
 		files[e.Name()] = &fstest.MapFile{Data: text}
 	}
 	return files
+}
+
+func TestASentenceThatNothingCutsIsOneClause(t *testing.T) {
+	c := load(t)
+	for _, r := range c.All() {
+		for _, part := range r.Clauses {
+			found, clause, known := c.Clause(part.ID)
+			if !known || found != r || clause.Says == "" || len(clause.Roles) == 0 || catalogue.Of(part.ID) != r.ID {
+				t.Errorf("%s: %+v of %v", part.ID, clause, found)
+			}
+			if whole := part.ID == r.ID; whole != (len(r.Clauses) == 1) || whole && part.Says != r.Sentence {
+				t.Errorf("%s is one of %d clauses of %s: %q", part.ID, len(r.Clauses), r.ID, part.Says)
+			}
+		}
+	}
+	for _, id := range []string{"IMP-011", "IMP-011.hoem", "IMP-011.", "NONE-001", ""} {
+		if _, clause, known := c.Clause(id); known {
+			t.Errorf("%q is a clause: %+v", id, clause)
+		}
+	}
 }
 
 func TestAnUnknownIDNamesItsNeighbours(t *testing.T) {

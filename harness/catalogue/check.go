@@ -11,6 +11,8 @@ import (
 	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
+var clauseName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
 var wellFormed = regexp.MustCompile(`^([A-Z]+)-(\d{3})$`)
 
 // before is the last release that switches no user.
@@ -67,7 +69,42 @@ func check(r *Requirement, prefix string) error {
 			problem("%v", err)
 		}
 	}
+	if len(r.Clauses) == 1 {
+		problem("one clause is no cut: leave clauses out, or name every part")
+	}
+	for i, c := range r.Clauses {
+		if !clauseName.MatchString(c.Name) {
+			problem("clause %q: a name is lower case words joined by '-'", c.Name)
+		}
+		if slices.ContainsFunc(r.Clauses[:i], func(other Clause) bool { return other.Name == c.Name }) {
+			problem("clause %s stands there twice", c.Name)
+		}
+		if c.Says == "" || c.Says != strings.TrimSpace(c.Says) || strings.Contains(c.Says, "\n") {
+			problem("clause %s: says is missing, or not one line of text", c.Name)
+		}
+		for _, in := range c.Roles {
+			if !slices.Contains(r.Roles, in) {
+				problem("clause %s: role %q is none of the requirement's", c.Name, in)
+			}
+		}
+	}
 	return errors.Join(problems...)
+}
+
+// cut gives the clauses their ids and roles, and a sentence that nothing cuts its one clause.
+func (r *Requirement) cut() {
+	if len(r.Clauses) == 0 {
+		r.Clauses = []Clause{{ID: r.ID, Says: r.Sentence}}
+	}
+	for i := range r.Clauses {
+		c := &r.Clauses[i]
+		if c.Name != "" {
+			c.ID = r.ID + "." + c.Name
+		}
+		if len(c.Roles) == 0 {
+			c.Roles = r.Roles
+		}
+	}
 }
 
 func (e Evidence) check() error {

@@ -1,6 +1,8 @@
 package catalogue
 
 import (
+	"strings"
+
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/protocol/release"
 )
@@ -35,11 +37,26 @@ type Requirement struct {
 	Profile    Profile       `yaml:"profile" json:"profile"`
 	Roles      []role.Role   `yaml:"roles" json:"roles"`       // where it can be seen
 	Sentence   string        `yaml:"sentence" json:"sentence"` // what must hold
+	Clauses    []Clause      `yaml:"clauses" json:"clauses"`   // its parts; of a sentence that nothing cuts one, which is all of it
 	Why        string        `yaml:"why" json:"why"`           // what goes wrong otherwise
 	Evidence   []Evidence    `yaml:"evidence" json:"evidence,omitempty"`
 	Airflow    release.Range `yaml:"airflow" json:"airflow"`                           // releases it holds for: ">=3.0.3,<3.4"
 	Untestable string        `yaml:"untestable,omitempty" json:"untestable,omitempty"` // why no scenario can show it from outside
 	Notes      string        `yaml:"notes,omitempty" json:"notes,omitempty"`
+}
+
+// Clause is one part of a requirement that can be broken alone, and has a check of its own.
+type Clause struct {
+	ID    string      `yaml:"-" json:"id"`                // "IMP-011.path"; of a sentence that nothing cuts the requirement's
+	Name  string      `yaml:"name" json:"name,omitempty"` // "path"; never reused in the requirement
+	Says  string      `yaml:"says" json:"says"`           // what must hold, a phrase
+	Roles []role.Role `yaml:"roles" json:"roles"`         // where it can be seen; not named, where the requirement can
+}
+
+// Of is the id of the requirement of which a clause is a part.
+func Of(clause string) string {
+	requirement, _, _ := strings.Cut(clause, ".")
+	return requirement
 }
 
 // Evidence says where a requirement comes from.

@@ -18,6 +18,7 @@ func (e Event) Clean(r *Redactor, limit int) Event {
 		text(&o.Expected)
 		text(&o.Actual)
 		o.Outcome, o.Requirement = Outcome(Bound(string(o.Outcome), MaxShort)), Bound(o.Requirement, MaxShort)
+		o.Clause = Bound(o.Clause, MaxShort)
 		brief(&o.Where)
 		brief(&o.Capability)
 	}

@@ -193,7 +193,7 @@ type Process struct {
 // one of a case that does not hold ends the scenario.
 type Check struct {
 	Requirement string `json:"requirement"`
-	Clause      string `json:"clause"` // the part of the requirement: its id as long as nothing cuts it into parts
+	Clause      string `json:"clause"` // the part of the requirement that was looked at: catalogue.Clause.ID
 	What        string `json:"what"`   // what was looked at; of one that does not hold, what is wrong with it
 	Held        bool   `json:"held"`
 	Premise     bool   `json:"premise,omitempty"` // what comes after it would mean nothing without it: a wait, or a control. It shows nothing of the requirement
@@ -240,6 +240,7 @@ const (
 type Observation struct {
 	Outcome     Outcome `json:"outcome"`
 	Requirement string  `json:"requirement,omitempty"` // the one that was violated
+	Clause      string  `json:"clause,omitempty"`      // of it
 	Says        string  `json:"says,omitempty"`        // one sentence: what did not hold, or why it could not run
 	Expected    string  `json:"expected,omitempty"`
 	Actual      string  `json:"actual,omitempty"`

@@ -11,7 +11,7 @@ import (
 // Filter selects cases by id. It is a comma list of terms:
 //
 //  1. A term is compared with the case id and with every id that the case
-//     verifies; small and capital letters are the same. One match is enough.
+//     verifies, clauses included; small and capital letters are the same. One match is enough.
 //  2. A term without * or ? matches what begins with it: IMP-0, imp-003/runner.
 //  3. A term with * or ? must match as a whole; * stands for any text, slashes
 //     included, ? for one character.
@@ -77,7 +77,7 @@ func matchesTerm(term string, c Case) bool {
 	if matchesID(term, c.ID) {
 		return true
 	}
-	return slices.ContainsFunc(c.Verifies, func(id string) bool { return matchesID(term, id) })
+	return slices.ContainsFunc(c.Clauses(), func(id string) bool { return matchesID(term, id) })
 }
 
 func matchesID(term, id string) bool {

@@ -19,10 +19,20 @@ type Case struct {
 	Role     role.Role     `json:"role"`
 	Area     string        `json:"area"`
 	Says     string        `json:"says"`
-	Verifies []string      `json:"verifies"`
-	Needs    []string      `json:"needs,omitempty"`  // capabilities
-	Airflow  release.Range `json:"airflow,omitzero"` // releases for which all that it verifies holds
+	Verifies []string      `json:"verifies"`          // requirements
+	Parts    []string      `json:"clauses,omitempty"` // of them that it checks, where sentences are cut: see Clauses
+	Needs    []string      `json:"needs,omitempty"`   // capabilities
+	Airflow  release.Range `json:"airflow,omitzero"`  // releases for which all that it verifies holds
 	BudgetMS int64         `json:"budget_ms"`
+}
+
+// Clauses lists the clauses that the case checks. One of a sentence that nothing cuts has
+// the id of its requirement.
+func (c Case) Clauses() []string {
+	if len(c.Parts) > 0 {
+		return c.Parts
+	}
+	return c.Verifies
 }
 
 // Budget is the time after which the whole sandbox of the case is ended.

@@ -92,7 +92,7 @@ func (s Selection) empty(index []Case) string {
 func ids(index []Case) []string {
 	var all []string
 	for _, c := range index {
-		all = append(append(all, c.ID), c.Verifies...)
+		all = append(append(all, c.ID), c.Clauses()...)
 	}
 	return all
 }

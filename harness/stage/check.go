@@ -12,31 +12,31 @@ import (
 	"github.com/understudy-conformance/understudy/harness/world"
 )
 
-// Check holds one requirement against what was seen. Each check is an event of the
+// Check holds one clause of a requirement against what was seen. Each check is an event of the
 // journal, and the first one that fails ends the scenario as a violation of that
-// requirement. Each what names the thing that was looked at, such as "real uid of
+// clause. Each what names the thing that was looked at, such as "real uid of
 // the task"; it begins with "control: " where the check shows nothing of the
 // requirement, but that one that follows can fail.
 type Check struct {
-	stage       *Stage
-	requirement string
+	stage  *Stage
+	clause string
 }
 
-// Require returns the checks of a requirement, which must be one of those that
-// the Spec verifies.
-func (s *Stage) Require(requirement string) Check {
-	if !slices.Contains(s.spec.Verifies, requirement) {
-		s.broken("the scenario checks %s but does not list it in Verifies", requirement)
+// Require returns the checks of a clause, which must be one of those that the Spec
+// verifies: "IMP-011.path", or "IMP-004" of a sentence that nothing cuts.
+func (s *Stage) Require(clause string) Check {
+	if !slices.Contains(s.spec.Verifies, clause) {
+		s.broken("the scenario checks %s but does not list it in Verifies", clause)
 	}
-	return Check{stage: s, requirement: requirement}
+	return Check{stage: s, clause: clause}
 }
 
 func (c Check) held(what, expected, actual string) {
-	c.stage.held(c.requirement, what, expected, actual)
+	c.stage.held(c.clause, what, expected, actual)
 }
 
 func (c Check) fails(what, expected, actual string) {
-	c.stage.violated(c.requirement, what, expected, actual)
+	c.stage.violated(c.clause, what, expected, actual)
 }
 
 // Equal requires that got and want are the same value. Numbers of the same

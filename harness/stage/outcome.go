@@ -6,15 +6,16 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/journal"
 )
 
 // stop is what leaves a scenario early: a panic with the observation it made.
 type stop struct{ observation journal.Observation }
 
-// violated ends the scenario: the requirement does not hold.
-func (s *Stage) violated(requirement, says, expected, actual string) {
-	s.violatedAt(caller(), requirement, says, expected, actual)
+// violated ends the scenario: the clause does not hold.
+func (s *Stage) violated(clause, says, expected, actual string) {
+	s.violatedAt(caller(), clause, says, expected, actual)
 }
 
 // problems says what else is wrong with the runs of the case, for violations: an empty
@@ -32,7 +33,7 @@ func (s *Stage) problems() (all []string) {
 }
 
 // violatedAt is violated at a line of the scenario, "" for its end.
-func (s *Stage) violatedAt(where, requirement, says, expected, actual string) {
+func (s *Stage) violatedAt(where, clause, says, expected, actual string) {
 	s.judgeable(where)
 	if problems := strings.Join(s.problems(), "\n"); problems != "" && !strings.Contains(actual, problems) {
 		actual += "\n" + problems
@@ -42,29 +43,29 @@ func (s *Stage) violatedAt(where, requirement, says, expected, actual string) {
 		actual = strings.TrimSuffix(first+"\n"+refused+"\n"+rest, "\n") // above what is cut first
 	}
 	o := journal.Observation{
-		Outcome: journal.Violated, Requirement: requirement,
+		Outcome: journal.Violated, Requirement: catalogue.Of(clause), Clause: clause,
 		Says: s.text(says), Expected: s.text(expected), Actual: s.text(actual), Where: where,
 	}
 	s.record.check(journal.Check{
-		Requirement: requirement, Clause: requirement, What: o.Says, Premise: isControl(says),
+		Requirement: o.Requirement, Clause: clause, What: o.Says, Premise: isControl(says),
 		Expected: o.Expected, Actual: o.Actual, Where: o.Where,
 	})
 	panic(stop{o})
 }
 
-// held notes that something was looked at for the requirement, and is as it should be.
-func (s *Stage) held(requirement, what, expected, actual string) {
-	s.holds(journal.Check{Requirement: requirement, What: what, Premise: isControl(what), Expected: expected, Actual: actual})
+// held notes that something was looked at for the clause, and is as it should be.
+func (s *Stage) held(clause, what, expected, actual string) {
+	s.holds(journal.Check{Clause: clause, What: what, Premise: isControl(what), Expected: expected, Actual: actual})
 }
 
 // came notes that something came that was waited for. What follows relies on that, and
 // so it shows nothing by itself.
 func (s *Stage) came(awaited, limit string) {
-	s.holds(journal.Check{Requirement: s.first(), What: "waited for " + awaited, Premise: true, Expected: limit})
+	s.holds(journal.Check{Clause: s.first(), What: "waited for " + awaited, Premise: true, Expected: limit})
 }
 
 func (s *Stage) holds(c journal.Check) {
-	c.Clause, c.Held, c.Where = c.Requirement, true, caller()
+	c.Requirement, c.Held, c.Where = catalogue.Of(c.Clause), true, caller()
 	s.record.check(c)
 }
 

@@ -17,7 +17,7 @@ const (
 	maxText   = 4 << 10   // octets of any text
 	maxOctets = 64        // leading octets of a frame
 	maxEvents = 500       // frames and requests of a case; sights of processes
-	maxChecks = 200       // checks of a case that held, apart from the first of each requirement
+	maxChecks = 200       // checks of a case that held, apart from the first of each clause
 	maxLog    = 256 << 10 // octets of log of a case
 	minSecret = 4         // octets; a shorter secret occurs in any text
 )
@@ -35,7 +35,7 @@ type record struct {
 	events, processes, log             int // so far
 	leftEvents, leftProcesses, leftLog int // of them not written
 	checks, leftChecks                 int
-	shown                              map[string]bool // requirements of which a check held that is no premise
+	shown                              map[string]bool // clauses of which a check held that is no premise
 }
 
 func (r *record) put(e journal.Event) {
@@ -89,17 +89,17 @@ func (r *record) process(run *Run, p *journal.Process) {
 }
 
 // check writes what was compared, unless the case had too many checks that held. Of each
-// requirement one is there whatever their number: without it nothing would be shown.
+// clause one is there whatever their number: without it nothing would be shown.
 func (r *record) check(c journal.Check) {
 	r.mu.Lock()
-	first := c.Held && !c.Premise && !r.shown[c.Requirement]
+	first := c.Held && !c.Premise && !r.shown[c.Clause]
 	keep := !c.Held || first || r.checks < maxChecks
 	switch {
 	case first:
 		if r.shown == nil {
 			r.shown = map[string]bool{}
 		}
-		r.shown[c.Requirement] = true
+		r.shown[c.Clause] = true
 	case keep:
 		r.checks++
 	default:
@@ -111,11 +111,11 @@ func (r *record) check(c journal.Check) {
 	}
 }
 
-// shows says whether a check of the requirement held that is no premise.
-func (r *record) shows(requirement string) bool {
+// shows says whether a check of the clause held that is no premise.
+func (r *record) shows(clause string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.shown[requirement]
+	return r.shown[clause]
 }
 
 // lines writes whole lines of a channel, unless the case had too much log.

@@ -92,21 +92,21 @@ func TestEventsCarryTheCase(t *testing.T) {
 func TestChecksThatHeldAreBoundedAndOthersNot(t *testing.T) {
 	r, events := recorder()
 	held := func(requirement string, premise bool) {
-		r.check(journal.Check{Requirement: requirement, Held: true, Premise: premise})
+		r.check(journal.Check{Clause: requirement, Held: true, Premise: premise})
 	}
 	for range 10 * maxChecks {
 		held("IMP-001", false)
 	}
 	held("IMP-002", true)
 	held("IMP-002", false)
-	r.check(journal.Check{Requirement: "IMP-002"})
+	r.check(journal.Check{Clause: "IMP-002"})
 	if left := r.close(); left != 9*maxChecks {
 		t.Errorf("%d left out, want %d", left, 9*maxChecks)
 	}
 	var last []string
 	for _, e := range (*events)[maxChecks+1:] { // the first one of IMP-001 does not count
 		if e.Check != nil {
-			last = append(last, fmt.Sprintf("%s %v", e.Check.Requirement, e.Check.Held))
+			last = append(last, fmt.Sprintf("%s %v", e.Check.Clause, e.Check.Held))
 		} else {
 			last = append(last, e.Step.Text)
 		}

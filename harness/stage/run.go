@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/internal/safefile"
@@ -239,8 +240,25 @@ func join(parts ...string) string {
 	return strings.Join(parts, "\n")
 }
 
-// Succeeds waits for the end and requires success, whatever that is in the role.
+// Succeeds waits for the end and requires success, whatever that is in the role. What
+// follows relies on it: it shows nothing of a clause by itself, as Check.Success does.
 func (r *Run) Succeeds() End {
+	return r.toSucceed(r.stage.first(), true)
+}
+
+// Fails waits for the end and requires failure, whatever that is in the role, and that
+// success is never reported. As Succeeds it shows nothing of a clause by itself.
+func (r *Run) Fails() End {
+	return r.toFail(r.stage.first(), true)
+}
+
+// Success is Run.Succeeds for a clause that says just this.
+func (c Check) Success(r *Run) End { return r.toSucceed(c.clause, false) }
+
+// Failure is Run.Fails for a clause that says just this.
+func (c Check) Failure(r *Run) End { return r.toFail(c.clause, false) }
+
+func (r *Run) toSucceed(clause string, premise bool) End {
 	for _, name := range slices.Sorted(maps.Keys(r.barriers)) {
 		if !r.barriers[name].released {
 			r.stage.broken("%s cannot succeed: it waits at barrier %s, and the scenario has no Release(%q) before Succeeds", r.label, name, name)
@@ -250,21 +268,19 @@ func (r *Run) Succeeds() End {
 	what, did := r.counterpart.Succeeded(e)
 	expected := r.label + " succeeds: " + what
 	if !did {
-		r.stage.violated(r.stage.first(), "the task of "+r.label+" should have succeeded", expected, r.saw())
+		r.stage.violated(clause, "the task of "+r.label+" should have succeeded", expected, r.saw())
 	}
-	r.stage.held(r.stage.first(), "the task of "+r.label, expected, r.state())
+	r.stage.holds(journal.Check{Clause: clause, What: "the task of " + r.label, Premise: premise, Expected: expected, Actual: r.state()})
 	return e
 }
 
-// Fails waits for the end and requires failure, whatever that is in the role, and that
-// success is never reported.
-func (r *Run) Fails() End {
+func (r *Run) toFail(clause string, premise bool) End {
 	e := r.End()
 	expected := r.label + " fails and never reports success"
 	if !r.counterpart.Failed(e) || e.Told("success") {
-		r.stage.violated(r.stage.first(), "the task of "+r.label+" should have failed", expected, r.saw())
+		r.stage.violated(clause, "the task of "+r.label+" should have failed", expected, r.saw())
 	}
-	r.stage.held(r.stage.first(), "the task of "+r.label, expected, r.state())
+	r.stage.holds(journal.Check{Clause: clause, What: "the task of " + r.label, Premise: premise, Expected: expected, Actual: r.state()})
 	return e
 }
 

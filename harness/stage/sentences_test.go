@@ -277,11 +277,11 @@ var sentences = map[string][]func(Check, facts){
 	`exchangedFolder: "a folder of the case was exchanged"`: {func(c Check, f facts) {
 		c.stage.exchangedFolder("logs", fmt.Errorf("give /srv/understudy/%d/logs to airflow: it is a symbolic link to %q", f.folder, "/etc"))
 	}},
-	`Succeeds: "the task of " + r.label + " should have succeeded"`: {
+	`toSucceed: "the task of " + r.label + " should have succeeded"`: {
 		func(c Check, f facts) { f.over(c, "failed").Succeeds() },
 		func(c Check, f facts) { f.over(c, "").Succeeds() },
 	},
-	`Fails: "the task of " + r.label + " should have failed"`: {
+	`toFail: "the task of " + r.label + " should have failed"`: {
 		func(c Check, f facts) { f.over(c, "success").Fails() },
 	},
 	`Equal: what + " is not what it should be"`: {

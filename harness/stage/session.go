@@ -162,9 +162,9 @@ func (s *Stage) play() (observation journal.Observation) {
 	s.door = door
 	s.spec.play(s)
 	s.door.Finish()
-	for _, id := range s.spec.Verifies {
-		if !s.record.shows(id) {
-			s.broken("the scenario lists %s in Verifies and checked nothing of it: it would hold whatever happened", id)
+	for _, clause := range s.spec.Verifies {
+		if !s.record.shows(clause) {
+			s.broken("the scenario lists %s in Verifies and checked nothing of it: it would hold whatever happened", clause)
 		}
 	}
 	s.fitting()

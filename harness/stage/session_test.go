@@ -238,7 +238,7 @@ func TestWhatDoesNotFitTheReleaseIsJudged(t *testing.T) {
 	}{
 		"a field of 3.3": {"3.3.2", sends("SucceedTask", "end_date"), journal.Observation{Outcome: journal.Held}},
 		"a field that 3.3 does not know": {"3.3.2", sends("SucceedTask", "end_dat"), journal.Observation{
-			Outcome: journal.Violated, Requirement: "IMP-004", Says: "the implementation sent what its release does not take", Expected: "only what Airflow 3.3 takes",
+			Outcome: journal.Violated, Requirement: "IMP-004", Clause: "IMP-004", Says: "the implementation sent what its release does not take", Expected: "only what Airflow 3.3 takes",
 			Actual: `SucceedTask: field "end_dat" is unknown in Airflow 3.3.2 (release 3.3, API version 2026-06-30)`,
 		}},
 		"a field of next year": {"3.9.0", sends("SucceedTask", "end_dat"), journal.Observation{
@@ -248,7 +248,7 @@ func TestWhatDoesNotFitTheReleaseIsJudged(t *testing.T) {
 			s.World.Takes("ti", "SucceedTask", []string{"end_dat"})
 			s.Require("IMP-004").Equal("number", 1, 2)
 		}, journal.Observation{
-			Outcome: journal.Violated, Requirement: "IMP-004", Says: "number is not what it should be", Expected: "2",
+			Outcome: journal.Violated, Requirement: "IMP-004", Clause: "IMP-004", Says: "number is not what it should be", Expected: "2",
 			Actual: "1\n" + `SucceedTask: field "end_dat" is unknown in Airflow 3.3.2 (release 3.3, API version 2026-06-30)`,
 		}},
 		"another violation under next year's": {"3.9.0", func(s *stage.Stage) {
@@ -402,7 +402,10 @@ func TestWhatTheStageRequiresIsAnEventAsWell(t *testing.T) {
 		run.At("here")
 		run.Release("here")
 		run.Succeeds()
-		s.Start(stage.Task{Name: "bad", Verbs: stage.Verbs(stage.Exit(3))}).Fails()
+		bad := s.Start(stage.Task{Name: "bad", Verbs: stage.Verbs(stage.Exit(3))})
+		bad.Fails()
+		s.Require("IMP-004").Failure(bad)
+		s.Require("IMP-004").Success(run)
 		s.Require("IMP-001").True("it", true, "x", "")
 		s.Start(stage.Task{Name: "late", Verbs: stage.Verbs(stage.Exit(0), stage.WaitFor("b"))}).At("b")
 	}})
@@ -418,9 +421,13 @@ func TestWhatTheStageRequiresIsAnEventAsWell(t *testing.T) {
 	want := []string{
 		"IMP-004 waited for plain to reach barrier here held=true premise=true",
 		"IMP-004 waited for the process of plain to end held=true premise=true",
-		"IMP-004 the task of plain held=true premise=false",
+		"IMP-004 the task of plain held=true premise=true",
+		"IMP-004 waited for the process of bad to end held=true premise=true",
+		"IMP-004 the task of bad held=true premise=true",
 		"IMP-004 waited for the process of bad to end held=true premise=true",
 		"IMP-004 the task of bad held=true premise=false",
+		"IMP-004 waited for the process of plain to end held=true premise=true",
+		"IMP-004 the task of plain held=true premise=false",
 		"IMP-001 it held=true premise=false",
 		"IMP-004 the task ended before it came to the barrier held=false premise=false",
 	}

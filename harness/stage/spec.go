@@ -2,9 +2,11 @@ package stage
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/understudy-conformance/understudy/harness/catalogue"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
 )
@@ -23,7 +25,7 @@ type Area struct {
 type Spec struct {
 	Slug     string        // last part of the case id; lower case, words joined by '-'
 	Says     string        // one sentence for people: who does what, and what holds
-	Verifies []string      // requirement ids, each checked by Require; the first one names the case and takes violated deadlines
+	Verifies []string      // ids of clauses, each checked by Require; the first one names the case and takes violated deadlines
 	Roles    []role.Role   // roles in which Run makes sense
 	Needs    []string      // capabilities without which it is not applicable
 	Budget   time.Duration // time of the whole case before the slowness of the implementation is applied; default DefaultBudget
@@ -52,11 +54,20 @@ func (spec Spec) play(s *Stage) {
 // Cases returns the cases that the scenario stands for in the area of that name, one
 // a role.
 func (spec Spec) Cases(area string) []plan.Case {
+	var requirements, parts []string
+	for _, clause := range spec.Verifies {
+		if id := catalogue.Of(clause); !slices.Contains(requirements, id) {
+			requirements = append(requirements, id)
+		}
+	}
+	if !slices.Equal(requirements, spec.Verifies) {
+		parts = spec.Verifies
+	}
 	var cases []plan.Case
 	for _, r := range spec.In() {
 		cases = append(cases, plan.Case{
 			ID: spec.caseID(r), Role: r, Area: area, Says: spec.Says,
-			Verifies: spec.Verifies, Needs: spec.Needs, BudgetMS: cmp.Or(spec.Budget, DefaultBudget).Milliseconds(),
+			Verifies: requirements, Parts: parts, Needs: spec.Needs, BudgetMS: cmp.Or(spec.Budget, DefaultBudget).Milliseconds(),
 		})
 	}
 	return cases
@@ -65,7 +76,7 @@ func (spec Spec) Cases(area string) []plan.Case {
 func (spec Spec) caseID(r role.Role) string {
 	first := "none"
 	if len(spec.Verifies) > 0 {
-		first = spec.Verifies[0]
+		first = catalogue.Of(spec.Verifies[0])
 	}
 	return strings.Join([]string{first, string(r), spec.Slug}, "/")
 }

@@ -90,7 +90,7 @@ func (s *Stage) wait(d time.Duration) (*busy.Wait, func()) {
 
 func (s *Stage) text(text string) string { return s.record.clean(text) }
 
-// first is the requirement that takes deadlines and control failures.
+// first is the clause that takes deadlines and control failures.
 func (s *Stage) first() string {
 	if len(s.spec.Verifies) == 0 {
 		return ""
@@ -99,7 +99,7 @@ func (s *Stage) first() string {
 }
 
 // within waits until done is closed. A deadline that passes is a violation of
-// the scenario's first requirement, which says what was awaited and what saw
+// the scenario's first clause, which says what was awaited and what saw
 // says was there instead.
 func (s *Stage) within(d time.Duration, awaited string, done <-chan struct{}, saw func() string) {
 	wait, stop := s.wait(d)

@@ -12,7 +12,7 @@ type Conclusion int
 
 const (
 	Conforms                    Conclusion = iota
-	ConformsAsTested                       // of the profile there are requirements that no case of this run verifies
+	ConformsAsTested                       // of the profile there are requirements or clauses that no case of this run verifies
 	HoldsAsSelected                        // of a run that is partial
 	AsExpected                             // all violations are listed
 	NothingToPlay                          // a part of a plan that has no case of the profile
@@ -95,10 +95,10 @@ func (m Model) misled() bool {
 		slices.ContainsFunc(m.Cases, func(c Case) bool { return c.Observation.Misled })
 }
 
-// untested says whether requirements of the profile have no case in this run.
+// untested says whether something of the profile was not checked in this run.
 func (m Model) untested(profile catalogue.Profile) bool {
 	for _, p := range m.Profiles {
-		if (profile == Any || p.Name == profile) && p.Counts[Untested] > 0 {
+		if (profile == Any || p.Name == profile) && p.Counts[Untested]+p.Counts[PartlyHeld] > 0 {
 			return true
 		}
 	}

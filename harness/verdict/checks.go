@@ -8,14 +8,14 @@ import (
 )
 
 // maxChecks bounds the checks kept of one attempt that held: the first of so many
-// requirements, and so many more. The stage writes no more of these.
+// clauses, and so many more. The stage writes no more of these.
 const maxChecks = 200
 
 // checks are those of one attempt, in the order in which they were made.
 type checks struct {
 	list   []Check
 	left   int             // of those that held, not in the list
-	shown  map[string]bool // requirements of which a check held that is no premise
+	shown  map[string]bool // clauses of which a check held that is no premise
 	more   int             // in the list that held, without the first of each of these
 	failed int
 	after  bool // something was checked after a check that did not hold
@@ -28,11 +28,11 @@ func (c *checks) add(made Check) {
 		if c.failed++; c.failed > 1 {
 			return
 		}
-	case !made.Premise && !c.shown[made.Requirement] && len(c.shown) < maxChecks:
+	case !made.Premise && !c.shown[made.Clause] && len(c.shown) < maxChecks:
 		if c.shown == nil {
 			c.shown = map[string]bool{}
 		}
-		c.shown[made.Requirement] = true
+		c.shown[made.Clause] = true
 	case c.more < maxChecks:
 		c.more++
 	default:
@@ -60,7 +60,7 @@ func observed(kase plan.Case, end journal.CaseEnd, made *checks) journal.Observa
 	}
 	if end.Outcome == journal.Violated {
 		return journal.Observation{
-			Outcome: journal.Violated, Requirement: failed.Requirement,
+			Outcome: journal.Violated, Requirement: failed.Requirement, Clause: failed.Clause,
 			Says: failed.What, Expected: failed.Expected, Actual: failed.Actual, Where: failed.Where,
 		}
 	}
@@ -76,8 +76,8 @@ func contradiction(kase plan.Case, end journal.CaseEnd, made *checks) string {
 		return "the scenario went on after a check that did not hold"
 	}
 	for _, one := range made.list {
-		if one.Held && !slices.Contains(kase.Verifies, one.Requirement) {
-			return "something of " + quoted(one.Requirement) + " was checked, which the case does not claim to verify"
+		if one.Held && !slices.Contains(kase.Clauses(), one.Clause) {
+			return "something of " + quoted(one.Clause) + " was checked, which the case does not claim to verify"
 		}
 	}
 	switch outcome := end.Outcome; {
@@ -88,16 +88,17 @@ func contradiction(kase plan.Case, end journal.CaseEnd, made *checks) string {
 	case failed != nil && (outcome == journal.Held || outcome == journal.NotApplicable || outcome == journal.CouldNotRun && end.Where != ""):
 		return "the case is said to be " + string(outcome) + ", and a check of " + failed.Requirement + " failed in it"
 	case outcome == journal.Held:
-		if i := slices.IndexFunc(kase.Verifies, func(id string) bool { return !made.shown[id] }); i >= 0 {
-			return "the case is said to hold, and nothing of " + kase.Verifies[i] + " was checked in it: something else wrote that into the journal"
+		clauses := kase.Clauses()
+		if i := slices.IndexFunc(clauses, func(id string) bool { return !made.shown[id] }); i >= 0 {
+			return "the case is said to hold, and nothing of " + clauses[i] + " was checked in it: something else wrote that into the journal"
 		}
 	}
 	return ""
 }
 
-// shows says whether a check of the requirement held in the case that is no premise.
-func (c Case) shows(requirement string) bool {
+// shows says whether a check of the clause held in the case that is no premise.
+func (c Case) shows(clause string) bool {
 	return slices.ContainsFunc(c.Checks, func(made Check) bool {
-		return made.Held && !made.Premise && made.Requirement == requirement
+		return made.Held && !made.Premise && made.Clause == clause
 	})
 }

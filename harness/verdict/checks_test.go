@@ -69,7 +69,7 @@ func TestACaseIsWhatItsChecksSay(t *testing.T) {
 			t.Errorf("%s: %s, %q; want %s, %q", name, c.Verdict, c.Observation.Says, tc.want, tc.says)
 		}
 		if tc.want == verdict.Fail {
-			want := journal.Observation{Outcome: journal.Violated, Requirement: "IMP-004", Says: "uid is not what it should be", Expected: "7", Actual: "8", Where: "scenarios/x.go:7"}
+			want := journal.Observation{Outcome: journal.Violated, Requirement: "IMP-004", Clause: "IMP-004", Says: "uid is not what it should be", Expected: "7", Actual: "8", Where: "scenarios/x.go:7"}
 			if diff := cmp.Diff(want, c.Observation); diff != "" {
 				t.Errorf("%s: observation (-want +got):\n%s", name, diff)
 			}

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"slices"
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
@@ -84,7 +85,11 @@ type Profile struct {
 	Exit   int
 	Total  int
 	Counts map[Verdict]int
-	Cases  map[Verdict]int // cases that verify at least one requirement of the profile
+
+	Clauses int // of all its requirements
+	Tested  int // clauses about which this run came to an answer
+
+	Cases map[Verdict]int // cases that verify at least one requirement of the profile
 }
 
 // Holds is the number of requirements that were shown to hold.
@@ -108,7 +113,20 @@ type Requirement struct {
 	Elsewhere []role.Role // of one that is not applicable because it is seen in these roles only, which are not played
 	Covered   bool        // the suite has a case that verifies it, in this run or not
 	Roles     map[role.Role]Verdict
+	Clauses   []Clause // in the order of the sentence
 	Cases     []string // ids of the cases of this run that verify it
+}
+
+// Clause is what the run says about one part of a requirement.
+type Clause struct {
+	catalogue.Clause
+	Verdict Verdict // Untested when no case of this run checks it
+	Roles   map[role.Role]Verdict
+}
+
+// Tested says whether a case of the run came to an answer about the clause.
+func (c Clause) Tested() bool {
+	return !slices.Contains([]Verdict{Untested, NotShown, NotApplicable, CouldNotRun, ExpectedSkip, HarnessError}, c.Verdict)
 }
 
 // Case is what happened to one planned case.

@@ -18,34 +18,59 @@ func (b *builder) requirements() {
 
 func (b *builder) requirement(r *catalogue.Requirement) Requirement {
 	out := Requirement{Requirement: r, Roles: map[role.Role]Verdict{}}
-	byRole := map[role.Role][]Verdict{}
-	var all []Verdict
-	for _, s := range b.shown[r.ID] {
-		if s.id != "" {
-			out.Cases = append(out.Cases, s.id)
+	for _, c := range r.Clauses {
+		part := Clause{Clause: c, Verdict: Untested, Roles: map[role.Role]Verdict{}}
+		for _, s := range b.shown[c.ID] {
+			if s.id != "" && !slices.Contains(out.Cases, s.id) {
+				out.Cases = append(out.Cases, s.id)
+			}
+			if s.verdict == NotApplicable && out.Says == "" {
+				out.Says = s.says
+			}
+			part.Roles[s.role] = gravest(part.Roles[s.role], s.verdict)
+			part.Verdict = gravest(part.Verdict, s.verdict)
 		}
-		byRole[s.role] = append(byRole[s.role], s.verdict)
-		all = append(all, s.verdict)
-		if s.verdict == NotApplicable && out.Says == "" {
-			out.Says = s.says
+		out.Clauses = append(out.Clauses, part)
+	}
+	for _, part := range out.Clauses {
+		for in := range part.Roles {
+			out.Roles[in] = ofRole(out.Clauses, in)
+			out.Verdict = gravest(out.Verdict, out.Roles[in])
 		}
 	}
-	for in, verdicts := range byRole {
-		out.Roles[in] = gravest(verdicts...)
-	}
-	if len(all) > 0 {
-		out.Covered = true
-		out.Verdict = gravest(all...)
-		if out.Verdict != NotApplicable {
-			out.Says = ""
-		}
+	if len(out.Roles) == 0 {
+		b.uncovered(&out)
 		return out
 	}
-	b.uncovered(&out)
+	out.Covered = true
+	if out.Verdict != NotApplicable {
+		out.Says = ""
+	}
 	return out
 }
 
-// shown is what one case says about one of the requirements that it verifies.
+// ofRole is what the clauses that can be seen in a role say of their requirement: the
+// gravest of them, but it holds only if each of them does. One that is nothing for the
+// implementation says nothing beside others.
+func ofRole(clauses []Clause, in role.Role) Verdict {
+	all := []Verdict{}
+	shown := true
+	for _, c := range clauses {
+		v, judged := c.Roles[in]
+		if judged {
+			all = append(all, v)
+		}
+		if seen := judged || slices.Contains(c.Clause.Roles, in); seen && (!judged || v == NotShown) {
+			shown = false
+		}
+	}
+	if v := gravest(all...); v != Pass || shown {
+		return v
+	}
+	return PartlyHeld
+}
+
+// shown is what one case says about one of the clauses that it verifies.
 type shown struct {
 	id      string // "" of a case that is not listed
 	role    role.Role
@@ -53,16 +78,16 @@ type shown struct {
 	says    string
 }
 
-// show notes what the case says about each of its requirements.
+// show notes what the case says about each of its clauses.
 func (b *builder) show(kase Case, listed bool) {
 	violated := kase.Observation.Outcome == journal.Violated && kase.Verdict != HarnessError
-	for i, id := range kase.Verifies {
-		if _, known := b.catalogue.Get(id); !known || slices.Contains(kase.Verifies[:i], id) {
+	for i, id := range kase.Clauses() {
+		if _, _, known := b.catalogue.Clause(id); !known || slices.Contains(kase.Clauses()[:i], id) {
 			continue
 		}
 		s := shown{role: kase.Role, verdict: kase.Verdict, says: kase.Observation.Says}
 		switch {
-		case !violated || kase.Requirement == id:
+		case !violated || kase.Observation.Clause == id:
 		case kase.shows(id):
 			s.verdict = Pass
 		default:
@@ -132,6 +157,12 @@ func (b *builder) summaries() {
 			if r.Profile == name {
 				p.Total++
 				p.Counts[r.Verdict]++
+				for _, c := range r.Clauses {
+					p.Clauses++
+					if c.Tested() {
+						p.Tested++
+					}
+				}
 			}
 		}
 		for _, kase := range m.Cases {

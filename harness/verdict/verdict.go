@@ -11,13 +11,15 @@
 //  3. A case is violated by the check that did not hold, and holds by a check that
 //     did for each of its requirements; an end that says something else than the
 //     checks is our own error.
-//  4. A requirement is violated by the case that violated it. Other requirements
-//     of such a case hold if something of them was checked before, and are not
-//     shown by it if the scenario ended too early.
+//  4. A clause is violated by the case that violated it. Other clauses of such a case
+//     hold if something of them was checked before, and are not shown by it if the
+//     scenario ended too early. A requirement holds in a role when each of its clauses
+//     does that can be seen there, and is partly held when some were not checked.
 //  5. The gravest finding decides the exit code: 4, 2, 3, 1.
 package verdict
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/understudy-conformance/understudy/harness/catalogue"
@@ -43,16 +45,17 @@ const (
 	HarnessError   Verdict = "harness-error"   // our fault
 
 	// Of requirements only:
-	NotShown   Verdict = "not-shown"  // its cases ended before they came to it
-	Untested   Verdict = "untested"   // no case of this run verifies it
-	Untestable Verdict = "untestable" // cannot be seen from outside; the catalogue says why
+	PartlyHeld Verdict = "partly-held" // what was checked of it held, and one of its clauses was not checked
+	NotShown   Verdict = "not-shown"   // its cases ended before they came to it
+	Untested   Verdict = "untested"    // no case of this run verifies it
+	Untestable Verdict = "untestable"  // cannot be seen from outside; the catalogue says why
 )
 
 // All lists every verdict, gravest first. A requirement gets the gravest of its cases.
 func All() []Verdict {
 	return []Verdict{
 		Fail, HarnessError, Flaky, CouldNotRun, UnexpectedPass, Warn, ExpectedFail, ExpectedWarn, ExpectedSkip,
-		Pass, NotShown, NotApplicable, Untested, Untestable,
+		PartlyHeld, Pass, NotShown, NotApplicable, Untested, Untestable,
 	}
 }
 
@@ -131,7 +134,7 @@ func Of(c *catalogue.Catalogue, kase plan.Case, o journal.Observation, known *ex
 	if !ok {
 		return Judgement{Verdict: HarnessError, Problem: "the case speaks of requirement " + quoted(id) + ", which is not in the catalogue"}
 	}
-	if o.Outcome == journal.Violated && !slices.Contains(kase.Verifies, id) {
+	if o.Outcome == journal.Violated && !slices.Contains(kase.Clauses(), cmp.Or(o.Clause, id)) {
 		return Judgement{Verdict: HarnessError, Requirement: r, Problem: "the scenario reports a violation of " + id + ", which it does not claim to verify"}
 	}
 	covering := known.Covering(kase)

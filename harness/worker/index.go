@@ -76,8 +76,8 @@ func index(areas []stage.Area, requirements *catalogue.Catalogue) ([]plan.Case, 
 // releases are those for which all requirements of a scenario hold, and whether there are any.
 func releases(spec stage.Spec, requirements *catalogue.Catalogue) (span release.Range, some bool) {
 	some = true
-	for _, id := range spec.Verifies {
-		if r, known := requirements.Get(id); known && some {
+	for _, clause := range spec.Verifies {
+		if r, known := requirements.Get(catalogue.Of(clause)); known && some {
 			span, some = span.And(r.Airflow)
 		}
 	}
@@ -104,16 +104,30 @@ func check(spec stage.Spec, requirements *catalogue.Catalogue) []error {
 		fault(slices.Contains(spec.In()[:i], r), "role %s stands there twice", r)
 	}
 	for i, id := range spec.Verifies {
-		requirement, err := requirements.Find(id)
+		requirement, err := requirements.Find(catalogue.Of(id))
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
+		_, clause, known := requirements.Clause(id)
+		fault(!known, "no clause %q: %s", id, cut(requirement))
 		for _, r := range spec.In() {
-			fault(r.Known() && !slices.Contains(requirement.Roles, r),
+			fault(known && r.Known() && !slices.Contains(clause.Roles, r),
 				"role %s, in which %s is not seen: remove the role here, or add it in scenarios/catalogue/%s.yaml", r, id, requirement.Area)
 		}
-		fault(slices.Contains(spec.Verifies[:i], id), "requirement %s stands there twice", id)
+		fault(slices.Contains(spec.Verifies[:i], id), "%s stands there twice", id)
 	}
 	return faults
+}
+
+// cut says of which clauses a requirement consists.
+func cut(r *catalogue.Requirement) string {
+	var ids []string
+	for _, c := range r.Clauses {
+		ids = append(ids, c.ID)
+	}
+	if len(ids) == 1 {
+		return "the sentence of " + ids[0] + " is one clause, so write " + ids[0]
+	}
+	return r.ID + " is cut into " + strings.Join(ids, ", ")
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -77,7 +78,7 @@ func (c *Console) finding(kase verdict.Case) {
 	c.print("")
 	c.print(c.sign(kase.Verdict) + " " + c.paint.bold(kase.ID) + ": " + clip(says, 1))
 	if kase.Requirement != "" {
-		c.field("requires", fmt.Sprintf("%s %s (%s); verdict: %s", kase.Level, kase.Requirement, kase.Profile, words.Word(kase.Verdict)))
+		c.field("requires", fmt.Sprintf("%s %s (%s); verdict: %s", kase.Level, cmp.Or(kase.Observation.Clause, kase.Requirement), kase.Profile, words.Word(kase.Verdict)))
 	}
 	c.field("expected", kase.Observation.Expected)
 	c.field("actual", kase.Observation.Actual)
@@ -148,7 +149,7 @@ func (c *Console) answer(m verdict.Model, profile verdict.ProfileName, report st
 	parts := []string{c.paint.tone(tone, headline)}
 	for _, p := range m.Profiles {
 		if profile == verdict.Any || p.Name == profile {
-			parts = append(parts, fmt.Sprintf("%s: %s", p.Name, words.Numbers(p)))
+			parts = append(parts, fmt.Sprintf("%s: %s", p.Name, words.Numbers(p)+"; "+words.Tested(p)))
 		}
 	}
 	if m.Partial() {

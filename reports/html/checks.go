@@ -9,9 +9,9 @@ import (
 
 // check is one comparison that was made, or several that say the same.
 type check struct {
-	Requirement, What string
-	Held, Premise     bool
-	Expected, Actual  string
+	Clause, What     string
+	Held, Premise    bool
+	Expected, Actual string
 	Same              bool // what was expected and what was seen
 	Times             int
 }
@@ -35,7 +35,7 @@ func checksOf(c verdict.Case, requirement string, width int) []check {
 			continue
 		}
 		one := check{
-			Requirement: visible.Short(made.Requirement, 40), What: visible.Short(made.What, width), Held: made.Held, Premise: made.Premise,
+			Clause: visible.Short(made.Clause, 40), What: visible.Short(made.What, width), Held: made.Held, Premise: made.Premise,
 			Expected: oneLine(made.Expected, width), Actual: oneLine(made.Actual, width), Same: made.Expected == made.Actual,
 		}
 		if i, seen := at[one]; seen {
@@ -55,9 +55,9 @@ func oneLine(text string, width int) string { return visible.Short(strings.TrimS
 func checked(made *verdict.Check) string {
 	switch {
 	case !made.Held:
-		return made.Requirement + " is violated: " + made.What
+		return made.Clause + " is violated: " + made.What
 	case made.Premise:
 		return made.What
 	}
-	return made.Requirement + " holds: " + made.What
+	return made.Clause + " holds: " + made.What
 }

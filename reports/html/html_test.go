@@ -60,13 +60,13 @@ func TestChecksOfARequirementAreBoundedAndToldOnce(t *testing.T) {
 	c := &m.Cases[i]
 	c.Checks, c.ChecksLeft = nil, 7
 	for n := range 150 {
-		made := verdict.Check{Requirement: "WIRE-002", What: fmt.Sprintf("number %d", n/50), Held: true, Expected: "1 <b>", Actual: "1 <b>"}
-		c.Checks = append(c.Checks, made, verdict.Check{Requirement: "WIRE-002", What: fmt.Sprintf("pause %d", n), Held: true, Premise: true})
+		made := verdict.Check{Requirement: "WIRE-002", Clause: "WIRE-002", What: fmt.Sprintf("number %d", n/50), Held: true, Expected: "1 <b>", Actual: "1 <b>"}
+		c.Checks = append(c.Checks, made, verdict.Check{Requirement: "WIRE-002", Clause: "WIRE-002", What: fmt.Sprintf("pause %d", n), Held: true, Premise: true})
 	}
 	for n := range 100 {
-		c.Checks = append(c.Checks, verdict.Check{Requirement: "WIRE-002", What: fmt.Sprintf("other %d", n), Held: true, Expected: "1", Actual: "one"})
+		c.Checks = append(c.Checks, verdict.Check{Requirement: "WIRE-002", Clause: "WIRE-002", What: fmt.Sprintf("other %d", n), Held: true, Expected: "1", Actual: "one"})
 	}
-	c.Checks = append(c.Checks, verdict.Check{Requirement: "WIRE-002", What: "the last", Expected: "1", Actual: "2"})
+	c.Checks = append(c.Checks, verdict.Check{Requirement: "WIRE-002", Clause: "WIRE-002", What: "the last", Expected: "1", Actual: "2"})
 	row := between(t, write(t, m), `<tr id="WIRE-002"`, `</tr>`)
 	for _, want := range []string{
 		"held</span> number 0 <span class=\"dim\">as expected: 1 &lt;b&gt;</span> <span class=\"dim\">50 times</span></li>", "held</span> other 1 <span class=\"dim\">expected 1 · actual one</span></li>",

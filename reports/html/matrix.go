@@ -22,6 +22,7 @@ type requirement struct {
 	Reason string
 	Seen   []role.Role // where it can be seen
 	Cells  []cell
+	Parts  []verdict.Clause // of a sentence that is cut
 	Cases  []shownBy
 }
 
@@ -72,6 +73,7 @@ func summaryOf(a verdict.Area) string {
 	}{
 		{a.Counts[verdict.Fail] + a.Counts[verdict.Warn], "violated"},
 		{a.Counts[verdict.ExpectedFail] + a.Counts[verdict.ExpectedWarn], "violated as expected"},
+		{a.Counts[verdict.PartlyHeld], "partly held"},
 		{a.Counts[verdict.Untested], "untested"},
 	} {
 		if part.n > 0 {
@@ -86,6 +88,9 @@ func requirementOf(r verdict.Requirement, played []role.Role, byID map[string]ve
 	out := requirement{Requirement: r, Reason: visible.Short(words.Reason(r), 240), Seen: r.Requirement.Roles}
 	for _, in := range role.All() {
 		out.Cells = append(out.Cells, cellOf(r, in, played, byID))
+	}
+	if len(r.Clauses) > 1 {
+		out.Parts = r.Clauses
 	}
 	for _, id := range r.Cases {
 		made := checksOf(byID[id], r.ID, 100)

@@ -50,7 +50,7 @@ type profile struct {
 	Title, Headline string
 	Tone            words.Tone
 	Holds, Total    int
-	Rest            string
+	Rest, Tested    string
 	Segments        []segment
 }
 
@@ -156,7 +156,7 @@ func profileOf(m verdict.Model, p verdict.Profile) profile {
 	headline, tone := words.Headline(m.Answer(p.Name))
 	out := profile{
 		Title: strings.ToUpper(string(p.Name[:1])) + string(p.Name[1:]), Headline: headline, Tone: tone,
-		Holds: p.Holds(), Total: p.Total, Rest: words.Rest(p),
+		Holds: p.Holds(), Total: p.Total, Rest: words.Rest(p), Tested: words.Tested(p),
 	}
 	byTone := map[words.Tone]int{}
 	for v, n := range p.Counts {

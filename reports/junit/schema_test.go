@@ -127,7 +127,7 @@ func mixed(t *testing.T) verdict.Model {
 			{Outcome: journal.Held},
 			{Outcome: journal.Violated, Requirement: "IMP-003", Says: "pid 7 ran"},
 		} {
-			made := journal.Check{Requirement: index[i].Verifies[0], What: o.Says, Held: o.Outcome == journal.Held}
+			made := journal.Check{Requirement: index[i].Verifies[0], Clause: index[i].Verifies[0], What: o.Says, Held: o.Outcome == journal.Held}
 			events = append(events,
 				journal.Event{Time: at, Sandbox: 1, Case: planned[i], Attempt: attempt, CaseStart: &journal.CaseStart{}},
 				journal.Event{Time: at, Sandbox: 1, Case: planned[i], Attempt: attempt, Check: &made},

@@ -87,6 +87,7 @@ type Shard struct {
 type Observation struct {
 	Outcome     string `json:"outcome"`
 	Requirement string `json:"requirement,omitempty"`
+	Clause      string `json:"clause,omitempty"`
 	Says        string `json:"says,omitempty"`
 	Expected    string `json:"expected,omitempty"`
 	Actual      string `json:"actual,omitempty"`
@@ -114,6 +115,8 @@ type Profile struct {
 	Total    int                     `json:"total"`
 	Holds    int                     `json:"holds"`
 	Counts   map[verdict.Verdict]int `json:"counts"`
+	Clauses  int                     `json:"clauses"`        // of its requirements
+	Tested   int                     `json:"clauses_tested"` // of these
 }
 
 // Requirement is one row of the catalogue.
@@ -125,7 +128,16 @@ type Requirement struct {
 	Verdict verdict.Verdict               `json:"verdict"`
 	Reason  string                        `json:"reason,omitempty"`
 	Roles   map[role.Role]verdict.Verdict `json:"roles"`
+	Clauses []Clause                      `json:"clauses"` // one of a sentence that nothing cuts
 	Cases   []string                      `json:"cases"`
+}
+
+// Clause is one part of a requirement.
+type Clause struct {
+	ID      string                        `json:"id"`
+	Says    string                        `json:"says"`
+	Verdict verdict.Verdict               `json:"verdict"`
+	Roles   map[role.Role]verdict.Verdict `json:"roles"`
 }
 
 // Case is one planned case.
@@ -134,7 +146,8 @@ type Case struct {
 	Role        role.Role       `json:"role"`
 	Area        string          `json:"area"`
 	Says        string          `json:"says"`
-	Verifies    []string        `json:"verifies"`
+	Verifies    []string        `json:"verifies"` // requirements
+	Clauses     []string        `json:"clauses"`  // of them
 	Verdict     verdict.Verdict `json:"verdict"`
 	Level       string          `json:"level,omitempty"`
 	Profile     string          `json:"profile,omitempty"`
@@ -198,14 +211,18 @@ func From(m verdict.Model) Result {
 	for _, p := range m.Profiles {
 		headline, _ := words.Headline(m.Answer(p.Name))
 		r.Profiles = append(r.Profiles, Profile{
-			Name: string(p.Name), Exit: p.Exit, Headline: headline, Total: p.Total, Holds: p.Holds(), Counts: p.Counts,
+			Name: string(p.Name), Exit: p.Exit, Headline: headline, Total: p.Total, Holds: p.Holds(), Counts: p.Counts, Clauses: p.Clauses, Tested: p.Tested,
 		})
 	}
 	for _, q := range m.Requirements {
-		r.Requirements = append(r.Requirements, Requirement{
+		row := Requirement{
 			ID: q.ID, Area: q.Area, Level: string(q.Level), Profile: string(q.Profile),
 			Verdict: q.Verdict, Reason: words.Reason(q), Roles: q.Roles, Cases: list(q.Cases),
-		})
+		}
+		for _, c := range q.Clauses {
+			row.Clauses = append(row.Clauses, Clause{ID: c.ID, Says: c.Says, Verdict: c.Verdict, Roles: c.Roles})
+		}
+		r.Requirements = append(r.Requirements, row)
 	}
 	for _, c := range m.Cases {
 		r.Cases = append(r.Cases, caseOf(c))
@@ -229,13 +246,13 @@ func identityOf(id verdict.Identity) Identity {
 
 func observationOf(o verdict.Observation) Observation {
 	return Observation{
-		Outcome: string(o.Outcome), Requirement: o.Requirement, Says: o.Says, Expected: o.Expected, Actual: o.Actual, Where: o.Where, Capability: o.Capability,
+		Outcome: string(o.Outcome), Requirement: o.Requirement, Clause: o.Clause, Says: o.Says, Expected: o.Expected, Actual: o.Actual, Where: o.Where, Capability: o.Capability,
 	}
 }
 
 func caseOf(c verdict.Case) Case {
 	out := Case{
-		ID: c.ID, Role: c.Role, Area: c.Area, Says: c.Says, Verifies: list(c.Verifies),
+		ID: c.ID, Role: c.Role, Area: c.Area, Says: c.Says, Verifies: list(c.Verifies), Clauses: list(c.Clauses()),
 		Verdict: c.Verdict, Level: string(c.Level), Profile: string(c.Profile), Requirement: c.Requirement,
 		Observation: observationOf(c.Observation), Checks: []Check{}, ChecksLeft: c.ChecksLeft,
 		Attempts: []Attempt{}, DurationMS: c.Duration.Milliseconds(), Again: c.Again,

@@ -33,6 +33,8 @@ func Glyph(v verdict.Verdict) string {
 		return "○"
 	case verdict.NotShown:
 		return "◌"
+	case verdict.PartlyHeld:
+		return "◐"
 	}
 	return "–"
 }
@@ -54,6 +56,8 @@ func Word(v verdict.Verdict) string {
 		return "harness error"
 	case verdict.NotShown:
 		return "not shown"
+	case verdict.PartlyHeld:
+		return "partly held"
 	}
 	return string(v)
 }
@@ -187,6 +191,11 @@ func Numbers(p verdict.Profile) string {
 	return text
 }
 
+// Tested says how many clauses of a profile were tested: 120 of 300 clauses tested.
+func Tested(p verdict.Profile) string {
+	return fmt.Sprintf("%d of %d clauses tested", p.Tested, p.Clauses)
+}
+
 // Rest is Numbers without the requirements that hold; "" when all do.
 func Rest(p verdict.Profile) string {
 	var parts []string
@@ -201,6 +210,7 @@ func Rest(p verdict.Profile) string {
 		{p.Counts[verdict.CouldNotRun], "could not run"},
 		{p.Expected(), "violated as expected"},
 		{p.Counts[verdict.ExpectedSkip], "skipped as expected"},
+		{p.Counts[verdict.PartlyHeld], "partly held"},
 		{p.Counts[verdict.NotShown], "not shown"},
 		{p.Counts[verdict.NotApplicable], "not applicable"},
 		{p.Counts[verdict.Untested], "untested"},

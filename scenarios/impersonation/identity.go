@@ -42,14 +42,15 @@ var markersInvisible = stage.Spec{
 var variablesOfTheTarget = stage.Spec{
 	Slug:     "variables-of-the-target",
 	Says:     "HOME, USER, LOGNAME and SHELL of a child of alice's task are alice's",
-	Verifies: []string{"IMP-011"},
+	Verifies: []string{"IMP-011.home", "IMP-011.user", "IMP-011.logname", "IMP-011.shell"},
 	Roles:    both,
 	Run: func(s *stage.Stage) {
-		_, child := environments(s, "IMP-011", stage.Task{})
+		_, child := environments(s, "IMP-011.home", stage.Task{})
 		alice := s.Account("alice")
-		s.Require("IMP-011").Equal("HOME, USER, LOGNAME and SHELL of the child",
-			[]string{child["HOME"], child["USER"], child["LOGNAME"], child["SHELL"]},
-			[]string{alice.Home, alice.Name, alice.Name, alice.Shell})
+		s.Require("IMP-011.home").Equal("HOME of the child", child["HOME"], alice.Home)
+		s.Require("IMP-011.user").Equal("USER of the child", child["USER"], alice.Name)
+		s.Require("IMP-011.logname").Equal("LOGNAME of the child", child["LOGNAME"], alice.Name)
+		s.Require("IMP-011.shell").Equal("SHELL of the child", child["SHELL"], alice.Shell)
 	},
 }
 
