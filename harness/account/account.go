@@ -18,52 +18,75 @@ type Account struct {
 	Shell    string
 }
 
-// DagsGroup is the group that alice and bob share.
-const DagsGroup = 61100
-
-const firstUID = 61001
-
 // Worker is the name of the account that runs the implementation unless a case says otherwise.
 const Worker = "airflow"
 
-// names are those of the fixture accounts, in the order of their uids. The user ghost has none.
-var names = []string{Worker, "alice", "bob", "carol", "randomuser", "airflowuser"}
+// groups are those of the fixture accounts. None has the name of an account that is in it
+// alone and another number: nothing that is said of one account follows from another, or
+// from its own name.
+var groups = map[string]int{
+	Worker: 61001, "operators": 61101,
+	"bob": 61003, "dags": 61100, "auditors": 61102, "analysts": 61300,
+	"guests": 61301, "airflowuser": 61006,
+}
 
-var fixtures = func() map[string]Account {
-	accounts := map[string]Account{}
-	for i, name := range names {
-		a := Account{Name: name, UID: firstUID + i, GID: firstUID + i, Home: "/home/" + name, Shell: "/bin/sh"}
-		if name == "alice" || name == "bob" {
-			a.Groups = []int{DagsGroup}
-		}
-		accounts[name] = a
+// fixtures are the fixture accounts, in the order of their uids. The user ghost has none.
+//
+// They differ in what a program might guess: only some have their uid as gid, a group of
+// their name, one supplementary group, a home below /home, or /bin/sh.
+var fixtures = []Account{
+	fixture(61001, Worker, "/home/airflow", "/bin/sh", Worker, "operators"),
+	fixture(61002, "alice", "/home/alice", "/bin/bash", "analysts", "dags", "auditors"),
+	fixture(61003, "bob", "/home/bob", "/bin/sh", "bob", "dags"),
+	fixture(61004, "carol", "/srv/people/c/carol", "/bin/dash", "guests"),
+	fixture(61005, "randomuser", "/home/randomuser", "/bin/sh", "dags"),
+	fixture(61006, "airflowuser", "/home/airflowuser", "/bin/sh", "airflowuser"),
+}
+
+func fixture(uid int, name, home, shell, group string, more ...string) Account {
+	a := Account{Name: name, UID: uid, GID: groups[group], Home: home, Shell: shell}
+	for _, name := range more {
+		a.Groups = append(a.Groups, groups[name])
 	}
-	return accounts
-}()
+	return a
+}
 
 // Root is the account root.
 func Root() Account { return Account{Name: "root", Home: "/root", Shell: "/bin/sh"} }
 
+// SecondRoot is an account by the name of toor that has the uid of root.
+func SecondRoot() Account {
+	return Account{Name: "toor", Home: "/srv/people/t/toor", Shell: "/bin/dash"}
+}
+
+// everyone is all accounts that the harness writes into the database beside root.
+func everyone() []Account { return append(slices.Clone(fixtures), SecondRoot()) }
+
 // Names returns the names of root and of the fixture accounts, in the order of their uids.
-func Names() []string { return slices.Concat([]string{Root().Name}, names) }
+func Names() []string {
+	names := []string{Root().Name}
+	for _, a := range fixtures {
+		names = append(names, a.Name)
+	}
+	return names
+}
 
 // ByUID returns the names of the fixture accounts by uid, root not among them.
 func ByUID() map[int]string {
 	uids := map[int]string{}
-	for name, a := range fixtures {
-		uids[a.UID] = name
+	for _, a := range fixtures {
+		uids[a.UID] = a.Name
 	}
 	return uids
 }
 
-// Find returns a fixture account, root, or one made up for a bare uid, which then has
-// no entry anywhere. It is an error if name is none of these.
+// Find returns a fixture account, root, its second name, or one made up for a bare uid,
+// which then has no entry anywhere. It is an error if name is none of these.
 func Find(name string) (Account, error) {
-	if name == "root" {
-		return Root(), nil
-	}
-	if a, ok := fixtures[name]; ok {
-		return a, nil
+	for _, a := range append(everyone(), Root()) {
+		if a.Name == name {
+			return a, nil
+		}
 	}
 	if uid, err := strconv.Atoi(name); err == nil && uid > 0 {
 		return Account{UID: uid, GID: uid, Home: "/"}, nil

@@ -1,6 +1,8 @@
 package account
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,25 +11,53 @@ import (
 
 func TestTheFilesOfTheDatabaseAgree(t *testing.T) {
 	files := databaseFiles()
-	for name, a := range fixtures {
-		for _, path := range []string{"/etc/passwd", "/etc/shadow", "/etc/group"} {
-			if !strings.Contains(files[path].text, "\n"+name+":") {
-				t.Errorf("%s has no entry for %s", path, name)
+	for _, a := range everyone() {
+		for _, path := range []string{"/etc/passwd", "/etc/shadow"} {
+			if !strings.Contains(files[path].text, "\n"+a.Name+":") {
+				t.Errorf("%s has no entry for %s", path, a.Name)
 			}
 		}
-		if (len(a.Groups) > 0) != (name == "alice" || name == "bob") {
-			t.Errorf("%s has groups %v", name, a.Groups)
+		for _, gid := range append([]int{a.GID}, a.Groups...) {
+			if !strings.Contains(files["/etc/group"].text, fmt.Sprintf(":x:%d:", gid)) {
+				t.Errorf("group %d of %s does not exist", gid, a.Name)
+			}
+		}
+	}
+	for _, line := range []string{
+		"\nalice:x:61002:61300::/home/alice:/bin/bash\n", "\ncarol:x:61004:61301::/srv/people/c/carol:/bin/dash\n", "\ntoor:x:0:0::",
+	} {
+		if !strings.Contains(files["/etc/passwd"].text, line) {
+			t.Errorf("no line %q in\n%s", line, files["/etc/passwd"].text)
+		}
+	}
+	for _, line := range []string{"\nauditors:x:61102:alice\n", "\ndags:x:61100:alice,bob\n", "\noperators:x:61101:airflow\n", "\nguests:x:61301:\n"} {
+		if !strings.Contains(files["/etc/group"].text, line) {
+			t.Errorf("no line %q in\n%s", line, files["/etc/group"].text)
 		}
 	}
 	if strings.Contains(files["/etc/passwd"].text, "ghost") {
 		t.Error("ghost exists")
 	}
-	uids := map[int]bool{}
-	for _, a := range fixtures {
-		uids[a.UID] = true
+}
+
+// What a program could guess of an account from its name, from its uid or from another
+// account is wrong for one of them.
+func TestNothingOfAnAccountCanBeGuessed(t *testing.T) {
+	guesses := map[string]func(Account) bool{
+		"the gid is the uid":                  func(a Account) bool { return a.GID == a.UID },
+		"a home is below /home":               func(a Account) bool { return a.Home == "/home/"+a.Name },
+		"each shell is /bin/sh":               func(a Account) bool { return a.Shell == "/bin/sh" },
+		"each shell is sh or bash":            func(a Account) bool { return a.Shell == "/bin/sh" || a.Shell == "/bin/bash" },
+		"no supplementary group":              func(a Account) bool { return len(a.Groups) == 0 },
+		"one supplementary group at the most": func(a Account) bool { return len(a.Groups) <= 1 },
+		"the own group has the own name":      func(a Account) bool { return groups[a.Name] == a.GID },
+		"who is in dags is so by a list":      func(a Account) bool { return a.GID != groups["dags"] },
+		"who is not root has another uid":     func(a Account) bool { return a.UID != 0 },
 	}
-	if len(uids) != 6 || !uids[61001] || !uids[61006] {
-		t.Errorf("uids %v", uids)
+	for guess, holds := range guesses {
+		if !slices.ContainsFunc(everyone(), func(a Account) bool { return !holds(a) }) {
+			t.Errorf("holds of all accounts: %s", guess)
+		}
 	}
 }
 
@@ -45,12 +75,15 @@ func TestABareUIDIsAnAccountWithoutName(t *testing.T) {
 
 func TestEachNameIsFoundRootFirst(t *testing.T) {
 	names, uids := Names(), ByUID()
+	if a, err := Find("toor"); err != nil || a.UID != 0 || slices.Contains(names, "toor") || uids[0] != "" {
+		t.Errorf("toor is %+v, %v", a, err)
+	}
 	if len(names) != len(uids)+1 || names[0] != "root" {
 		t.Errorf("names %q, uids %v", names, uids)
 	}
 	for i, name := range names {
 		a, err := Find(name)
-		if err != nil || a.Name != name || i > 0 && (uids[a.UID] != name || a.UID != firstUID+i-1) {
+		if err != nil || a.Name != name || i > 0 && (uids[a.UID] != name || a.UID != 61000+i) {
 			t.Errorf("%s is %+v, %v", name, a, err)
 		}
 	}

@@ -48,7 +48,7 @@ func WriteDatabase() error {
 	if err := os.MkdirAll("/home", 0o755); err != nil {
 		return fmt.Errorf("make /home: %w", err)
 	}
-	for _, a := range fixtures {
+	for _, a := range everyone() {
 		if err := a.newHome(); err != nil {
 			return err
 		}
@@ -69,12 +69,12 @@ func databaseFiles() map[string]databaseFile {
 	for _, name := range slices.Sorted(maps.Keys(systemGroups)) {
 		fmt.Fprintf(&group, "%s:x:%d:\n", name, systemGroups[name])
 	}
-	fmt.Fprintf(&group, "dags:x:%d:alice,bob\n", DagsGroup)
-	for _, name := range slices.Sorted(maps.Keys(fixtures)) {
-		a := fixtures[name]
-		fmt.Fprintf(&passwd, "%s:x:%d:%d::%s:%s\n", name, a.UID, a.GID, a.Home, a.Shell)
-		fmt.Fprintf(&shadow, "%s:*:20000:0:99999:7:::\n", name)
-		fmt.Fprintf(&group, "%s:x:%d:\n", name, a.GID)
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		fmt.Fprintf(&group, "%s:x:%d:%s\n", name, groups[name], strings.Join(members(groups[name]), ","))
+	}
+	for _, a := range everyone() {
+		fmt.Fprintf(&passwd, "%s:x:%d:%d::%s:%s\n", a.Name, a.UID, a.GID, a.Home, a.Shell)
+		fmt.Fprintf(&shadow, "%s:*:20000:0:99999:7:::\n", a.Name)
 	}
 	return map[string]databaseFile{
 		"/etc/passwd":  {passwd.String(), 0o644},
@@ -85,9 +85,21 @@ func databaseFiles() map[string]databaseFile {
 	}
 }
 
+// members are the accounts that have the group as a supplementary one.
+func members(gid int) []string {
+	var names []string
+	for _, a := range fixtures {
+		if slices.Contains(a.Groups, gid) {
+			names = append(names, a.Name)
+		}
+	}
+	return names
+}
+
 // verifyDatabase asks the system for every account.
 func verifyDatabase() error {
-	for name, a := range fixtures {
+	for _, a := range everyone() {
+		name := a.Name
 		out, err := exec.Command("id", "-u", name).Output()
 		if err != nil {
 			return fmt.Errorf("ask for account %s: %w", name, err)
@@ -99,8 +111,11 @@ func verifyDatabase() error {
 		if err != nil {
 			return fmt.Errorf("ask for the groups of %s: %w", name, err)
 		}
-		want := strings.Trim(fmt.Sprint(append([]int{a.GID}, a.Groups...)), "[]")
-		if got := strings.TrimSpace(string(out)); got != want {
+		got, want := strings.Fields(string(out)), []string{}
+		for _, gid := range append([]int{a.GID}, a.Groups...) {
+			want = append(want, strconv.Itoa(gid))
+		}
+		if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
 			return fmt.Errorf("account %s has groups %s, %s were written", name, got, want)
 		}
 	}

@@ -62,14 +62,17 @@ func (a Account) newHome() error {
 	if err := os.RemoveAll(a.Home); err != nil {
 		return fmt.Errorf("empty %s: %w", a.Home, err)
 	}
+	if err := os.MkdirAll(filepath.Dir(a.Home), 0o755); err != nil {
+		return fmt.Errorf("make folder of homes: %w", err)
+	}
 	return a.MakeDir(a.Home, 0o700)
 }
 
-// RemoveFiles empties the homes of the fixture accounts and removes what they left in
+// RemoveFiles empties the homes of all accounts but root and removes what they left in
 // the folders that all may write to.
 func RemoveFiles() error {
 	var errs []error
-	for _, a := range fixtures {
+	for _, a := range everyone() {
 		errs = append(errs, a.newHome())
 	}
 	uids := ByUID()

@@ -40,7 +40,7 @@ func TestAtABarrierTheProcessIsThatOfTheWorkerAccount(t *testing.T) {
 		check := s.Require("IMP-004")
 		check.Equal("process", p.PID, run.Processes()[0].PID)
 		check.Equal("uids", p.UIDs, []int{theatre.WorkerUID, theatre.WorkerUID, theatre.WorkerUID, theatre.WorkerUID})
-		check.Equal("groups", p.Groups, []int{theatre.WorkerUID})
+		check.Equal("groups", p.Groups, []int{theatre.WorkerUID, 61101})
 		check.Equal("group leader", p.Group, p.PID)
 		fds, err := p.FDs()
 		s.Must(err)

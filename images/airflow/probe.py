@@ -22,8 +22,8 @@ from pathlib import Path
 
 from airflow.sdk import DAG, BaseOperator, Connection, Variable
 
-# ghost has no account on the machine; root is there to be refused.
-TARGETS = ("airflow", "alice", "bob", "carol", "randomuser", "airflowuser", "ghost", "root")
+# ghost has no account on the machine; root and toor, whose uid is 0, too, are there to be refused.
+TARGETS = ("airflow", "alice", "bob", "carol", "randomuser", "airflowuser", "ghost", "root", "toor")
 
 # Starts its arguments as a daemon and prints the pid, or the errno as a negative number.
 DAEMONISE = """

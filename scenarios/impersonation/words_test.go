@@ -12,7 +12,7 @@ import (
 func TestMain(m *testing.M) { theatre.Main(m) }
 
 func TestWordsOfTheArea(t *testing.T) {
-	alice := account.Account{Name: "alice", UID: 61002, GID: 61002, Groups: []int{61100}}
+	alice := account.Account{Name: "alice", UID: 61002, GID: 61300, Groups: []int{61100, 61102}}
 	groups := func(gid int, groups ...int) func(stage.Check) {
 		return func(c stage.Check) {
 			hasGroups(c, proc.Process{PID: 5, GIDs: [4]int{gid, gid, gid, gid}, Groups: groups}, alice)
@@ -28,11 +28,12 @@ func TestWordsOfTheArea(t *testing.T) {
 		"nothing forbidden":             {none("HOME"), true},
 		"something forbidden":           {none("HOME", "SECRET"), false},
 		"control not there":             {none(), false},
-		"groups of alice":               {groups(61002, 61002, 61100), true},
-		"groups without the own":        {groups(61002, 61100), true},
-		"a group is missing":            {groups(61002, 61002), false},
-		"a group of the worker is left": {groups(61002, 61001, 61002, 61100), false},
-		"gid of another":                {groups(61003, 61100), false},
+		"groups of alice":               {groups(61300, 61100, 61102, 61300), true},
+		"groups without the own":        {groups(61300, 61100, 61102), true},
+		"a group is missing":            {groups(61300, 61100, 61300), false},
+		"a group of the worker is left": {groups(61300, 61001, 61100, 61102, 61300), false},
+		"gid of another":                {groups(61003, 61100, 61102), false},
+		"uid as gid":                    {groups(61002, 61100, 61102), false},
 	} {
 		if holds := theatre.Holds(t, test.check); holds != test.holds {
 			t.Errorf("%s: holds is %v", name, holds)
