@@ -35,7 +35,7 @@ func seen(t *testing.T, f func(Check)) (o *journal.Observation) {
 			return
 		}
 		want := journal.Check{
-			Requirement: o.Requirement, Clause: o.Requirement, What: o.Says, Premise: isControl(o.Says), Expected: o.Expected, Actual: o.Actual, Where: o.Where,
+			Requirement: o.Requirement, Clause: o.Requirement, What: o.Says, Premise: isControl(o.Says) || failed >= 0 && made[failed].Premise, Expected: o.Expected, Actual: o.Actual, Where: o.Where,
 		}
 		if failed < 0 || failed != len(made)-1 || made[failed] != want {
 			t.Errorf("%+v, and the checks %+v", o, made)

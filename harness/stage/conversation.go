@@ -105,9 +105,9 @@ func (c *Conversation) Faults() []string {
 // deadline that passes is a violation of the first requirement.
 func (c *Conversation) Await(awaited string, holds func() bool) bool { return c.await(awaited, holds) }
 
-// Violated ends the scenario: its first requirement does not hold.
+// Violated ends the scenario: what the rest of it relies on did not come.
 func (c *Conversation) Violated(says, expected, actual string) {
-	c.stage.violated(c.stage.first(), says, expected, actual)
+	c.stage.unmet(says, expected, actual)
 }
 
 // Saw says in a few lines where the run stands.

@@ -23,7 +23,7 @@ func (s *Stage) Text(path string) string {
 }
 
 func (s *Stage) changedFile(path string, err error) {
-	s.violated(s.first(), "a file of the scenario is gone or something else", "a regular file of no more than 64 MiB at "+path, err.Error())
+	s.unmet("a file of the scenario is gone or something else", "a regular file of no more than 64 MiB at "+path, err.Error())
 }
 
 // Find returns all files below dir whose last part is name, FindDirs all

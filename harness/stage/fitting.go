@@ -48,7 +48,7 @@ func (s *Stage) judgeable(where string) {
 func (s *Stage) fitting() {
 	s.judgeable("")
 	if refused := s.misfits(false); len(refused) > 0 {
-		s.violatedAt("", s.first(), "the implementation sent what its release does not take",
+		s.violatedAt("", s.first(), false, "the implementation sent what its release does not take",
 			"only what Airflow "+s.World.Shape().Name()+" takes", strings.Join(refused, "\n"))
 	}
 }

@@ -156,7 +156,7 @@ func (s *Stage) launch(r *Run) error {
 }
 
 func (s *Stage) exchangedFolder(name string, err error) {
-	s.violated(s.first(), "a folder of the case was exchanged", name+" is still the folder that the implementation was given", err.Error())
+	s.unmet("a folder of the case was exchanged", name+" is still the folder that the implementation was given", err.Error())
 }
 
 func (s *Stage) writeConfig(task Task, worker account.Account, settings map[string]string) error {

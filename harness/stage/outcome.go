@@ -15,7 +15,13 @@ type stop struct{ observation journal.Observation }
 
 // violated ends the scenario: the clause does not hold.
 func (s *Stage) violated(clause, says, expected, actual string) {
-	s.violatedAt(caller(), clause, says, expected, actual)
+	s.violatedAt(caller(), clause, isControl(says), says, expected, actual)
+}
+
+// unmet ends the scenario: what the rest of it relies on did not come. The first clause
+// takes the blame, of which nothing was shown.
+func (s *Stage) unmet(says, expected, actual string) {
+	s.violatedAt(caller(), s.first(), true, says, expected, actual)
 }
 
 // problems says what else is wrong with the runs of the case, for violations: an empty
@@ -33,7 +39,7 @@ func (s *Stage) problems() (all []string) {
 }
 
 // violatedAt is violated at a line of the scenario, "" for its end.
-func (s *Stage) violatedAt(where, clause, says, expected, actual string) {
+func (s *Stage) violatedAt(where, clause string, premise bool, says, expected, actual string) {
 	s.judgeable(where)
 	if problems := strings.Join(s.problems(), "\n"); problems != "" && !strings.Contains(actual, problems) {
 		actual += "\n" + problems
@@ -47,7 +53,7 @@ func (s *Stage) violatedAt(where, clause, says, expected, actual string) {
 		Says: s.text(says), Expected: s.text(expected), Actual: s.text(actual), Where: where,
 	}
 	s.record.check(journal.Check{
-		Requirement: o.Requirement, Clause: clause, What: o.Says, Premise: isControl(says),
+		Requirement: o.Requirement, Clause: clause, What: o.Says, Premise: premise,
 		Expected: o.Expected, Actual: o.Actual, Where: o.Where,
 	})
 	panic(stop{o})

@@ -88,7 +88,7 @@ func (r *Run) XCom(key string) world.XComKey {
 func (r *Run) Result(key string) any {
 	value, ok := r.stage.World.XCom(r.XCom(key))
 	if !ok {
-		r.stage.violated(r.stage.first(), "a result is missing",
+		r.stage.unmet("a result is missing",
 			fmt.Sprintf("%s pushes an XCom %q", r.label, key), r.saw())
 	}
 	return value
@@ -111,11 +111,11 @@ func (r *Run) At(name string) proc.Process {
 	awaited := fmt.Sprintf("%s to reach barrier %s", r.label, name)
 	key := r.XCom("at_" + name)
 	if !r.await(awaited, func() bool { return r.Pushed(key.Key) }) {
-		s.violated(s.first(), "the task ended before it came to the barrier", awaited, r.saw())
+		s.unmet("the task ended before it came to the barrier", awaited, r.saw())
 	}
 	holder, err := b.holder()
 	if err != nil {
-		s.violated(s.first(), "no process stands at the barrier", awaited+", holding its FIFO open", err.Error())
+		s.unmet("no process stands at the barrier", awaited+", holding its FIFO open", err.Error())
 	}
 	s.watch.Poll()
 	s.watch.Claim(r, holder)
@@ -268,7 +268,7 @@ func (r *Run) toSucceed(clause string, premise bool) End {
 	what, did := r.counterpart.Succeeded(e)
 	expected := r.label + " succeeds: " + what
 	if !did {
-		r.stage.violated(clause, "the task of "+r.label+" should have succeeded", expected, r.saw())
+		r.stage.violatedAt(caller(), clause, premise, "the task of "+r.label+" should have succeeded", expected, r.saw())
 	}
 	r.stage.holds(journal.Check{Clause: clause, What: "the task of " + r.label, Premise: premise, Expected: expected, Actual: r.state()})
 	return e
@@ -278,7 +278,7 @@ func (r *Run) toFail(clause string, premise bool) End {
 	e := r.End()
 	expected := r.label + " fails and never reports success"
 	if !r.counterpart.Failed(e) || e.Told("success") {
-		r.stage.violated(clause, "the task of "+r.label+" should have failed", expected, r.saw())
+		r.stage.violatedAt(caller(), clause, premise, "the task of "+r.label+" should have failed", expected, r.saw())
 	}
 	r.stage.holds(journal.Check{Clause: clause, What: "the task of " + r.label, Premise: premise, Expected: expected, Actual: r.state()})
 	return e

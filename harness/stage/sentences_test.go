@@ -35,7 +35,7 @@ import (
 // takers are the functions that make a sentence, or the object of one, out of a
 // text, and which of their arguments that text is.
 var takers = map[string]int{
-	"violated": 1, "violatedAt": 2, "fails": 0, "late": 1, "within": 1, "until": 1,
+	"violated": 1, "unmet": 0, "violatedAt": 3, "fails": 0, "late": 1, "within": 1, "until": 1,
 	"Equal": 0, "True": 0, "That": 0, "Fails": 0, "Contains": 0, "NotContains": 0, "Matches": 0, "Empty": 0,
 	"Count": 0, "LineWith": 0, "CouldNotRun": 0, "Violated": 0, "Within": 1, "Await": 0, "await": 0,
 }
@@ -188,6 +188,10 @@ var sentences = map[string][]func(Check, facts){
 	}},
 	"fails: what": {func(c Check, f facts) {
 		c.fails("found by other means", "nothing", fmt.Sprintf("pid %d did it", f.pid))
+	}},
+	"unmet: says": {func(c Check, f facts) {
+		c.stage.World.Takes(f.ti, "SucceedTask", []string{"end_dat"})
+		c.stage.unmet("found by the stage", "nothing", fmt.Sprintf("pid %d did it", f.pid))
 	}},
 	"violated: says": {func(c Check, f facts) {
 		c.stage.World.Takes(f.ti, "SucceedTask", []string{"end_dat"})

@@ -429,7 +429,7 @@ func TestWhatTheStageRequiresIsAnEventAsWell(t *testing.T) {
 		"IMP-004 waited for the process of plain to end held=true premise=true",
 		"IMP-004 the task of plain held=true premise=false",
 		"IMP-001 it held=true premise=false",
-		"IMP-004 the task ended before it came to the barrier held=false premise=false",
+		"IMP-004 the task ended before it came to the barrier held=false premise=true",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("checks (-want +got):\n%s", diff)

@@ -147,5 +147,5 @@ func (s *Stage) late(wait *busy.Wait, awaited, saw string) {
 			s.broken("the case was ended while it waited for %s", awaited)
 		}
 	}
-	s.violated(s.first(), "waited in vain for "+awaited, limit+": "+awaited, saw)
+	s.unmet("waited in vain for "+awaited, limit+": "+awaited, saw)
 }
