@@ -44,7 +44,8 @@ func selftestCommand() *cobra.Command {
 		Short: "Prove that the scenarios notice a wrong reference",
 		Long: `Builds each mutant of scenarios/mutants, an edit that makes the reference wrong
 on purpose, and plays all cases against it. Exactly the cases that its file
-lists must be violated, and all others must hold. Needs a checkout and Go. A mutant
+lists must be violated, at a check of the clause that it names, and all others
+must hold. Needs a checkout and Go. A mutant
 whose file names a manifest is played as that says, and one whose file names a
 release of Airflow is judged as that. With --others only so many of those that must
 hold are played, each time the same ones, and for each mutant other ones.
@@ -206,7 +207,7 @@ func (f selftestFlags) selected(m mutant.Mutant, cases []plan.Case) []plan.Case 
 	if f.others == everyOther {
 		return cases
 	}
-	listed := func(c plan.Case) bool { return slices.Contains(m.Red, c.ID) || slices.Contains(m.Unjudged, c.ID) }
+	listed := func(c plan.Case) bool { return m.Lists(c.ID) }
 	others := slices.DeleteFunc(slices.Clone(cases), listed)
 	slices.SortFunc(others, func(a, b plan.Case) int { return bytes.Compare(digest(m.Name, a.ID), digest(m.Name, b.ID)) })
 	played := others[:min(f.others, len(others))]
@@ -251,12 +252,14 @@ func (t trial) play(ctx context.Context, name string, cases []plan.Case, known k
 
 // judge compares colours, prints what differs, and returns the exit code.
 func judge(out io.Writer, m mutant.Mutant, model verdict.Model) int {
-	var violated, unable, other []string
+	var violated []mutant.Violation
+	var played, unable, other []string
 	held := 0
 	for _, c := range model.Cases {
+		played = append(played, c.ID)
 		switch outcome := c.Observation.Outcome; {
 		case outcome == journal.Violated:
-			violated = append(violated, c.ID)
+			violated = append(violated, mutant.Violation{Case: c.ID, Clause: c.Observation.Clause, Premise: c.Premise()})
 		case outcome == journal.Held:
 			held++
 		case outcome == journal.CouldNotRun && slices.Contains(m.Unjudged, c.ID):
@@ -269,7 +272,7 @@ func judge(out io.Writer, m mutant.Mutant, model verdict.Model) int {
 	for _, p := range model.Problems {
 		other = append(other, p.Text)
 	}
-	missed, surprising := m.Judge(violated, unable)
+	missed, surprising := m.Judge(played, violated, unable)
 	for _, id := range missed {
 		fmt.Fprintf(out, "  ✕ %s should have noticed, and did not\n", id)
 	}

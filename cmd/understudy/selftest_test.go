@@ -30,14 +30,14 @@ func TestAMutantIsJudgedByExactlyItsColours(t *testing.T) {
 		says  string
 	}{
 		"as listed":             {model(colours{"red": journal.Violated, "green": journal.Held}), 0, "noticed by 1 cases"},
-		"missed":                {model(colours{"red": journal.Held, "green": journal.Held}), 1, "red should have noticed"},
-		"never played":          {model(colours{"green": journal.Held}), 1, "red should have noticed"},
-		"one too many":          {model(colours{"red": journal.Violated, "green": journal.Violated}), 1, "green is red"},
+		"missed":                {model(colours{"red": journal.Held, "green": journal.Held}), 1, "should have noticed"},
+		"never played":          {model(colours{"green": journal.Held}), 1, "should have noticed"},
+		"one too many":          {model(colours{"red": journal.Violated, "green": journal.Violated}), 1, "green () is red"},
 		"a case could not run":  {model(colours{"red": journal.Violated, "green": journal.CouldNotRun}), 4, "green"},
 		"a line cannot be read": {model(colours{"red": journal.Violated, "green": journal.Held}, verdict.Problem{Kind: verdict.Ours, Text: "line 7"}), 4, "line 7"},
 	} {
 		var out bytes.Buffer
-		exit := judge(&out, mutant.Mutant{Red: []string{"red"}}, tc.model)
+		exit := judge(&out, mutant.Mutant{Red: []mutant.Red{{Cases: "red"}}}, tc.model)
 		if exit != tc.exit || !strings.Contains(out.String(), tc.says) {
 			t.Errorf("%s: exit %d, want %d; says %q, want %q in it", name, exit, tc.exit, out.String(), tc.says)
 		}
@@ -49,7 +49,7 @@ func TestTheOthersAreASampleThatStays(t *testing.T) {
 	for i := range 40 {
 		all = append(all, plan.Case{ID: fmt.Sprintf("IMP-%03d/runner/x", i)})
 	}
-	m := mutant.Mutant{Name: "wrong", Red: []string{all[3].ID}, Unjudged: []string{all[39].ID}}
+	m := mutant.Mutant{Name: "wrong", Red: []mutant.Red{{Cases: all[3].ID, Clauses: "IMP-003"}}, Unjudged: []string{all[39].ID}}
 	ids := func(others int, m mutant.Mutant, cases []plan.Case) []string {
 		return plan.IDs(selftestFlags{others: others}.selected(m, cases))
 	}

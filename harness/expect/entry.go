@@ -8,6 +8,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/role"
+	"github.com/understudy-conformance/understudy/internal/glob"
 	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
@@ -87,23 +88,10 @@ func Text(o journal.Observation) string {
 	return strings.Join([]string{o.Says, o.Expected, o.Actual}, "\n")
 }
 
-// matches: * stands for any text, slashes included; without * the pattern is the
-// id itself or a prefix of it that ends before a slash.
+// matches: without * the pattern is the id itself or a prefix of it that ends before a slash.
 func matches(pattern, id string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
+	if !strings.Contains(pattern, "*") {
 		return pattern == id || strings.HasPrefix(id, strings.TrimSuffix(pattern, "/")+"/")
 	}
-	rest, ok := strings.CutPrefix(id, parts[0])
-	if !ok {
-		return false
-	}
-	for _, part := range parts[1 : len(parts)-1] {
-		_, after, found := strings.Cut(rest, part)
-		if !found {
-			return false
-		}
-		rest = after
-	}
-	return strings.HasSuffix(rest, parts[len(parts)-1])
+	return glob.Match(pattern, id)
 }

@@ -17,15 +17,16 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/understudy-conformance/understudy/internal/glob"
 	"github.com/understudy-conformance/understudy/protocol/release"
 )
 
 // Mutant is one wrong reference.
 type Mutant struct {
-	Name  string   `yaml:"name"`  // the file's name without .yaml
-	Says  string   `yaml:"says"`  // what is wrong with it, one sentence
-	Edits []Edit   `yaml:"edits"` // applied together
-	Red   []string `yaml:"red"`   // case ids that must be violated; every other case must hold
+	Name  string `yaml:"name"`  // the file's name without .yaml
+	Says  string `yaml:"says"`  // what is wrong with it, one sentence
+	Edits []Edit `yaml:"edits"` // applied together
+	Red   []Red  `yaml:"red"`   // cases that must be violated, and where; every other case must hold
 
 	// Manifest is by which the reference is played, from the root of the checkout. Without
 	// it that is the built-in one, in which a fault that needs two tasks does not show.
@@ -36,6 +37,42 @@ type Mutant struct {
 	// is wrong: those cases are Unjudged, they must not be able to run.
 	Airflow  string   `yaml:"airflow"`
 	Unjudged []string `yaml:"unjudged"`
+}
+
+// Red is one line of what must be violated: cases, and clauses of them at one of which. In
+// both * stands for any text. A line that names no clause is content with any, and with a
+// violation that shows nothing of one: a control, or something that was awaited in vain.
+type Red struct{ Cases, Clauses string }
+
+// UnmarshalText reads "CASES CLAUSES", or "CASES".
+func (r *Red) UnmarshalText(text []byte) error {
+	words := strings.Fields(string(text))
+	if len(words) < 1 || len(words) > 2 {
+		return fmt.Errorf("red %q: write a case, and a clause behind it", text)
+	}
+	*r = Red{Cases: words[0]}
+	if len(words) == 2 {
+		r.Clauses = words[1]
+	}
+	return nil
+}
+
+// Violation is what a run saw of a case.
+type Violation struct {
+	Case, Clause string
+	Premise      bool // nothing was shown of the clause
+}
+
+func (v Violation) String() string {
+	if v.Premise {
+		return v.Case + " (before anything of " + v.Clause + " was shown)"
+	}
+	return v.Case + " (" + v.Clause + ")"
+}
+
+// fits says whether the line speaks of the violation.
+func (r Red) fits(v Violation) bool {
+	return glob.Match(r.Cases, v.Case) && (r.Clauses == "" || !v.Premise && glob.Match(r.Clauses, v.Clause))
 }
 
 // Edit replaces one piece of one file.
@@ -141,20 +178,46 @@ func (m Mutant) Overlay(root, dir string) (string, error) {
 	return path, nil
 }
 
-// Judge compares the cases that a run violated, and those that could not run, with those
-// of the mutant. Missed are cases that should have noticed and did not; surprising are
-// cases that ended so although they do not stand in the list.
-func (m Mutant) Judge(violated, unable []string) (missed, surprising []string) {
-	for _, c := range []struct{ want, got []string }{{m.Red, violated}, {m.Unjudged, unable}} {
-		for _, id := range c.want {
-			if !slices.Contains(c.got, id) {
-				missed = append(missed, id)
+// Lists says whether the case is one that must not hold.
+func (m Mutant) Lists(id string) bool {
+	return slices.Contains(m.Unjudged, id) || slices.ContainsFunc(m.Red, func(r Red) bool { return glob.Match(r.Cases, id) })
+}
+
+// Judge compares what a run violated, and the cases that could not run, with those of the
+// mutant. Played are all its cases. Missed should have been seen and was not; surprising
+// was seen and stands in no line.
+func (m Mutant) Judge(played []string, violated []Violation, unable []string) (missed, surprising []string) {
+	for _, r := range m.Red {
+		matching := slices.DeleteFunc(slices.Clone(played), func(id string) bool { return !glob.Match(r.Cases, id) })
+		if len(matching) == 0 {
+			missed = append(missed, r.Cases+" (no such case was played)")
+		}
+		for _, id := range matching {
+			seen := slices.ContainsFunc(violated, func(v Violation) bool {
+				return v.Case == id && slices.ContainsFunc(m.Red, func(other Red) bool { return other.fits(v) })
+			})
+			if line := strings.TrimSpace(id + " " + r.Clauses); !seen && !slices.Contains(missed, line) {
+				missed = append(missed, line)
 			}
 		}
-		for _, id := range c.got {
-			if !slices.Contains(c.want, id) {
-				surprising = append(surprising, id)
-			}
+		used := slices.ContainsFunc(violated, r.fits)
+		if len(matching) > 0 && !used && r.Clauses != "" && !slices.ContainsFunc(missed, func(line string) bool { return strings.HasSuffix(line, " "+r.Clauses) }) {
+			missed = append(missed, r.Cases+" "+r.Clauses)
+		}
+	}
+	for _, id := range m.Unjudged {
+		if !slices.Contains(unable, id) {
+			missed = append(missed, id)
+		}
+	}
+	for _, v := range violated {
+		if !slices.ContainsFunc(m.Red, func(r Red) bool { return r.fits(v) }) {
+			surprising = append(surprising, v.String())
+		}
+	}
+	for _, id := range unable {
+		if !slices.Contains(m.Unjudged, id) {
+			surprising = append(surprising, id)
 		}
 	}
 	return missed, surprising

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -25,6 +26,7 @@ func TestLoadRefuses(t *testing.T) {
 		"an unknown key":         {good + "colour: red\n", "colour"},
 		"no sentence":            {strings.Replace(good, "says: It never switches.\n", "", 1), "says is missing"},
 		"no red case":            {strings.Replace(good, "red: [IMP-001/runner/task]", "red: []", 1), "red is empty"},
+		"three words":            {strings.Replace(good, "[IMP-001/runner/task]", "[IMP-001/runner/task IMP-001 x]", 1), "write a case, and a clause behind it"},
 		"no edit":                {"name: skip\nsays: x\nred: [a]\n", "edits are missing"},
 		"a manifest elsewhere":   {good + "manifest: ../mine.yaml\n", "leads out of the checkout"},
 		"a release that is none": {good + "airflow: newest\n", `"newest" is no version`},
@@ -84,10 +86,44 @@ func TestOverlayRefusesAnEditThatNoLongerApplies(t *testing.T) {
 }
 
 func TestJudge(t *testing.T) {
-	m := Mutant{Red: []string{"a", "b"}, Unjudged: []string{"x", "y"}}
-	missed, surprising := m.Judge([]string{"b", "c"}, []string{"y", "z"})
-	if diff := cmp.Diff([][]string{{"a", "x"}, {"c", "z"}}, [][]string{missed, surprising}); diff != "" {
-		t.Error(diff)
+	m := Mutant{Unjudged: []string{"x", "y"}}
+	for _, line := range []string{"A/runner/a A.one", "A/*/b A.*", "B/runner/c"} {
+		var r Red
+		if err := r.UnmarshalText([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+		m.Red = append(m.Red, r)
+	}
+	played := []string{"A/runner/a", "A/runner/b", "A/worker/b", "B/runner/c", "C/runner/d", "x", "y"}
+	asListed := []Violation{{"A/runner/a", "A.one", false}, {"A/runner/b", "A.two", false}, {"A/worker/b", "A.one", false}, {"B/runner/c", "B", true}}
+	without := func(i int, more ...Violation) []Violation {
+		return append(slices.Delete(slices.Clone(asListed), i, i+1), more...)
+	}
+	for name, c := range map[string]struct {
+		violated           []Violation
+		unable             []string
+		missed, surprising []string
+	}{
+		"as listed":                  {asListed, m.Unjudged, nil, nil},
+		"nothing":                    {nil, m.Unjudged, []string{"A/runner/a A.one", "A/runner/b A.*", "A/worker/b A.*", "B/runner/c"}, nil},
+		"one role only":              {without(2), m.Unjudged, []string{"A/worker/b A.*"}, nil},
+		"at another clause":          {without(0, Violation{"A/runner/a", "A.two", false}), m.Unjudged, []string{"A/runner/a A.one"}, []string{"A/runner/a (A.two)"}},
+		"at a control of the clause": {without(0, Violation{"A/runner/a", "A.one", true}), m.Unjudged, []string{"A/runner/a A.one"}, []string{"A/runner/a (before anything of A.one was shown)"}},
+		"one too many":               {without(4-4, Violation{"A/runner/a", "A.one", false}, Violation{"C/runner/d", "C", false}), m.Unjudged, nil, []string{"C/runner/d (C)"}},
+		"another could not run":      {asListed, []string{"x", "z"}, []string{"y"}, []string{"z"}},
+	} {
+		missed, surprising := m.Judge(played, c.violated, c.unable)
+		if diff := cmp.Diff([][]string{c.missed, c.surprising}, [][]string{missed, surprising}); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if missed, _ := m.Judge(played[1:], asListed[1:], m.Unjudged); len(missed) != 1 || !strings.Contains(missed[0], "no such case") {
+		t.Errorf("a case that is not there: %q", missed)
+	}
+	for id, want := range map[string]bool{"A/worker/b": true, "A/worker/a": false, "x": true, "C/runner/d": false} {
+		if m.Lists(id) != want {
+			t.Errorf("Lists(%s) is %v", id, !want)
+		}
 	}
 }
 

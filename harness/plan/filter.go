@@ -3,9 +3,10 @@ package plan
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
+
+	"github.com/understudy-conformance/understudy/internal/glob"
 )
 
 // Filter selects cases by id. It is a comma list of terms:
@@ -85,8 +86,5 @@ func matchesID(term, id string) bool {
 	if !strings.ContainsAny(term, "*?") {
 		return strings.HasPrefix(id, term)
 	}
-	// path.Match keeps * from crossing slashes and knows brackets; ids and terms lose both before.
-	plain := strings.NewReplacer("/", "|", "[", `\[`, `\`, `\\`)
-	matched, err := path.Match(plain.Replace(term), strings.ReplaceAll(id, "/", "|"))
-	return err == nil && matched
+	return glob.Match(term, id)
 }

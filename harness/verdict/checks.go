@@ -102,3 +102,9 @@ func (c Case) shows(clause string) bool {
 		return made.Held && !made.Premise && made.Clause == clause
 	})
 }
+
+// Premise says of a violated case that nothing was shown of the clause which takes the
+// blame: a control failed, or something was awaited in vain.
+func (c Case) Premise() bool {
+	return slices.ContainsFunc(c.Checks, func(made Check) bool { return !made.Held && made.Premise })
+}
