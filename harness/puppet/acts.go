@@ -9,9 +9,11 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/internal/raise"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
 
@@ -43,6 +45,7 @@ type act struct {
 	Channel string          `json:"channel,omitempty"`
 	Code    int             `json:"code,omitempty"`
 	Signal  string          `json:"signal,omitempty"`
+	Seconds float64         `json:"seconds,omitempty"`
 	Request json.RawMessage `json:"request,omitempty"`
 }
 
@@ -54,6 +57,7 @@ var acts = map[string]func(p *puppet, a act) (value any, err error){
 	"log":            log,
 	"exit":           func(_ *puppet, a act) (any, error) { return nil, exit(a.Code) },
 	"signal_self":    signalSelf,
+	"sleep":          sleep,
 	"ignore_sigterm": func(*puppet, act) (any, error) { signal.Ignore(syscall.SIGTERM); return nil, nil },
 }
 
@@ -154,10 +158,12 @@ func log(p *puppet, a act) (any, error) {
 	return nil, err
 }
 
+// sleep lingers; SIGTERM ends it as it ends the whole puppet.
+func sleep(_ *puppet, a act) (any, error) {
+	time.Sleep(time.Duration(a.Seconds * float64(time.Second)))
+	return nil, nil
+}
+
 func signalSelf(_ *puppet, a act) (any, error) {
-	number := unix.SignalNum(a.Signal)
-	if number == 0 {
-		return nil, fmt.Errorf("no signal is called %q", a.Signal)
-	}
-	return nil, unix.Kill(os.Getpid(), number)
+	return nil, raise.Self(a.Signal, func(number unix.Signal) bool { return signal.Ignored(number) })
 }

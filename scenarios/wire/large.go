@@ -16,7 +16,7 @@ const (
 var largeFrameBetweenLogs = stage.Spec{
 	Slug:     "large-frame-between-logs",
 	Says:     "alice's task sends and bob's receives 20 MB between bursts of log lines on all channels: every octet and every line arrives",
-	Verifies: []string{"WIRE-017"},
+	Verifies: []string{"WIRE-017.sent", "WIRE-017.received", "WIRE-017.logs"},
 	Roles:    []role.Role{role.Runner, role.Worker},
 	Budget:   120 * time.Second,
 	Run: func(s *stage.Stage) {
@@ -26,15 +26,15 @@ var largeFrameBetweenLogs = stage.Spec{
 			return append(verbs, append(bursts(after), stage.WaitFor("here"))...)
 		}
 		push := s.Start(stage.Task{As: "alice", Verbs: logged(stage.Payload("large", largeOctets))})
-		s.Require("WIRE-017").RunsAs(push, "here", "alice")
-		isPayload(s.Require("WIRE-017"), "XCom as the server stored it", s.Stored("large")[push.XCom("large")], largeOctets)
+		s.Require("WIRE-017.sent").RunsAs(push, "here", "alice")
+		isPayload(s.Require("WIRE-017.sent"), "XCom as the server stored it", s.Stored("large")[push.XCom("large")], largeOctets)
 		push.Release("here")
 		push.Succeeds()
 		complete(s, push, before, after)
 
 		pull := s.Start(stage.Task{As: "bob", Verbs: logged(stage.CheckPayload("probe_alice", "large", largeOctets).Save("seen"))})
-		s.Require("WIRE-017").RunsAs(pull, "here", "bob")
-		s.Require("WIRE-017").Equal("XCom as bob received it", pull.Result("seen"), map[string]any{"equal": true, "length": largeOctets})
+		s.Require("WIRE-017.received").RunsAs(pull, "here", "bob")
+		s.Require("WIRE-017.received").Equal("XCom as bob received it", pull.Result("seen"), map[string]any{"equal": true, "length": largeOctets})
 		pull.Release("here")
 		pull.Succeeds()
 		complete(s, pull, before, after)
@@ -55,9 +55,9 @@ func complete(s *stage.Stage, run *stage.Run, marks ...string) {
 	text := run.TaskLog()
 	for _, mark := range marks {
 		for _, channel := range []string{"log", "stdout", "stderr"} {
-			s.Require("WIRE-017").Count("lines of "+channel, text, channel+" "+mark, burst)
+			s.Require("WIRE-017.logs").Count("lines of "+channel, text, channel+" "+mark, burst)
 			for _, number := range []int{0, burst - 1} {
-				s.Require("WIRE-017").Matches("line of "+channel, text, fmt.Sprintf(`%s %s %d\b`, channel, mark, number))
+				s.Require("WIRE-017.logs").Matches("line of "+channel, text, fmt.Sprintf(`%s %s %d\b`, channel, mark, number))
 			}
 		}
 	}

@@ -29,6 +29,9 @@ func Ask(body message.Body) Act {
 	return Act{stage.Verb{"do": puppet.Ask}.With("request", request)}
 }
 
+// Push pushes an XCom of the task itself, a verb of the probe, too.
+func Push(key string, value any) Act { return Do(stage.PushXCom(key, value)) }
+
 // AskLog asks for the log channel, to which stage.Log writes from then on. The result
 // is puppet.Given where it came as it has to.
 func AskLog() Act { return Act{stage.Verb{"do": puppet.AskLog}} }

@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/role"
@@ -144,6 +145,30 @@ func (r *Run) Beats(atLeast int) []world.Heartbeat {
 		r.end.Violated("the task ended before it had sent so many heartbeats", awaited, r.end.Saw())
 	}
 	return r.TI().Heartbeats
+}
+
+// BeatAnswered waits until a heartbeat of the task was answered like that, and returns it.
+func (r *Run) BeatAnswered(status int) world.Heartbeat {
+	answered := func() int {
+		return slices.IndexFunc(r.TI().Heartbeats, func(beat world.Heartbeat) bool { return beat.Status == status })
+	}
+	awaited := fmt.Sprintf("a heartbeat of %s that is answered %d", r.Label(), status)
+	if !r.end.Await(awaited, func() bool { return answered() >= 0 }) {
+		r.end.Violated("the task ended before a heartbeat was answered so", awaited, r.end.Saw())
+	}
+	return r.TI().Heartbeats[answered()]
+}
+
+// Reported waits until the server was told that state of the task, and took it.
+func (r *Run) Reported(state string) world.Report {
+	told := func() int {
+		return slices.IndexFunc(r.TI().Reports, func(report world.Report) bool { return report.State == state && report.Status < 300 })
+	}
+	awaited := fmt.Sprintf("the state %s of %s", state, r.Label())
+	if !r.end.Await(awaited, func() bool { return told() >= 0 }) {
+		r.end.Violated("the task ended before the server knew its state", awaited, r.end.Saw())
+	}
+	return r.TI().Reports[told()]
 }
 
 // StateCalls returns every PATCH of the task's state that reached the server, refused
