@@ -78,9 +78,6 @@ func (p Process) Alive() bool {
 	return err == nil && now.Start == p.Start && !now.Zombie()
 }
 
-// Is reports whether both are the same process, whenever they were looked at.
-func (p Process) Is(other Process) bool { return p.identity() == other.identity() }
-
 // Signal sends a signal to this very process, as root. It is no error if the
 // process is gone.
 func (p Process) Signal(signal syscall.Signal) error {

@@ -3,7 +3,6 @@ package stage
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/proc"
@@ -52,31 +51,6 @@ func (c Check) AllGone(within time.Duration, user string) {
 
 func (c Check) left(within time.Duration, user string, left []proc.Process) {
 	c.fails("processes of the task are left", fmt.Sprintf("no process of %s lives after %v", user, within), proc.Lines(left))
-}
-
-// Over waits for the end of these processes, and describes those that live after the
-// limit, whatever the slowness of the implementation. That some do is no violation.
-func (s *Stage) Over(within time.Duration, processes ...proc.Process) []string {
-	left := s.fade(within, func(p proc.Process) bool { return slices.ContainsFunc(processes, p.Is) })
-	var living []string
-	for _, p := range left {
-		living = append(living, p.String())
-	}
-	return living
-}
-
-// AllOver requires that none of these processes lives after the limit, as AllGone does
-// of all that a user has: it can be told of the worker account while its supervisor runs.
-func (c Check) AllOver(within time.Duration, processes ...proc.Process) {
-	var names []string
-	for _, p := range processes {
-		names = append(names, p.Name)
-	}
-	expected := fmt.Sprintf("none of %s lives after %v", strings.Join(names, ", "), within)
-	if left := c.stage.Over(within, processes...); len(left) > 0 {
-		c.fails("processes of the task are left", expected, strings.Join(left, "\n"))
-	}
-	c.held("processes of the task that are left", expected, "none")
 }
 
 // EndsWithin waits for the end of the process that was started, but not longer

@@ -191,7 +191,7 @@ var sentences = map[string][]func(Check, facts){
 	}},
 	"unmet: says": {func(c Check, f facts) {
 		c.stage.World.Takes(f.ti, "SucceedTask", []string{"end_dat"})
-		c.stage.unmet("found by the stage", "nothing", fmt.Sprintf("pid %d did it", f.pid))
+		c.stage.unmet("not found by the stage", "something", fmt.Sprintf("pid %d did it", f.pid))
 	}},
 	"violated: says": {func(c Check, f facts) {
 		c.stage.World.Takes(f.ti, "SucceedTask", []string{"end_dat"})
@@ -242,6 +242,16 @@ var sentences = map[string][]func(Check, facts){
 	`worker/Beats: "the task ended before it had sent so many heartbeats"`: {func(c Check, f facts) {
 		talk := &Conversation{f.over(c, "")}
 		talk.Violated("the task ended before it had sent so many heartbeats", "3 heartbeats of alice", talk.Saw())
+	}},
+	"worker/BeatAnswered: awaited": {func(c Check, f facts) { f.run(c, "").await("a heartbeat of alice that is answered 409", never) }},
+	`worker/BeatAnswered: "the task ended before a heartbeat was answered so"`: {func(c Check, f facts) {
+		talk := &Conversation{f.over(c, "")}
+		talk.Violated("the task ended before a heartbeat was answered so", "a heartbeat of alice that is answered 409", talk.Saw())
+	}},
+	"worker/Reported: awaited": {func(c Check, f facts) { f.run(c, "").await("the state success of alice", never) }},
+	`worker/Reported: "the task ended before the server knew its state"`: {func(c Check, f facts) {
+		talk := &Conversation{f.over(c, "")}
+		talk.Violated("the task ended before the server knew its state", "the state success of alice", talk.Saw())
 	}},
 	`At: "the task ended before it came to the barrier"`: {func(c Check, f facts) {
 		r := f.over(c, "success")

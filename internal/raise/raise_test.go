@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/understudy-conformance/understudy/internal/apart"
 	"github.com/understudy-conformance/understudy/internal/raise"
 )
 
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(apart.Run(m.Run))
 }
 
 func signalled(number unix.Signal) bool { return signal.Ignored(number) }

@@ -39,7 +39,7 @@ var stoppedByTheServer = stage.Spec{
 			task := s.Require(of.clause).RunsAs(run, "here", of.user)
 			daemon := s.Require(of.clause).Lives(of.user, "sleep")
 			said := stop(s, run, 409)
-			s.Require(of.clause).AllOver(stopped(s.Stage), task, daemon)
+			allOver(s, of.clause, task, daemon)
 			s.Require(of.clause).AllGone(s.Stretched(around), of.user)
 			hasItsGrace(s, "LIFE-005.delay", run, task, said)
 		}
@@ -56,16 +56,20 @@ var stoppedByTwoSignals = stage.Spec{
 			obeys := s.Start(stage.Task{As: user, Name: "obedient", Verbs: stage.Verbs(stage.WaitFor("here"))})
 			task := s.Require("LIFE-005.term").RunsAs(obeys, "here", user)
 			stop(s.Stage, obeys.Run, 409)
-			left := s.Over(s.Grace()/2, task)
-			s.Require("LIFE-005.term").Empty(fmt.Sprintf("runners of %s that live %v after the stop, though SIGTERM ends them", user, s.Grace()/2), left...)
+			s.Require("LIFE-005.term").Empty("runners that live half of the grace after the stop, though SIGTERM ends them", s.Over(s.Grace()/2, task)...)
 
 			ignores := s.Start(stage.Task{As: user, Name: "stubborn", Verbs: stage.Verbs(stage.IgnoreSIGTERM(), stage.WaitFor("here"))})
 			task = s.Require("LIFE-005.delay").RunsAs(ignores, "here", user)
 			said := stop(s.Stage, ignores.Run, 409)
-			s.Require("LIFE-005.left").AllOver(stopped(s.Stage.Stage), task)
+			allOver(s.Stage, "LIFE-005.left", task)
 			hasItsGrace(s.Stage, "LIFE-005.delay", ignores.Run, task, said)
 		}
 	}),
+}
+
+// allOver requires that none of the processes of a task lives when a stop is over.
+func allOver(s *worker.Stage, clause string, processes ...proc.Process) {
+	s.Require(clause).Empty("processes of the task that the server stopped", s.Over(stopped(s.Stage), processes...)...)
 }
 
 // hasItsGrace requires that a process that ignores SIGTERM was not killed at once. Half
@@ -156,7 +160,7 @@ var stoppedWithoutAWord = stage.Spec{
 		inGrace.Release("here")
 		runs, tasks = append(runs, inGrace), append(tasks, task)
 		for i, run := range runs {
-			s.Require("LIFE-009.stops").AllOver(stopped(s.Stage), tasks[i])
+			allOver(s, "LIFE-009.stops", tasks[i])
 			run.EndWithin(s.Grace() + stage.DefaultPatience)
 			s.Require("LIFE-009.no-state").Empty("state calls for a task that the server stopped", run.StateCalls()...)
 		}
