@@ -76,6 +76,12 @@ func (m Manifest) check(places *places) []Problem {
 			c.found([]string{"lacks", capability}, "stands under capabilities too", "keep it in one of the two")
 		}
 	}
+	switch {
+	case m.Has("umask") && m.Umask == "":
+		c.found([]string{"capabilities"}, "umask stands there, and no key umask names its setting", "add umask: section.key")
+	case m.Umask != "" && !m.Has("umask"):
+		c.found([]string{"umask"}, "capability umask is not declared", "add umask to capabilities")
+	}
 	slices.SortStableFunc(c.problems, func(a, b Problem) int { return a.Line - b.Line })
 	return c.problems
 }

@@ -19,6 +19,7 @@ type Manifest struct {
 	Roles        map[role.Role]Launch `json:"roles"`                  // those that it plays
 	Capabilities []string             `json:"capabilities,omitempty"` // see docs/contract.md
 	Lacks        map[string]string    `json:"lacks,omitempty"`        // capability -> why it is not there
+	Umask        string               `json:"umask,omitempty"`        // section.key of the setting that capability umask means
 	Expectations string               `json:"expectations,omitempty"` // expectations.yaml
 	Slowness     float64              `json:"slowness,omitempty"`     // factor on every time budget; 1 when absent
 	Dir          string               `json:"-"`                      // where the manifest was found

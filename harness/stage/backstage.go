@@ -21,9 +21,9 @@ func (b *Backstage) StartWith(task Task, counterpart func(*Conversation) Counter
 }
 
 // Beside is a conversation with something of the implementation that runs beside its
-// tasks. It has no task, and no counterpart.
-func (b *Backstage) Beside(name string) *Conversation {
-	return &Conversation{b.join(&Run{stage: b.Stage, label: b.label(Task{Name: name})})}
+// tasks. It has no task but the environment of one, and no counterpart.
+func (b *Backstage) Beside(name string, of Task) *Conversation {
+	return &Conversation{b.join(&Run{stage: b.Stage, label: b.label(Task{Name: name}), task: Task{Umask: of.Umask}})}
 }
 
 // Launch is how the manifest says that the implementation is started in this role.

@@ -117,7 +117,7 @@ func (c *Conversation) Saw() string { return c.saw() }
 // until it ends.
 func (c *Conversation) Begin(cmd *exec.Cmd, ends ...*os.File) error {
 	defer closeFiles(ends)
-	if err := cmd.Start(); err != nil {
+	if err := proc.StartUnder(c.task.Umask, cmd); err != nil {
 		return fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	return c.Follow(cmd.Process.Pid, func() (status syscall.WaitStatus, known bool) {

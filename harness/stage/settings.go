@@ -63,6 +63,10 @@ func iniText(settings map[string]string) (string, error) {
 	return text.String(), nil
 }
 
+// UmaskSetting is the setting, "section.key", that holds the umask of impersonated tasks, of
+// an implementation with capability umask.
+func (s *Stage) UmaskSetting() string { return s.session.Plan.Manifest.Umask }
+
 // variable is the name under which the environment holds a setting.
 func variable(section, key string) string {
 	return "AIRFLOW__" + strings.ToUpper(section) + "__" + strings.ToUpper(key)

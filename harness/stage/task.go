@@ -18,6 +18,7 @@ type Task struct {
 	File     *ConfigFile       // a configuration file for the worker
 	Env      map[string]string // further environment of the worker
 	Without  []string          // variables removed from the worker's environment after everything else
+	Umask    os.FileMode       // of the worker; 0 is the stage's own, 022
 	Worker   string            // account that runs the implementation: "airflow" (default), "root", another name, or a bare uid
 
 	RunID         string // Dag run; default: one for the case, another where the task is already in it

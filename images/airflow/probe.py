@@ -232,5 +232,6 @@ class Probe(BaseOperator):
 
 with DAG(dag_id="probe", schedule=None):
     Probe(task_id="probe")
+    Probe(task_id="probe_empty", run_as_user="")
     for target in TARGETS:
         Probe(task_id=f"probe_{target}", run_as_user=target)

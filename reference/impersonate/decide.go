@@ -32,7 +32,9 @@ type Policy struct {
 // that a worker whose uid has no entry works (IMP-030).
 //
 // Only numbers decide: the process is already that user if its effective uid is
-// the account's. Every error names the user.
+// the account's. Root is refused to a process that is root as well (IMP-026): its
+// tasks run as a default user, and naming root would undo that. Every error names
+// the user.
 func Resolve(ctx context.Context, name string, policy Policy) (target Account, switches bool, err error) {
 	return resolve(ctx, Database{}, os.Geteuid(), name, policy)
 }
@@ -45,13 +47,10 @@ func resolve(ctx context.Context, accounts Database, euid int, name string, poli
 	if err != nil {
 		return Account{}, false, fmt.Errorf("cannot run the task as user %q: %w", name, err)
 	}
-	if target.UID == euid {
-		return target, false, nil
-	}
 	if target.UID == 0 && !policy.AllowRoot {
 		return Account{}, false, fmt.Errorf("cannot run the task as user %q: %w", name, ErrRootRefused)
 	}
-	return target, true, nil
+	return target, target.UID != euid, nil
 }
 
 // Command says how to start argv as target. As root the answer is argv itself

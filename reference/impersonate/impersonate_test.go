@@ -27,6 +27,7 @@ func accounts(t *testing.T) Database {
 	return Database{
 		Passwd: write("passwd", strings.Join([]string{
 			"root:x:0:0:root:/root:/bin/bash",
+			"toor:x:0:0::/root:/bin/sh",
 			"# a comment: with: many: colons: in: it: x",
 			"broken:x:1",
 			"nouid:x:abc:1::/:/bin/sh",
@@ -172,7 +173,9 @@ func TestResolve(t *testing.T) {
 		{"other user as root", 0, "alice", Policy{}, true, nil},
 		{"root is refused", 61003, "root", Policy{}, false, ErrRootRefused},
 		{"root if allowed", 61003, "root", Policy{AllowRoot: true}, true, nil},
-		{"root is root already", 0, "root", Policy{}, false, nil},
+		{"root is refused to root", 0, "root", Policy{}, false, ErrRootRefused},
+		{"root to root if allowed", 0, "root", Policy{AllowRoot: true}, false, nil},
+		{"a second name of root is refused", 61003, "toor", Policy{}, false, ErrRootRefused},
 	}
 	for _, test := range tests {
 		t.Run(test.says, func(t *testing.T) {

@@ -12,10 +12,10 @@ import (
 // hasGroups requires exactly the groups of an account: its own as real, effective and
 // saved gid, and as supplementary ones those of the account database. The kernel's list
 // may or may not repeat the account's own group.
-func hasGroups(c stage.Check, task proc.Process, of account.Account) {
-	c.Equal("real, effective and saved gid of process "+fmt.Sprint(task.PID), task.GIDs[:3], []int{of.GID, of.GID, of.GID})
+func hasGroups(gid, groups stage.Check, who string, task proc.Process, of account.Account) {
+	gid.Equal("real, effective and saved gid of "+who+" as "+of.Name, task.GIDs[:3], []int{of.GID, of.GID, of.GID})
 	supplementary := slices.DeleteFunc(slices.Clone(task.Groups), func(gid int) bool { return gid == of.GID })
-	c.Equal("supplementary groups of process "+fmt.Sprint(task.PID), append([]int{}, supplementary...), append([]int{}, of.Groups...))
+	groups.Equal("supplementary groups of "+who+" as "+of.Name, append([]int{}, supplementary...), append([]int{}, of.Groups...))
 }
 
 // policy replaces the sudo policy for the time of the case.

@@ -3,8 +3,6 @@
 package impersonation
 
 import (
-	"slices"
-
 	"github.com/understudy-conformance/understudy/harness/proc"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
@@ -21,7 +19,12 @@ func runsAs(requirement string, task stage.Task, user string) func(*stage.Stage)
 	}
 }
 
-// ranSudo reports whether a sudo process was seen among those of the run.
-func ranSudo(run *stage.Run) bool {
-	return slices.ContainsFunc(run.Processes(), func(p proc.Process) bool { return p.Name == "sudo" })
+// switched starts a task of a user that waits at barrier here, and requires as a control
+// that it is that user: what follows means nothing else.
+func switched(s *stage.Stage, c stage.Check, task stage.Task) (*stage.Run, proc.Process) {
+	task.Verbs = append(task.Verbs, stage.WaitFor("here"))
+	run := s.Start(task)
+	p := run.At("here")
+	c.Equal("control: uid of a task of "+task.As, p.UIDs[0], s.UID(task.As))
+	return run, p
 }

@@ -10,22 +10,6 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
-var idsAndGroups = stage.Spec{
-	Slug:     "ids-and-groups",
-	Says:     "tasks of alice and of carol have exactly their users' uids, gids and supplementary groups",
-	Verifies: []string{"IMP-004"},
-	Roles:    both,
-	Run: func(s *stage.Stage) {
-		for _, user := range []string{"alice", "carol"} { // alice is in the group dags, carol in none
-			run := s.Start(stage.Task{As: user, Verbs: stage.Verbs(stage.WaitFor("here"))})
-			task := s.Require("IMP-004").RunsAs(run, "here", user)
-			hasGroups(s.Require("IMP-004"), task, s.Account(user))
-			run.Release("here")
-			run.Succeeds()
-		}
-	},
-}
-
 var markersInvisible = stage.Spec{
 	Slug:     "markers-invisible",
 	Says:     "neither alice's task nor its child sees the variables by which a second start is marked",
@@ -36,21 +20,6 @@ var markersInvisible = stage.Spec{
 		markers := []string{"_AIRFLOW__REEXECUTED_PROCESS", "_AIRFLOW__STARTUP_MSG"}
 		noneOf(s.Require("IMP-010"), "variables of the task", task, "HOME", markers...)
 		noneOf(s.Require("IMP-010"), "variables of the child", slices.Collect(maps.Keys(child)), "HOME", markers...)
-	},
-}
-
-var variablesOfTheTarget = stage.Spec{
-	Slug:     "variables-of-the-target",
-	Says:     "HOME, USER, LOGNAME and SHELL of a child of alice's task are alice's",
-	Verifies: []string{"IMP-011.home", "IMP-011.user", "IMP-011.logname", "IMP-011.shell"},
-	Roles:    both,
-	Run: func(s *stage.Stage) {
-		_, child := environments(s, "IMP-011.home", stage.Task{})
-		alice := s.Account("alice")
-		s.Require("IMP-011.home").Equal("HOME of the child", child["HOME"], alice.Home)
-		s.Require("IMP-011.user").Equal("USER of the child", child["USER"], alice.Name)
-		s.Require("IMP-011.logname").Equal("LOGNAME of the child", child["LOGNAME"], alice.Name)
-		s.Require("IMP-011.shell").Equal("SHELL of the child", child["SHELL"], alice.Shell)
 	},
 }
 

@@ -49,25 +49,6 @@ var policyForbids = stage.Spec{
 	},
 }
 
-var rootRefused = stage.Spec{
-	Slug:     "root-refused",
-	Says:     "run_as_user is root: the task is refused, and none of its code ran",
-	Verifies: []string{"IMP-026"},
-	Roles:    both,
-	Run: func(s *stage.Stage) {
-		verbs := stage.Verbs(stage.PushXCom("ran", s.Nonce()), stage.WaitFor("here"))
-		alice := s.Start(stage.Task{As: "alice", Verbs: verbs})
-		s.Require("IMP-026").RunsAs(alice, "here", "alice")
-		alice.Release("here")
-		alice.Succeeds()
-
-		root := s.Start(stage.Task{As: "root", Verbs: verbs[:1]})
-		e := root.Fails()
-		s.Require("IMP-026").NoUserCode(root)
-		s.Require("IMP-026").LineWith("log of the task of root", e.Log, stage.Name("root"), `(?i)refuse|not allowed|forbid|denied|reject`)
-	},
-}
-
 var namesThatAreNoNames = stage.Spec{
 	Slug:     "names-that-are-no-names",
 	Says:     "a user given as a number, as an option of sudo or in two lines is refused by name, and no code of the task ran",

@@ -15,7 +15,7 @@ func TestWordsOfTheArea(t *testing.T) {
 	alice := account.Account{Name: "alice", UID: 61002, GID: 61300, Groups: []int{61100, 61102}}
 	groups := func(gid int, groups ...int) func(stage.Check) {
 		return func(c stage.Check) {
-			hasGroups(c, proc.Process{PID: 5, GIDs: [4]int{gid, gid, gid, gid}, Groups: groups}, alice)
+			hasGroups(c, c, "alice", proc.Process{PID: 5, GIDs: [4]int{gid, gid, gid, gid}, Groups: groups}, alice)
 		}
 	}
 	none := func(list ...string) func(stage.Check) {

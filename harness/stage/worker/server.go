@@ -43,17 +43,17 @@ func (d *Door) serverOf(task stage.Task) *server {
 			return s
 		}
 	}
-	s := &server{Conversation: d.Beside("server"), door: d, environment: environment, account: task.Worker}
+	s := &server{Conversation: d.Beside("server", task), door: d, environment: environment, account: task.Worker}
 	s.dir = d.Path("serve", s.Label())
 	d.servers = append(d.servers, s)
 	return s
 }
 
 // environmentOf tells the environments of two workers apart: account, settings, files,
-// variables.
+// variables, umask.
 func environmentOf(task stage.Task) string {
 	text, _ := json.Marshal(stage.Task{ // plain data always encodes
-		Worker: task.Worker, Settings: task.Settings, File: task.File, Env: task.Env, Without: task.Without,
+		Worker: task.Worker, Settings: task.Settings, File: task.File, Env: task.Env, Without: task.Without, Umask: task.Umask,
 	})
 	return string(text)
 }
