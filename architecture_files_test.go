@@ -17,7 +17,7 @@ import (
 // careful are the folders whose code handles paths in folders of others: files of the
 // implementation under test, report folders, task logs. It opens them by
 // internal/safefile.
-var careful = []string{"harness/account", "harness/commons", "harness/implementation", "harness/proc", "harness/stage", "cmd/understudy", "reports", "reference/dagfile", "reference/supervisor"}
+var careful = []string{"harness/account", "harness/commons", "harness/implementation", "harness/leak", "harness/proc", "harness/stage", "cmd/understudy", "reports", "reference/dagfile", "reference/supervisor"}
 
 // bare are the functions of package os that follow links and wait for FIFOs.
 var bare = []string{"Open", "OpenFile", "Create", "CreateTemp", "ReadFile", "WriteFile"}
@@ -25,6 +25,8 @@ var bare = []string{"Open", "OpenFile", "Create", "CreateTemp", "ReadFile", "Wri
 // mayOpen says which functions of these packages may use them all the same, and why.
 var mayOpen = map[string]string{
 	"harness/commons.Mounts":                       "/proc",
+	"harness/proc.Process.Opened":                  "/proc, and regular files of its descriptors",
+	"harness/proc.Process.Remembers":               "/proc",
 	"harness/proc.Process.strings":                 "/proc",
 	"harness/proc.closeOnExec":                     "/proc",
 	"harness/proc.readStat":                        "/proc",

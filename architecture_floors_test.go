@@ -30,7 +30,7 @@ var floors = []floor{
 	{"ground", []string{"harness/role", "harness/account", "harness/cache", "harness/mutant", "harness/wall/...", "fixtures/..."}, "roles, accounts, the cache, mutants, the wall: each read alone"},
 	{"data", []string{"harness/catalogue", "harness/implementation", "harness/journal", "harness/plan", "images"}, "requirements, manifests, the journal, the plan: what passes between the two commands, and built-in manifests"},
 	{"sandboxes", []string{"harness/sandbox/...", "harness/shell"}, "makes a sandbox and starts a command in it, from outside"},
-	{"surroundings", []string{"harness/world/...", "harness/puppet", "harness/proc", "harness/commons"}, "what a scenario has around it, inside a sandbox: the Airflow and the runner that are played, processes as the kernel shows them, and what all cases share"},
+	{"surroundings", []string{"harness/world/...", "harness/puppet", "harness/proc", "harness/leak", "harness/record", "harness/commons"}, "what a scenario has around it, inside a sandbox: the Airflow and the runner that are played, processes as the kernel shows them, what leaks to others, what a case writes into the journal, and what all cases share"},
 	{"stage", []string{"harness/stage"}, "what a scenario acts with, whatever the role"},
 	{"doors", []string{"harness/stage/runner", "harness/stage/supervisor", "harness/stage/worker", "harness/theatre"}, "what each role means: what is under test, and what is played opposite it"},
 	{"players", []string{"harness/run", "harness/timing", "harness/worker"}, "play the cases of a plan: run from outside over all sandboxes, worker inside one"},

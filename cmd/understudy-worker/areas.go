@@ -8,6 +8,7 @@ import (
 	"github.com/understudy-conformance/understudy/scenarios/lifecycle"
 	"github.com/understudy-conformance/understudy/scenarios/logs"
 	"github.com/understudy-conformance/understudy/scenarios/messages"
+	"github.com/understudy-conformance/understudy/scenarios/security"
 	"github.com/understudy-conformance/understudy/scenarios/wire"
 )
 
@@ -20,6 +21,7 @@ func areas() []stage.Area {
 		lifecycle.Area,
 		logs.Area,
 		messages.Area,
+		security.Area,
 		wire.Area,
 	}
 }

@@ -12,6 +12,9 @@ import (
 	"slices"
 	"testing"
 	"testing/fstest"
+
+	"github.com/understudy-conformance/understudy/harness/plan"
+	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
 // tree has a package an area, and data.
@@ -52,6 +55,21 @@ func TestEveryScenarioIsInTheListOfItsArea(t *testing.T) {
 		for _, scenario := range unlisted(t, folder) {
 			t.Errorf("scenarios/%s/%s is not in the list of its area: add it in scenarios/%[1]s/area.go", area.Name, scenario)
 		}
+	}
+}
+
+func TestEachClauseThatHoldsEverywhereHasItsCase(t *testing.T) {
+	var clauses []string
+	for _, area := range areas() {
+		for _, spec := range area.Scenarios {
+			if spec.Slug == plan.Everywhere {
+				clauses = append(clauses, spec.Verifies...)
+			}
+		}
+	}
+	slices.Sort(clauses)
+	if want := slices.Sorted(slices.Values(stage.Invariants())); !slices.Equal(clauses, want) {
+		t.Errorf("scenarios %q verify %v, and the stage looks everywhere for %v", plan.Everywhere, clauses, want)
 	}
 }
 

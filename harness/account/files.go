@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -68,6 +69,18 @@ func (a Account) newHome() error {
 	return a.MakeDir(a.Home, 0o700)
 }
 
+// shared are the folders that all accounts may write to.
+var shared = []string{"/tmp", "/var/tmp", "/dev/shm", "/run"}
+
+// Reachable lists the folders, beside that of a case, in which an account can leave files.
+func Reachable() []string {
+	dirs := slices.Clone(shared)
+	for _, a := range everyone() {
+		dirs = append(dirs, a.Home)
+	}
+	return dirs
+}
+
 // RemoveFiles empties the homes of all accounts but root and removes what they left in
 // the folders that all may write to.
 func RemoveFiles() error {
@@ -76,7 +89,7 @@ func RemoveFiles() error {
 		errs = append(errs, a.newHome())
 	}
 	uids := ByUID()
-	for _, dir := range []string{"/tmp", "/var/tmp", "/dev/shm", "/run"} {
+	for _, dir := range shared {
 		entries, err := os.ReadDir(dir)
 		if errors.Is(err, os.ErrNotExist) {
 			continue

@@ -69,6 +69,12 @@ func (e Event) Clean(r *Redactor, limit int) Event {
 		long(&x.Actual)
 		brief(&x.Where)
 	})
+	e.Witness = changed(e.Witness, func(x *Witness) {
+		x.Role, x.Clause = role.Role(Bound(string(x.Role), MaxShort)), Bound(x.Clause, MaxShort)
+		text(&x.What)
+		text(&x.Expected)
+		text(&x.Actual)
+	})
 	e.CaseEnd = changed(e.CaseEnd, func(x *CaseEnd) {
 		x.Outcome = Outcome(Bound(string(x.Outcome), MaxShort))
 		text(&x.Says)

@@ -50,6 +50,7 @@ type Event struct {
 	Log          *Log          `json:"log,omitempty"`
 	Process      *Process      `json:"process,omitempty"`
 	Check        *Check        `json:"check,omitempty"`
+	Witness      *Witness      `json:"witness,omitempty"`
 	CaseEnd      *CaseEnd      `json:"case_end,omitempty"`
 	SandboxEnd   *SandboxEnd   `json:"sandbox_end,omitempty"`
 }
@@ -87,6 +88,7 @@ func (e Event) kinds() []Kind {
 	add("log", e.Log != nil)
 	add("process", e.Process != nil)
 	add("check", e.Check != nil)
+	add("witness", e.Witness != nil)
 	add("case-end", e.CaseEnd != nil)
 	add("sandbox-end", e.SandboxEnd != nil)
 	return set
@@ -200,6 +202,17 @@ type Check struct {
 	Expected    string `json:"expected,omitempty"`
 	Actual      string `json:"actual,omitempty"`
 	Where       string `json:"where,omitempty"` // file:line of the scenario
+}
+
+// Witness is a sight that breaks a clause which has to hold in every case of a role. It says
+// nothing of the case in which it was seen, or of the control where the event names none, but
+// of the case "everywhere" that has the clause: see plan.Case.Everywhere.
+type Witness struct {
+	Role     role.Role `json:"role"`
+	Clause   string    `json:"clause"`
+	What     string    `json:"what"`     // what is wrong, the same words wherever it is seen
+	Expected string    `json:"expected"` // instead
+	Actual   string    `json:"actual"`   // what was seen, and where
 }
 
 // CaseEnd is the end of a case. What held and what did not, its checks say and nothing

@@ -5,6 +5,7 @@
 package plan
 
 import (
+	"strings"
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/implementation"
@@ -34,6 +35,13 @@ func (c Case) Clauses() []string {
 	}
 	return c.Verifies
 }
+
+// Everywhere is the last part of the id of a case whose clauses have to hold in every other
+// case of its role, too.
+const Everywhere = "everywhere"
+
+// Everywhere says whether what is seen in other cases of the role can violate the case.
+func (c Case) Everywhere() bool { return strings.HasSuffix(c.ID, "/"+Everywhere) }
 
 // Budget is the time after which the whole sandbox of the case is ended.
 func (c Case) Budget() time.Duration { return time.Duration(c.BudgetMS) * time.Millisecond }

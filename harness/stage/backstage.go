@@ -83,4 +83,4 @@ func (b *Backstage) Of(ti string) (*Conversation, bool) {
 }
 
 // Exchange journals a frame or a request.
-func (b *Backstage) Exchange(e journal.Event) { b.record.exchange(e) }
+func (b *Backstage) Exchange(e journal.Event) { b.record.Exchange(e) }

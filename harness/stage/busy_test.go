@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/record"
 )
 
 // On a busy machine a wait is longer, and what was awaited in vain says so; the time
@@ -33,7 +34,7 @@ func TestOutputThatIsNotKeptCannotBeJudged(t *testing.T) {
 	o := seen(t, func(c Check) {
 		c.stage.ctx, c.stage.session = context.Background(), &Session{}
 		r := facts{}.over(c, "success")
-		r.said["stderr"].add(make([]byte, MaxKept+1))
+		r.said["stderr"].Add(make([]byte, record.MaxKept+1))
 		r.Succeeds()
 	})
 	if o == nil || o.Outcome != journal.HarnessError || !strings.Contains(o.Says, "octets more on one channel") {

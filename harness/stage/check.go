@@ -86,7 +86,7 @@ func (c Check) That(what string, actual any, matcher types.GomegaMatcher) {
 func (c Check) Contains(what, text, sub string) {
 	expected := fmt.Sprintf("a text with %q", sub)
 	if !strings.Contains(text, sub) {
-		c.fails(what+" does not contain what it should", expected, c.stage.record.end(text))
+		c.fails(what+" does not contain what it should", expected, c.stage.record.End(text))
 	}
 	c.held(what, expected, sub)
 }
@@ -97,7 +97,7 @@ func (c Check) Matches(what, text, pattern string) {
 	c.stage.must(err)
 	found := re.FindString(text)
 	if found == "" && !re.MatchString(text) {
-		c.fails(what+" does not match", "a text that matches "+pattern, c.stage.record.end(text))
+		c.fails(what+" does not match", "a text that matches "+pattern, c.stage.record.End(text))
 	}
 	c.held(what, "a text that matches "+pattern, found)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/onsi/gomega"
 
 	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/record"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/harness/world/shape"
 )
@@ -20,11 +21,11 @@ func seen(t *testing.T, f func(Check)) (o *journal.Observation) {
 	w := world.New(shape.Of(shape.Default()))
 	s := &Stage{World: w, spec: Spec{Verifies: []string{"IMP-004"}}}
 	made := []journal.Check{}
-	s.record = &record{write: func(e journal.Event) {
+	s.record = &record.Record{Write: func(e journal.Event) {
 		if e.Check != nil {
 			made = append(made, *e.Check)
 		}
-	}, secrets: w.Secrets}
+	}, Secrets: w.Secrets}
 	defer func() {
 		t.Helper()
 		failed := slices.IndexFunc(made, func(c journal.Check) bool { return !c.Held })
@@ -121,14 +122,14 @@ func TestWhatHeldIsSaidAsWell(t *testing.T) {
 		"line":     {func(c Check) { c.LineWith("n", "x\nab\n", "a", "b") }, journal.Check{What: "n", Expected: "a line that matches a and b", Actual: "ab"}},
 		"control":  {func(c Check) { c.Equal("control: n", 1, 1) }, journal.Check{What: "control: n", Premise: true, Expected: "1", Actual: "1"}},
 		"long": {
-			func(c Check) { c.Equal("n", strings.Repeat("x", maxText), strings.Repeat("x", maxText)) },
-			journal.Check{What: "n", Expected: journal.Bound(`"`+strings.Repeat("x", maxText)+`"`, journal.MaxShort), Actual: journal.Bound(`"`+strings.Repeat("x", maxText)+`"`, journal.MaxShort)},
+			func(c Check) { c.Equal("n", strings.Repeat("x", record.MaxText), strings.Repeat("x", record.MaxText)) },
+			journal.Check{What: "n", Expected: journal.Bound(`"`+strings.Repeat("x", record.MaxText)+`"`, journal.MaxShort), Actual: journal.Bound(`"`+strings.Repeat("x", record.MaxText)+`"`, journal.MaxShort)},
 		},
 		"secret": {func(c Check) { c.Contains("n", "abc hunter2", "hunter2") }, journal.Check{What: "n", Expected: `a text with "***"`, Actual: "***"}},
 	} {
 		var made []journal.Event
 		s := &Stage{spec: Spec{Verifies: []string{"IMP-004"}}}
-		s.record = &record{write: func(e journal.Event) { made = append(made, e) }, secrets: func() []string { return []string{"hunter2"} }}
+		s.record = &record.Record{Write: func(e journal.Event) { made = append(made, e) }, Secrets: func() []string { return []string{"hunter2"} }}
 		test.check(s.Require("IMP-004"))
 		if len(made) != 1 || made[0].Check == nil {
 			t.Errorf("%s: %+v", name, made)
@@ -139,8 +140,8 @@ func TestWhatHeldIsSaidAsWell(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
-		if !strings.HasPrefix(got.Where, "harness/stage/check_test.go:") || s.record.shows("IMP-004") == want.Premise {
-			t.Errorf("%s: made at %q, and shows something of the requirement: %v", name, got.Where, s.record.shows("IMP-004"))
+		if !strings.HasPrefix(got.Where, "harness/stage/check_test.go:") || s.record.Shows("IMP-004") == want.Premise {
+			t.Errorf("%s: made at %q, and shows something of the requirement: %v", name, got.Where, s.record.Shows("IMP-004"))
 		}
 	}
 }

@@ -33,7 +33,7 @@ func (c *Conversation) Outcome() string {
 	if c.Ended() {
 		c.drains()
 	}
-	return c.outcome(c.Ended()) + c.stage.record.endOf(c.said["stdout"].String(), c.said["stderr"].String())
+	return c.outcome(c.Ended()) + c.stage.record.EndOf(c.said["stdout"].String(), c.said["stderr"].String())
 }
 
 // Status is how the process ended, once it has.
@@ -48,7 +48,7 @@ func (c *Conversation) Read(file io.ReadCloser, channel string) {
 	c.OnClose(func() { file.Close() })
 	into := c.said[channel]
 	c.reading.Go(func() {
-		into.collect(file, c.stage.record.before, func(text string) { c.stage.record.lines(c.label, channel, text) })
+		into.Collect(file, c.stage.record.Before, func(text string) { c.stage.record.Lines(c.label, channel, text) })
 		file.Close()
 	})
 }
@@ -69,11 +69,11 @@ func (c *Conversation) Close() { c.closeAll() }
 // Exchange journals a frame that went either way.
 func (c *Conversation) Exchange(e journal.Event) {
 	e.Run = c.label
-	c.stage.record.exchange(e)
+	c.stage.record.Exchange(e)
 }
 
 // Octets shows the head of a frame for the journal, secrets masked.
-func (c *Conversation) Octets(raw []byte) string { return c.stage.record.octets(raw) }
+func (c *Conversation) Octets(raw []byte) string { return c.stage.record.Octets(raw) }
 
 // Heard remembers a message of the implementation, for violations.
 func (c *Conversation) Heard(message string) {

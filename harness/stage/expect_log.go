@@ -10,7 +10,7 @@ import (
 func (c Check) Count(what, text, marker string, times int) {
 	n, expected := strings.Count(text, marker), fmt.Sprintf("%q occurs %d times", marker, times)
 	if n != times {
-		c.fails(what, expected, fmt.Sprintf("%d times\nthe end of it:\n%s", n, c.stage.record.end(text)))
+		c.fails(what, expected, fmt.Sprintf("%d times\nthe end of it:\n%s", n, c.stage.record.End(text)))
 	}
 	c.held(what, expected, fmt.Sprintf("%d times", n))
 }
@@ -38,7 +38,7 @@ lines:
 		c.held(what, expected, strings.TrimSuffix(line, "\n"))
 		return
 	}
-	c.fails(what+": no line says what it must", expected, c.stage.record.end(text))
+	c.fails(what+": no line says what it must", expected, c.stage.record.End(text))
 }
 
 // Name is the pattern of a name that stands for itself: in "probe_alice" the

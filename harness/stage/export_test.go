@@ -1,11 +1,14 @@
 package stage
 
-import "github.com/understudy-conformance/understudy/harness/proc"
+import (
+	"github.com/understudy-conformance/understudy/harness/proc"
+	"github.com/understudy-conformance/understudy/harness/record"
+)
 
 // Bounds of the journal.
 const (
-	MaxText   = maxText
-	MaxEvents = maxEvents
+	MaxText   = record.MaxText
+	MaxEvents = record.MaxEvents
 )
 
 // Alive is alive.

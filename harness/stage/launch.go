@@ -18,6 +18,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/journal"
+	"github.com/understudy-conformance/understudy/harness/record"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
@@ -25,7 +26,7 @@ import (
 // join makes what every run has.
 func (s *Stage) join(r *Run) *Run {
 	r.ended, r.drained, r.over = make(chan struct{}), make(chan struct{}), make(chan struct{})
-	r.said = map[string]*output{"stdout": {}, "stderr": {}, "log": {}}
+	r.said = map[string]*record.Output{"stdout": {}, "stderr": {}, "log": {}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runs = append(s.runs, r)
@@ -221,7 +222,7 @@ func expendable(pid int) {
 // finish notes the end of the process and tells everybody who waits for it. How
 // it ended is known by now.
 func (r *Run) finish() {
-	r.stage.record.put(journal.Event{Run: r.label, Step: &journal.Step{Who: "implementation", Text: r.outcome(true)}})
+	r.stage.record.Put(journal.Event{Run: r.label, Step: &journal.Step{Who: "implementation", Text: r.outcome(true)}})
 	close(r.ended)
 }
 

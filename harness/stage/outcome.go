@@ -52,7 +52,7 @@ func (s *Stage) violatedAt(where, clause string, premise bool, says, expected, a
 		Outcome: journal.Violated, Requirement: catalogue.Of(clause), Clause: clause,
 		Says: s.text(says), Expected: s.text(expected), Actual: s.text(actual), Where: where,
 	}
-	s.record.check(journal.Check{
+	s.record.Check(journal.Check{
 		Requirement: o.Requirement, Clause: clause, What: o.Says, Premise: premise,
 		Expected: o.Expected, Actual: o.Actual, Where: o.Where,
 	})
@@ -72,7 +72,7 @@ func (s *Stage) came(awaited, limit string) {
 
 func (s *Stage) holds(c journal.Check) {
 	c.Requirement, c.Held, c.Where = catalogue.Of(c.Clause), true, caller()
-	s.record.check(c)
+	s.record.Check(c)
 }
 
 // isControl says whether a check only makes sure that another one can mean something:

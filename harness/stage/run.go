@@ -13,6 +13,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/proc"
+	"github.com/understudy-conformance/understudy/harness/record"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
@@ -40,9 +41,9 @@ type Run struct {
 	unknown bool // nobody could learn how it ended
 
 	reading sync.WaitGroup
-	drained chan struct{}      // closed when every channel has reached its end
-	over    chan struct{}      // closed when the process has ended and every channel with it
-	said    map[string]*output // by channel: stdout, stderr, log
+	drained chan struct{}             // closed when every channel has reached its end
+	over    chan struct{}             // closed when the process has ended and every channel with it
+	said    map[string]*record.Output // by channel: stdout, stderr, log
 
 	mu       sync.Mutex
 	closers  []func() // ends of channels that the stage holds
@@ -60,7 +61,7 @@ func (s *Stage) start(task Task, counterpart func(*Conversation) Counterpart) *R
 	r := s.newRun(task)
 	r.counterpart = counterpart(&Conversation{r})
 	s.must(s.launch(r))
-	s.record.step("stage", fmt.Sprintf("started %s for task %s as process %d", r.label, r.taskID, r.root.PID))
+	s.record.Step("stage", fmt.Sprintf("started %s for task %s as process %d", r.label, r.taskID, r.root.PID))
 	return r
 }
 
@@ -68,6 +69,14 @@ func (s *Stage) start(task Task, counterpart func(*Conversation) Counterpart) *R
 type Started interface{ started() *Run }
 
 func (r *Run) started() *Run { return r }
+
+// name is the label, "" of no run.
+func (r *Run) name() string {
+	if r == nil {
+		return ""
+	}
+	return r.label
+}
 
 // Label returns the name of the run in the journal.
 func (r *Run) Label() string { return r.label }
@@ -119,12 +128,15 @@ func (r *Run) At(name string) proc.Process {
 	}
 	s.watch.Poll()
 	s.watch.Claim(r, holder)
-	s.record.process(r, holder.Event("at barrier "+name))
+	s.record.Process(r.label, holder.Event("at barrier "+name))
+	moment := "while " + r.label + " is at barrier " + name
 	for _, p := range s.watch.Of(r) {
 		if p.PID != holder.PID && p.Alive() {
-			s.record.process(r, p.Event("alive while the task is at barrier "+name))
+			s.record.Process(r.label, p.Event("alive while the task is at barrier "+name))
 		}
+		s.lookAt(p, moment)
 	}
+	s.lookAround(moment)
 	return holder
 }
 
@@ -169,8 +181,8 @@ func (r *Run) EndWithin(limit time.Duration) End {
 		s.Step("a process still holds a channel of " + r.label + " open after the end of the one that was started")
 	}
 	for _, said := range r.said {
-		if lost := said.cut(); lost > 0 {
-			s.broken("%s wrote %d octets more on one channel than the %d that are kept: no check of its output can be trusted", r.label, lost, MaxKept)
+		if lost := said.Cut(); lost > 0 {
+			s.broken("%s wrote %d octets more on one channel than the %d that are kept: no check of its output can be trusted", r.label, lost, record.MaxKept)
 		}
 	}
 	return r.end(open)
@@ -200,7 +212,7 @@ func (r *Run) end(open bool) End {
 	if r.unknown {
 		e.ExitCode = -1
 	}
-	e.Log = join(e.Channel, e.Stdout, e.Stderr)
+	e.Log = record.Join(e.Channel, e.Stdout, e.Stderr)
 	return e
 }
 
@@ -229,15 +241,7 @@ func (r *Run) channel() string {
 }
 
 func (r *Run) all(log string) string {
-	return join(log, r.said["stdout"].String(), r.said["stderr"].String())
-}
-
-func join(parts ...string) string {
-	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
-	for i, part := range parts {
-		parts[i] = strings.TrimSuffix(part, "\n")
-	}
-	return strings.Join(parts, "\n")
+	return record.Join(log, r.said["stdout"].String(), r.said["stderr"].String())
 }
 
 // Succeeds waits for the end and requires success, whatever that is in the role. What
@@ -324,7 +328,7 @@ func (r *Run) saw() string {
 	if errors.Is(err, safefile.ErrTooLarge) {
 		log = err.Error() // its end is not there
 	}
-	text.WriteString(r.stage.record.endOf(log, r.said["stdout"].String(), r.said["stderr"].String()))
+	text.WriteString(r.stage.record.EndOf(log, r.said["stdout"].String(), r.said["stderr"].String()))
 	return text.String()
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/proc"
+	"github.com/understudy-conformance/understudy/harness/record"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
 	releases "github.com/understudy-conformance/understudy/protocol/spoken"
@@ -138,11 +139,11 @@ func (f facts) run(c Check, state string) *Run {
 	r := &Run{
 		stage: s, label: "alice", ti: f.ti, dagID: "probe", runID: "r", taskID: "probe_alice", root: proc.Process{PID: f.pid},
 		ended: make(chan struct{}), drained: make(chan struct{}), over: make(chan struct{}), barriers: map[string]*barrier{},
-		said:     map[string]*output{"stdout": {}, "stderr": {}, "log": {}},
+		said:     map[string]*record.Output{"stdout": {}, "stderr": {}, "log": {}},
 		messages: []string{fmt.Sprintf("PUT task-instances/%s/heartbeat 204", f.ti), fmt.Sprintf("state(%s) after %v", state, f.took)},
 		faults:   []string{fmt.Sprintf("read frame header: %d octets", f.times)},
 	}
-	r.said["log"].add([]byte(f.logLine("began") + "\n" + f.nonce + "\n"))
+	r.said["log"].Add([]byte(f.logLine("began") + "\n" + f.nonce + "\n"))
 	r.counterpart = plain{&Conversation{r}}
 	return r
 }
@@ -342,6 +343,10 @@ var sentences = map[string][]func(Check, facts){
 		r := f.over(c, "success")
 		c.stage.World.SetXCom(r.XCom("ran"), true)
 		c.NoUserCode(r)
+	}},
+	"unseen: seen[0].What": {func(c Check, f facts) {
+		c.stage.seen = map[string][]journal.Witness{c.clause: {{What: ofLogs.broken, Expected: ofLogs.instead, Actual: "a secret in the task log of alice"}}}
+		c.unseen("logs with a secret in them")
 	}},
 	`dead: "a process that should live does not"`: {func(c Check, f facts) { c.dead("alice", "sleep", []proc.Process{f.process("sh -c x")}) }},
 	`left: "processes of the task are left"`: {

@@ -17,6 +17,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/plan"
 	"github.com/understudy-conformance/understudy/harness/proc"
+	"github.com/understudy-conformance/understudy/harness/record"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/harness/world/shape"
@@ -103,12 +104,12 @@ func (session *Session) Play(ctx context.Context, spec Spec, c plan.Case) Ended 
 		World: world.New(shape.Of(session.release())), session: session, spec: spec, role: c.Role,
 		number: session.played, dir: filepath.Join(session.Root, fmt.Sprint(session.played)), begun: time.Now(),
 	}
-	s.record = &record{
-		write: session.Write, secrets: s.World.Secrets,
-		stamp: journal.Event{Case: c.ID, Attempt: session.Plan.Attempt},
+	s.record = &record.Record{
+		Write: session.Write, Secrets: s.World.Secrets,
+		Stamp: journal.Event{Case: c.ID, Attempt: session.Plan.Attempt},
 	}
 	budget := session.Budget(c)
-	wait, stop := session.Busy.Wait(ctx, budget, func(factor int) { s.record.longer(budget, factor) })
+	wait, stop := session.Busy.Wait(ctx, budget, func(factor int) { s.record.Longer(budget, factor) })
 	defer stop()
 	s.ctx = wait
 	observation := s.play()
@@ -118,7 +119,7 @@ func (session *Session) Play(ctx context.Context, spec Spec, c plan.Case) Ended 
 	} else {
 		dirty = append(dirty, s.changes()...)
 	}
-	return Ended{Observation: observation, Dirty: dirty, LeftOut: s.record.close(), Refused: len(s.misfits(false)) > 0}
+	return Ended{Observation: observation, Dirty: dirty, LeftOut: s.record.Close(), Refused: len(s.misfits(false)) > 0}
 }
 
 // elsewhere says why a case is nothing for a release.
@@ -163,7 +164,7 @@ func (s *Stage) play() (observation journal.Observation) {
 	s.spec.play(s)
 	s.door.Finish()
 	for _, clause := range s.spec.Verifies {
-		if !s.record.shows(clause) {
+		if !s.record.Shows(clause) {
 			s.broken("the scenario lists %s in Verifies and checked nothing of it: it would hold whatever happened", clause)
 		}
 	}
@@ -204,7 +205,10 @@ func (s *Stage) furnish() error {
 	if s.mounted, err = mounts(); err != nil {
 		return err
 	}
-	s.watch, err = proc.NewWatch(account.ByUID(), func(r *Run, p proc.Process) { s.record.process(r, p.Event("")) })
+	s.watch, err = proc.NewWatch(account.ByUID(), func(r *Run, p proc.Process) {
+		s.record.Process(r.name(), p.Event(""))
+		s.lookAt(p, "when it was seen first")
+	})
 	return err
 }
 
@@ -236,6 +240,8 @@ func (s *Stage) cleanUp() (dirty []string) {
 			errs = append(errs, s.waitFor(r.drained, "the channels of "+r.label+" do not come to their end"))
 		}
 	}
+	s.lookAround("at the end")
+	s.lookAtLogs()
 	slices.Reverse(s.undo)
 	for _, undo := range s.undo {
 		errs = append(errs, undo())
@@ -245,7 +251,7 @@ func (s *Stage) cleanUp() (dirty []string) {
 		if err != nil {
 			text := s.text(err.Error()) // names arguments of processes, and leaves this case
 			dirty = append(dirty, text)
-			s.record.step("stage", "clean-up: "+text)
+			s.record.Step("stage", "clean-up: "+text)
 		}
 	}
 	return dirty
@@ -265,7 +271,7 @@ func (s *Stage) changes() (dirty []string) {
 		return nil
 	}
 	text := s.text("the implementation under test changed what all cases share: " + strings.Join(found, "; "))
-	s.record.step("stage", "clean-up: "+text)
+	s.record.Step("stage", "clean-up: "+text)
 	return []string{text}
 }
 
@@ -290,7 +296,7 @@ func (s *Stage) journalProcesses(runs []*Run) {
 			if p.Alive() {
 				event = p.Event("left over: alive at the end of the scenario")
 			}
-			s.record.process(r, event)
+			s.record.Process(r.name(), event)
 		}
 	}
 }

@@ -10,7 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/understudy-conformance/understudy/harness/journal"
 	"github.com/understudy-conformance/understudy/harness/proc"
+	"github.com/understudy-conformance/understudy/harness/record"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/world"
 	"github.com/understudy-conformance/understudy/internal/busy"
@@ -35,21 +37,22 @@ type Stage struct {
 	dir     string
 	folder  *safefile.Folder // the same, held from before the implementation was started
 	begun   time.Time
-	record  *record
+	record  *record.Record
 	watch   *proc.Watch[*Run]
 
 	mounted map[string]bool // mount points before the case
 
 	mu   sync.Mutex
 	runs []*Run
-	undo []func() error // what the clean-up puts back, last first
+	undo []func() error               // what the clean-up puts back, last first
+	seen map[string][]journal.Witness // by clause: what breaks clauses that have to hold everywhere
 }
 
 // Context is done when the budget of the case has passed, which is longer on a busy machine.
 func (s *Stage) Context() context.Context { return s.ctx }
 
 // Step writes one line of "who did what" into the journal.
-func (s *Stage) Step(text string) { s.record.step("stage", text) }
+func (s *Stage) Step(text string) { s.record.Step("stage", text) }
 
 // Nonce returns a text of 24 characters that no other part of this run knows.
 func (s *Stage) Nonce() string {
@@ -88,7 +91,7 @@ func (s *Stage) wait(d time.Duration) (*busy.Wait, func()) {
 	return s.session.Busy.Wait(s.ctx, d, nil)
 }
 
-func (s *Stage) text(text string) string { return s.record.clean(text) }
+func (s *Stage) text(text string) string { return s.record.Clean(text) }
 
 // first is the clause that takes deadlines and control failures.
 func (s *Stage) first() string {

@@ -3,6 +3,7 @@ package stage
 import (
 	"errors"
 
+	"github.com/understudy-conformance/understudy/harness/record"
 	"github.com/understudy-conformance/understudy/internal/safefile"
 )
 
@@ -20,7 +21,7 @@ type TaskLog interface {
 // Received is the log of a task that comes through the channel "log".
 func (c *Conversation) Received() TaskLog { return received{c.said["log"]} }
 
-type received struct{ *output }
+type received struct{ *record.Output }
 
 func (r received) Text() (string, error) { return r.String(), nil }
 func (received) Require()                {}
@@ -33,3 +34,6 @@ func (r *Run) requireWhole(err error) {
 		r.stage.broken("task log of %s: %v: no check of it can be trusted", r.label, err)
 	}
 }
+
+// MaxKept is how many octets of one channel, or of a task log, a run keeps for its checks.
+const MaxKept = record.MaxKept

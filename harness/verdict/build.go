@@ -205,7 +205,10 @@ func outside(id string) plan.Case {
 }
 
 func (b *builder) judge(kase plan.Case, of *run) Case {
-	attempts := of.cases[kase.ID]
+	var attempts []*attempt
+	for _, a := range of.cases[kase.ID] {
+		attempts = append(attempts, b.witnessed(kase, a))
+	}
 	out := Case{Case: kase, Again: again(kase, of.identity)}
 	if len(attempts) == 0 {
 		b.decide(&out, journal.Observation{Outcome: journal.CouldNotRun, Says: of.whyNotStarted(kase)})

@@ -26,9 +26,10 @@ type run struct {
 	cases        map[string][]*attempt // by case id, in the order of their first start
 	attempts     map[attemptOf]*attempt
 	order        []string // case ids, in the order of their first start
-	begun        bool     // there is more than the beginning
-	closed       bool     // its run-end is there
-	cut          bool     // a run-end says partial
+	witnesses    []witness
+	begun        bool // there is more than the beginning
+	closed       bool // its run-end is there
+	cut          bool // a run-end says partial
 	cutWhy       string
 }
 
@@ -93,6 +94,8 @@ func (r *run) add(e journal.Event) {
 		r.control(Control{Sandbox: e.Sandbox, Role: e.Control.Role, Observation: e.Control.Observation})
 	case e.CaseStart != nil:
 		r.caseStart(e)
+	case e.Witness != nil:
+		r.witness(e)
 	case e.Malformed != nil:
 		r.problem(Ours, "", "%s", e.Malformed.Why)
 	default:

@@ -8,4 +8,5 @@ var Area = stage.Area{Name: "bundles", Scenarios: []stage.Spec{
 	bundleClosedToTheTarget,
 	eightTasksOneVersion,
 	versionPresent,
+	storageEverywhere,
 }}

@@ -1,4 +1,4 @@
-package stage
+package record
 
 import (
 	"bytes"
@@ -13,14 +13,15 @@ const (
 	ahead   = 4 << 10  // octets behind them that are kept while it is open: a secret may lie across
 )
 
-// output collects what one channel carried.
-type output struct {
+// Output collects what one channel carried.
+type Output struct {
 	mu   sync.Mutex
 	kept bytes.Buffer
 	lost int
 }
 
-func (o *output) add(chunk []byte) {
+// Add keeps what came, as far as there is room.
+func (o *Output) Add(chunk []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n := min(len(chunk), max(0, MaxKept-o.kept.Len()))
@@ -28,28 +29,28 @@ func (o *output) add(chunk []byte) {
 	o.lost += len(chunk) - n
 }
 
-func (o *output) String() string {
+func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.kept.String()
 }
 
-// cut is how many octets at the end were not kept.
-func (o *output) cut() int {
+// Cut is how many octets at the end were not kept.
+func (o *Output) Cut() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.lost
 }
 
-// collect reads r to its end, keeps everything in o, and hands whole lines to
+// Collect reads r to its end, keeps everything in o, and hands whole lines to
 // the journal: several at a time where they come at once. before says where a line is
 // to be cut that shall be cut at a place.
-func (o *output) collect(r io.Reader, before func(line string, at int) int, lines func(text string)) {
+func (o *Output) Collect(r io.Reader, before func(line string, at int) int, lines func(text string)) {
 	chunk := make([]byte, 32<<10)
 	var open []byte // the line that is not complete yet
 	for {
 		n, err := r.Read(chunk)
-		o.add(chunk[:n])
+		o.Add(chunk[:n])
 		open = append(open, chunk[:n]...)
 		if end := bytes.LastIndexByte(open, '\n'); end >= 0 {
 			journalLines(open[:end+1], before, lines)
@@ -72,7 +73,7 @@ func journalLines(text []byte, before func(line string, at int) int, lines func(
 		if len(line) > maxLine {
 			line = line[:before(string(line[:min(len(line), maxLine+ahead)]), maxLine)]
 		}
-		if group.Len() > 0 && group.Len()+len(line) > maxText {
+		if group.Len() > 0 && group.Len()+len(line) > MaxText {
 			lines(group.String())
 			group.Reset()
 		}

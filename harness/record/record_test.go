@@ -1,4 +1,4 @@
-package stage
+package record
 
 import (
 	"fmt"
@@ -14,12 +14,12 @@ import (
 	"github.com/understudy-conformance/understudy/harness/journal"
 )
 
-func recorder(secrets ...string) (*record, *[]journal.Event) {
+func recorder(secrets ...string) (*Record, *[]journal.Event) {
 	var events []journal.Event
-	r := &record{
-		write:   func(e journal.Event) { events = append(events, e) },
-		secrets: func() []string { return slices.Clone(secrets) },
-		stamp:   journal.Event{Case: "c", Attempt: 2},
+	r := &Record{
+		Write:   func(e journal.Event) { events = append(events, e) },
+		Secrets: func() []string { return slices.Clone(secrets) },
+		Stamp:   journal.Event{Case: "c", Attempt: 2},
 	}
 	return r, &events
 }
@@ -32,7 +32,7 @@ func TestNoTextEscapesUncleaned(t *testing.T) {
 		"about":                  "about", // "ab" is too short to be taken out
 		"bad \xff octet":         "bad \uFFFD octet",
 	} {
-		if diff := cmp.Diff(want, r.clean(text)); diff != "" {
+		if diff := cmp.Diff(want, r.Clean(text)); diff != "" {
 			t.Errorf("%q: %s", text, diff)
 		}
 	}
@@ -42,8 +42,8 @@ func TestCleanIsBoundedAndText(t *testing.T) {
 	r, _ := recorder("secret")
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.String().Draw(t, "head") + strings.Repeat(rapid.SampledFrom([]string{"x", "ä", "\xff", "secret"}).Draw(t, "what"), rapid.IntRange(0, 5000).Draw(t, "times"))
-		got := r.clean(text)
-		if len(got) > maxText+64 || !utf8.ValidString(got) || strings.Contains(got, "secret") {
+		got := r.Clean(text)
+		if len(got) > MaxText+64 || !utf8.ValidString(got) || strings.Contains(got, "secret") {
 			t.Fatalf("%d octets, valid %v", len(got), utf8.ValidString(got))
 		}
 	})
@@ -57,7 +57,7 @@ func TestOctetsOfASecretAreMasked(t *testing.T) {
 		strings.Repeat("x", maxOctets) + "hunter2":   strings.Repeat("78", maxOctets),
 		strings.Repeat("x", maxOctets-5) + "hunter2": strings.Repeat("78", maxOctets-5) + strings.Repeat("*", 10),
 	} {
-		if diff := cmp.Diff(want, r.octets([]byte(raw))); diff != "" {
+		if diff := cmp.Diff(want, r.Octets([]byte(raw))); diff != "" {
 			t.Errorf("%q: %s", raw, diff)
 		}
 	}
@@ -65,19 +65,19 @@ func TestOctetsOfASecretAreMasked(t *testing.T) {
 
 func TestASecretThatComesLaterIsKnown(t *testing.T) {
 	secrets := []string{"the first"}
-	r := &record{secrets: func() []string { return slices.Clone(secrets) }}
-	if got := r.clean("the first, the second"); got != "***, the second" {
+	r := &Record{Secrets: func() []string { return slices.Clone(secrets) }}
+	if got := r.Clean("the first, the second"); got != "***, the second" {
 		t.Errorf("%q", got)
 	}
 	secrets = append([]string{"the second"}, secrets...)
-	if got := r.clean("the first, the second"); got != "***, ***" {
+	if got := r.Clean("the first, the second"); got != "***, ***" {
 		t.Errorf("%q", got)
 	}
 }
 
 func TestEventsCarryTheCase(t *testing.T) {
 	r, events := recorder()
-	r.step("stage", "text")
+	r.Step("stage", "text")
 	want := []journal.Event{{Case: "c", Attempt: 2, Step: &journal.Step{Who: "stage", Text: "text"}}}
 	got := *events
 	if got[0].Time.IsZero() {
@@ -92,15 +92,15 @@ func TestEventsCarryTheCase(t *testing.T) {
 func TestChecksThatHeldAreBoundedAndOthersNot(t *testing.T) {
 	r, events := recorder()
 	held := func(requirement string, premise bool) {
-		r.check(journal.Check{Clause: requirement, Held: true, Premise: premise})
+		r.Check(journal.Check{Clause: requirement, Held: true, Premise: premise})
 	}
 	for range 10 * maxChecks {
 		held("IMP-001", false)
 	}
 	held("IMP-002", true)
 	held("IMP-002", false)
-	r.check(journal.Check{Clause: "IMP-002"})
-	if left := r.close(); left != 9*maxChecks {
+	r.Check(journal.Check{Clause: "IMP-002"})
+	if left := r.Close(); left != 9*maxChecks {
 		t.Errorf("%d left out, want %d", left, 9*maxChecks)
 	}
 	var last []string
@@ -145,12 +145,12 @@ func TestOutputIsKeptWholeAndJournalledInLines(t *testing.T) {
 		"no end of line":   {[]string{"a\n", "tail"}, []string{"a\n", "tail"}},
 		"nothing":          {nil, nil},
 		"long line":        {[]string{strings.Repeat("x", 2*maxLine) + "\n"}, []string{strings.Repeat("x", maxLine)}},
-		"more than a text": {[]string{strings.Repeat(strings.Repeat("x", maxText/2)+"\n", 3)}, []string{strings.Repeat("x", maxText/2) + "\n", strings.Repeat("x", maxText/2) + "\n", strings.Repeat("x", maxText/2) + "\n"}},
+		"more than a text": {[]string{strings.Repeat(strings.Repeat("x", MaxText/2)+"\n", 3)}, []string{strings.Repeat("x", MaxText/2) + "\n", strings.Repeat("x", MaxText/2) + "\n", strings.Repeat("x", MaxText/2) + "\n"}},
 	} {
-		var o output
+		var o Output
 		var lines []string
 		p := pieces(test.pieces)
-		o.collect(&p, func(_ string, at int) int { return at }, func(text string) { lines = append(lines, text) })
+		o.Collect(&p, func(_ string, at int) int { return at }, func(text string) { lines = append(lines, text) })
 		if got, want := o.String(), strings.Join(test.pieces, ""); got != want {
 			t.Errorf("%s: %d octets kept of %d", name, len(got), len(want))
 		}
@@ -168,18 +168,18 @@ func TestNoCutLeavesHalfASecret(t *testing.T) {
 		written = strings.Repeat(written, rapid.IntRange(1, 3).Draw(t, "times"))
 		shift := rapid.IntRange(-len(written)-2, 2).Draw(t, "shift")
 		var said []string
-		r := &record{write: func(e journal.Event) { said = append(said, e.Log.Text) }, secrets: func() []string { return []string{secret, "Rt9\""} }}
+		r := &Record{Write: func(e journal.Event) { said = append(said, e.Log.Text) }, Secrets: func() []string { return []string{secret, "Rt9\""} }}
 
 		line := strings.Repeat("x", maxLine+shift) + written + rapid.StringN(0, 20, -1).Draw(t, "behind")
 		var pieces pieces
 		for size := rapid.IntRange(1, 9000).Draw(t, "size"); len(line) > 0; line = line[min(size, len(line)):] {
 			pieces = append(pieces, line[:min(size, len(line))])
 		}
-		var o output
-		o.collect(&pieces, r.before, func(text string) { r.lines("alice", "stdout", text) })
+		var o Output
+		o.Collect(&pieces, r.Before, func(text string) { r.Lines("alice", "stdout", text) })
 		text := strings.Join(said, "")
-		for limit, cut := range map[int]func(string) string{1200: func(text string) string { return r.endOf(text) }, 1500: r.end} {
-			text += r.clean(cut(strings.Repeat("y", 50) + written + strings.Repeat("z", limit-len(written)-shift)))
+		for limit, cut := range map[int]func(string) string{1200: func(text string) string { return r.EndOf(text) }, 1500: r.End} {
+			text += r.Clean(cut(strings.Repeat("y", 50) + written + strings.Repeat("z", limit-len(written)-shift)))
 		}
 		for n := 3; n <= len(secret); n++ {
 			if strings.Contains(text, secret[:n]) || strings.Contains(text, secret[len(secret)-n:]) {
@@ -190,13 +190,13 @@ func TestNoCutLeavesHalfASecret(t *testing.T) {
 }
 
 func TestEachChannelHasAShareOfTheEndThatIsShown(t *testing.T) {
-	r := &record{secrets: func() []string { return nil }}
+	r := &Record{Secrets: func() []string { return nil }}
 	noise := strings.Repeat("noise on standard error\n", 1000)
-	got := r.endOf("the reason\n", "", noise)
+	got := r.EndOf("the reason\n", "", noise)
 	if !strings.HasPrefix(got, "\nend of its output:\nthe reason\nnoise on") || len(got) > 900 {
 		t.Errorf("%d octets: %.80q", len(got), got)
 	}
-	if got := r.endOf("", "", ""); got != "" {
+	if got := r.EndOf("", "", ""); got != "" {
 		t.Errorf("of nothing it shows %q", got)
 	}
 }
