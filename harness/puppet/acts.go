@@ -21,6 +21,7 @@ import (
 const (
 	Ask    = "ask"     // sends the message "request" and notes the Answer
 	AskLog = "ask_log" // asks for the log channel, to which "log" writes from then on, and notes Given
+	Raw    = "raw"     // writes "octets", of base64, to "channel" as they are
 )
 
 // Given is what ask_log notes when SentFDs came with one descriptor on its first octet.
@@ -41,8 +42,11 @@ type act struct {
 	Key     string          `json:"key,omitempty"`
 	Value   message.Raw     `json:"value,omitempty"`
 	Name    string          `json:"name,omitempty"`
+	Path    string          `json:"path,omitempty"`
 	Message string          `json:"message,omitempty"`
 	Channel string          `json:"channel,omitempty"`
+	Count   int             `json:"count,omitempty"`
+	Octets  []byte          `json:"octets,omitempty"`
 	Code    int             `json:"code,omitempty"`
 	Signal  string          `json:"signal,omitempty"`
 	Seconds float64         `json:"seconds,omitempty"`
@@ -52,10 +56,12 @@ type act struct {
 var acts = map[string]func(p *puppet, a act) (value any, err error){
 	Ask:              ask,
 	AskLog:           askLog,
+	Raw:              raw,
 	"push_xcom":      func(p *puppet, a act) (any, error) { return nil, p.push(a.Key, a.Value) },
 	"wait_for":       waitFor,
 	"log":            log,
 	"exit":           func(_ *puppet, a act) (any, error) { return nil, exit(a.Code) },
+	"read_file":      func(_ *puppet, a act) (any, error) { _, err := os.ReadFile(a.Path); return nil, err },
 	"signal_self":    signalSelf,
 	"sleep":          sleep,
 	"ignore_sigterm": func(*puppet, act) (any, error) { signal.Ignore(syscall.SIGTERM); return nil, nil },
@@ -138,24 +144,59 @@ func waitFor(p *puppet, a act) (any, error) {
 	return nil, err
 }
 
+// log writes one line, or as many as "count" says, each with its number.
 func log(p *puppet, a act) (any, error) {
-	var err error
-	switch a.Channel {
-	case "stdout":
-		_, err = fmt.Fprintln(os.Stdout, a.Message)
-	case "stderr":
-		_, err = fmt.Fprintln(os.Stderr, a.Message)
-	default:
-		if p.log == nil {
-			return nil, errors.New("there is no log channel: " + AskLog + " comes before")
+	to, err := p.channel(a.Channel)
+	if err != nil {
+		return nil, err
+	}
+	for n := range max(1, a.Count) {
+		text := a.Message
+		if a.Count > 0 {
+			text = fmt.Sprintf("%s %d", a.Message, n)
 		}
-		var line bytes.Buffer
-		if err := json.NewEncoder(&line).Encode(map[string]string{"level": "info", "event": a.Message}); err != nil {
+		line := []byte(text + "\n")
+		if to == p.log {
+			if line, err = record(text); err != nil {
+				return nil, err
+			}
+		}
+		if _, err := to.Write(line); err != nil {
 			return nil, err
 		}
-		_, err = p.log.Write(line.Bytes())
+	}
+	return nil, nil
+}
+
+func raw(p *puppet, a act) (any, error) {
+	to, err := p.channel(a.Channel)
+	if err == nil {
+		_, err = to.Write(a.Octets)
 	}
 	return nil, err
+}
+
+// channel is what a task logs to. The log channel is asked for where nothing did so yet.
+func (p *puppet) channel(name string) (*os.File, error) {
+	switch name {
+	case "stdout":
+		return os.Stdout, nil
+	case "stderr":
+		return os.Stderr, nil
+	}
+	if p.log == nil {
+		if _, err := askLog(p, act{}); err != nil {
+			return nil, err
+		}
+	}
+	return p.log, nil
+}
+
+// record is a line of the log channel.
+func record(text string) ([]byte, error) {
+	var line bytes.Buffer
+	err := json.NewEncoder(&line).Encode(map[string]string{"level": "info", "event": text})
+	return line.Bytes(), err
 }
 
 // sleep lingers; SIGTERM ends it as it ends the whole puppet.

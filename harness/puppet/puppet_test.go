@@ -237,7 +237,6 @@ func TestActsOfAPuppet(t *testing.T) {
 			asked: []string{"ResendLoggingFD"},
 			notes: []Note{{"n", map[string]any{"error": "ask for the log channel: API_SERVER_ERROR"}}},
 		},
-		"log without ask_log": {verbs: `[{"do":"log","message":"m"}]`, code: 97, stderr: "act 1, log: there is no log channel"},
 		"signal_self":         {verbs: `[{"do":"signal_self","signal":"SIGKILL"}]`, signal: syscall.SIGKILL, code: -1},
 		"ignore_sigterm":      {verbs: `[{"do":"ignore_sigterm"},{"do":"signal_self","signal":"SIGTERM"},{"do":"exit","code":5}]`, code: 5},
 		"no such signal":      {verbs: `[{"do":"signal_self","signal":"SIGNONE"}]`, code: 97, stderr: `no signal is called "SIGNONE"`},

@@ -15,6 +15,8 @@ type Info struct {
 	UID, GID int
 	Links    uint64 // how many names it has
 	Size     int64
+
+	Device, Inode uint64 // by which it can be told from any other
 }
 
 func infoOf(stat *unix.Stat_t) Info {
@@ -39,7 +41,7 @@ func infoOf(stat *unix.Stat_t) Info {
 	default:
 		mode |= fs.ModeIrregular
 	}
-	return Info{Mode: mode, UID: int(stat.Uid), GID: int(stat.Gid), Links: uint64(stat.Nlink), Size: stat.Size}
+	return Info{Mode: mode, UID: int(stat.Uid), GID: int(stat.Gid), Links: uint64(stat.Nlink), Size: stat.Size, Device: uint64(stat.Dev), Inode: stat.Ino}
 }
 
 // Stat says what an open file is.

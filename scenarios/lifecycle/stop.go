@@ -80,9 +80,10 @@ func hasItsGrace(s *worker.Stage, clause string, run *worker.Run, task proc.Proc
 		fmt.Sprintf("at least half of the grace of %v", s.Grace()), lived.String())
 }
 
-// stop has the heartbeats of a run answered like that and returns when one was.
+// stop has one heartbeat of a run answered like that and returns when it was: a program
+// that takes it for a failure like any other goes on.
 func stop(s *worker.Stage, run *worker.Run, status int) time.Time {
-	s.World.Inject(world.Fault{Path: "task-instances/" + run.TI().ID + "/heartbeat", Status: status, Detail: notRunning})
+	s.World.Inject(world.Fault{Path: "task-instances/" + run.TI().ID + "/heartbeat", Status: status, Detail: notRunning, Times: 1})
 	return run.BeatAnswered(status).At
 }
 

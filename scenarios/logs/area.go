@@ -7,6 +7,11 @@ var Area = stage.Area{Name: "logs", Scenarios: []stage.Spec{
 	logFolderOfOthers,
 	eachRecordOnce,
 	tailBeforeExit,
+	unreadTail,
+	unreadChannels,
+	outputOfATask,
+	lastLineWithoutBreak,
+	oddRecords,
 	failureBeforeTheLogChannel,
 	ownerOfTheLogFile,
 }}

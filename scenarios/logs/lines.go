@@ -2,6 +2,9 @@ package logs
 
 import (
 	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -38,6 +41,32 @@ func repeated(log string) []string {
 		seen[line] = true
 	}
 	return again
+}
+
+// disordered returns the lines with that mark whose number is not that of the line
+// before and one more.
+func disordered(log, mark string) []string {
+	after := regexp.MustCompile(regexp.QuoteMeta(mark) + `[ x]* (\d+)\b`)
+	var wrong []string
+	for n, found := range after.FindAllStringSubmatch(log, -1) {
+		if found[1] != strconv.Itoa(n) && len(wrong) < maxShown {
+			wrong = append(wrong, fmt.Sprintf("line %d has number %s", n, found[1]))
+		}
+	}
+	return wrong
+}
+
+const maxShown = 3
+
+// levelOf returns level and logger of the record whose text is that, nil if there is none.
+func levelOf(log, text string) map[string]any {
+	for line := range strings.Lines(log) {
+		var record map[string]any
+		if json.Unmarshal([]byte(line), &record) == nil && record["event"] == text {
+			return map[string]any{"level": record["level"], "logger": record["logger"]}
+		}
+	}
+	return nil
 }
 
 const timeStamp = `"timestamp"`

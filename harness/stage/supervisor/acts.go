@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 
@@ -35,6 +36,11 @@ func Push(key string, value any) Act { return Do(stage.PushXCom(key, value)) }
 // AskLog asks for the log channel, to which stage.Log writes from then on. The result
 // is puppet.Given where it came as it has to.
 func AskLog() Act { return Act{stage.Verb{"do": puppet.AskLog}} }
+
+// Raw writes octets to "stdout", "stderr" or "log" as they are.
+func Raw(channel, octets string) Act {
+	return Act{stage.Verb{"do": puppet.Raw}.With("channel", channel).With("octets", base64.StdEncoding.EncodeToString([]byte(octets)))}
+}
 
 // Noted has the puppet note the result of the act, be it an error, for Run.Noted.
 func (a Act) Noted(as string) Act { return Act{a.verb.With("note", as)} }

@@ -1,10 +1,13 @@
 package worker
 
 import (
+	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/understudy-conformance/understudy/harness/proc"
+	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
 // Over waits for the end of these processes, and describes those that live after the
@@ -17,6 +20,35 @@ func (s *Stage) Over(within time.Duration, processes ...proc.Process) (left []st
 		}
 	}
 	return left
+}
+
+// Freeze stops every process between the stage and one of a task, supervisor and sudo
+// among them, so that nobody reads what the task writes until thaw is called. It waits
+// until they have stopped.
+func (r *Run) Freeze(task proc.Process) (thaw func()) {
+	s := r.end.Backstage()
+	var above []proc.Process
+	for pid := task.PPID; pid > 1 && pid != os.Getpid(); {
+		p, err := proc.Read(pid)
+		s.Must(err)
+		above = append(above, p)
+		pid = p.PPID
+	}
+	signal := func(number syscall.Signal, what string) {
+		s.Step(what + " " + proc.Lines(above))
+		for _, p := range above {
+			s.Must(p.Signal(number))
+		}
+	}
+	signal(syscall.SIGSTOP, "stop")
+	stopped := func(p proc.Process) bool {
+		now, err := proc.Read(p.PID)
+		return err != nil || now.State == "T"
+	}
+	until(&Stage{Stage: s.Stage}, stage.DefaultPatience, func() bool {
+		return !slices.ContainsFunc(above, func(p proc.Process) bool { return !stopped(p) })
+	})
+	return func() { signal(syscall.SIGCONT, "let go on") }
 }
 
 // until asks again and again, since the kernel has no event for it, whether something

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -77,8 +78,14 @@ func (l *taskLog) noFile(problem string) {
 		"a regular file with one name, owned by the worker account, at base_log_folder/log_path", problem)
 }
 
-// described says who may do what with the file.
-func (l *taskLog) described() string {
+// LogFile says who may do what with a task log, and which file it is.
+type LogFile struct {
+	Owner, Mode   string
+	Device, Inode uint64
+}
+
+// described looks at the file.
+func (l *taskLog) described() LogFile {
 	info, err := l.Backstage().Folder().Lstat(l.below())
 	if err == nil && !info.Mode.IsRegular() {
 		_, err = l.Text()
@@ -86,7 +93,17 @@ func (l *taskLog) described() string {
 	if err != nil {
 		l.misplaced(l.problem())
 	}
-	return fmt.Sprintf("uid %d gid %d mode %04o", info.UID, info.GID, info.Mode.Perm())
+	return LogFile{
+		Owner: fmt.Sprintf("uid %d gid %d", info.UID, info.GID), Mode: fmt.Sprintf("%04o", info.Mode.Perm()),
+		Device: info.Device, Inode: info.Inode,
+	}
+}
+
+// move puts the file where that of another attempt belongs. What lies in its place
+// afterwards is not the implementation's doing.
+func (l *taskLog) move(path string) error {
+	l.plant = func(string) error { return nil }
+	return os.Rename(l.path(), path)
 }
 
 func (l *taskLog) misplaced(problem string) {

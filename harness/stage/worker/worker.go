@@ -135,7 +135,11 @@ func (r *Run) LogPath() string { return r.end.log.path() }
 
 // LogFile describes who may do what with the task log file. That there is none is a
 // violation.
-func (r *Run) LogFile() string { return r.end.log.described() }
+func (r *Run) LogFile() LogFile { return r.end.log.described() }
+
+// MoveLog makes the task log of the run that of another attempt, which goes on with it:
+// for StartWithLog. It is gone from its own path then.
+func (r *Run) MoveLog(path string) error { return r.end.log.move(path) }
 
 // Beats waits until the server has answered so many heartbeats of the task and returns
 // them.
