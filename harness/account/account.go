@@ -80,6 +80,18 @@ func ByUID() map[int]string {
 	return uids
 }
 
+// Named is a uid with the name of its account, where it has one: "uid 61002 (alice)".
+func Named(uid int) string {
+	name, known := ByUID()[uid]
+	if uid == 0 {
+		name, known = Root().Name, true
+	}
+	if !known {
+		name = "no account of the sandbox"
+	}
+	return fmt.Sprintf("uid %d (%s)", uid, name)
+}
+
 // Find returns a fixture account, root, its second name, or one made up for a bare uid,
 // which then has no entry anywhere. It is an error if name is none of these.
 func Find(name string) (Account, error) {

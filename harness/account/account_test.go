@@ -88,3 +88,11 @@ func TestEachNameIsFoundRootFirst(t *testing.T) {
 		}
 	}
 }
+
+func TestAUIDIsNamedWhereItHasAName(t *testing.T) {
+	for uid, want := range map[int]string{0: "uid 0 (root)", 61002: "uid 61002 (alice)", 7: "uid 7 (no account of the sandbox)"} {
+		if got := Named(uid); got != want {
+			t.Errorf("%d is %q, want %q", uid, got, want)
+		}
+	}
+}

@@ -322,6 +322,9 @@ var sentences = map[string][]func(Check, facts){
 			c.Equal("real, effective and saved uid of alice-2 at barrier here", []int{0, 0, 0}, []int{61002, 61002, 61002})
 		},
 	},
+	`Refused: "code of a task ran that should have been refused"`: {func(c Check, f facts) {
+		c.fails("code of a task ran that should have been refused", "no code of ghost runs", "it ran as uid 61001 (airflow)")
+	}},
 	"True: what": {func(c Check, f facts) {
 		c.True("sudo for the worker's own user", false, "no sudo process", fmt.Sprintf("processes %d and %d", f.pid, f.other))
 	}},

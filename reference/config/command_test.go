@@ -125,13 +125,13 @@ func TestInterpolationStaysBounded(t *testing.T) {
 }
 
 func TestOptionsOfTheDefaultSectionTravelToo(t *testing.T) {
-	c := load(t, "[DEFAULT]\nregion = eu\n[site]\nproxy = p\n", "AIRFLOW__ODD=1", "AIRFLOW____X=1", "NO_EQUALS_SIGN")
+	c := load(t, "[DEFAULT]\nregion = eu\n[site]\nproxy = p\nof.three.parts = q\n", "AIRFLOW__ODD=1", "AIRFLOW____X=1", "NO_EQUALS_SIGN")
 	all := c.All()
-	if all["site.region"] != "eu" || all["site.proxy"] != "p" {
-		t.Errorf("site.region %q, site.proxy %q", all["site.region"], all["site.proxy"])
+	if all["site.region"] != "eu" || all["site.proxy"] != "p" || all["site.of.three.parts"] != "q" {
+		t.Errorf("site.region %q, site.proxy %q, site.of.three.parts %q", all["site.region"], all["site.proxy"], all["site.of.three.parts"])
 	}
 	for name := range all {
-		if section, key := split(name); section == "" || key == "" || section == "odd" || section == "default" {
+		if o := split(name); o.section == "" || o.key == "" || o.section == "odd" || o.section == "default" {
 			t.Errorf("%q is no option", name)
 		}
 	}

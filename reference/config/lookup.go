@@ -5,8 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -177,47 +178,47 @@ func convert[T any](c *Config, section, key, wanted string, parse func(string) (
 func (c *Config) All() map[string]string {
 	all := map[string]string{}
 	for _, name := range c.names() {
-		section, key := split(name)
-		if _, supplies := suppliedFor(section, key); supplies || Sensitive(section, key) {
+		if _, supplies := suppliedFor(name.section, name.key); supplies || Sensitive(name.section, name.key) {
 			continue
 		}
-		if value, ok := c.Get(section, key); ok {
-			all[name] = value
+		if value, ok := c.Get(name.section, name.key); ok {
+			all[name.section+"."+name.key] = value
 		}
 	}
 	return all
 }
 
-// split takes "section.key" apart; sections may hold dots.
-func split(name string) (section, key string) {
+// option is the name of one. Both parts may hold dots.
+type option struct{ section, key string }
+
+// split takes "section.key" apart, where nothing else is known of it.
+func split(name string) option {
 	i := strings.LastIndexByte(name, '.')
-	return name[:i], name[i+1:]
+	return option{name[:i], name[i+1:]}
 }
 
-// names returns "section.key" of every option mentioned anywhere, sorted.
-func (c *Config) names() []string {
-	seen := map[string]bool{}
+// names returns every option mentioned anywhere, sorted.
+func (c *Config) names() []option {
+	seen := map[string]option{}
 	for name := range c.options {
-		seen[name] = true
+		seen[name] = split(name)
 	}
 	for name := range c.defaults {
-		seen[name] = true
+		seen[name] = split(name)
 	}
 	for section, options := range c.file {
 		if section == defaultSection {
 			continue
 		}
-		for key := range options {
-			seen[section+"."+key] = true
-		}
-		for key := range c.file[defaultSection] {
-			seen[section+"."+key] = true
+		for _, from := range []map[string]string{options, c.file[defaultSection]} {
+			for key := range from {
+				seen[section+"."+key] = option{section, key}
+			}
 		}
 	}
-	names := make([]string, 0, len(seen))
-	for name := range seen {
-		names = append(names, name)
+	names := make([]option, 0, len(seen))
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		names = append(names, seen[name])
 	}
-	sort.Strings(names)
 	return names
 }

@@ -37,12 +37,11 @@ func asCount(c *Config, section, key string) error {
 func (c *Config) Validate() error {
 	var mistakes []error
 	for _, name := range c.names() {
-		check, ok := kinds[name]
+		check, ok := kinds[name.section+"."+name.key]
 		if !ok {
 			continue
 		}
-		section, key := split(name)
-		if err := check(c, section, key); err != nil {
+		if err := check(c, name.section, name.key); err != nil {
 			mistakes = append(mistakes, err)
 		}
 	}

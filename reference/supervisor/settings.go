@@ -84,7 +84,7 @@ func LoadSettings(environ []string) (Settings, error) {
 		KillStep:            l.seconds("understudy", "kill_step", 0),
 		MaxFrame:            uint32(l.int("understudy", "max_frame_bytes", frame.HeaderSize, 1<<32-1)),
 		MaxTasks:            l.int("understudy", "serve_max_tasks", 1, 10_000),
-		DefaultUser:         l.text("core", "default_impersonation"),
+		DefaultUser:         l.exact("core", "default_impersonation"),
 		AllowRoot:           l.bool("understudy", "allow_root"),
 		PassEnvironment:     words(l.text("understudy", "pass_environment")),
 		BundleStorage:       l.text("dag_processor", "dag_bundle_storage_path"),
@@ -142,11 +142,17 @@ func (l *loader) source(section, key string) *config.Config {
 }
 
 func (l *loader) text(section, key string) string {
+	return strings.TrimSpace(l.exact(section, key))
+}
+
+// exact is text with blanks at its ends: the name of a user that has them is refused
+// (IMP-027), and not made into the name of another one.
+func (l *loader) exact(section, key string) string {
 	value, _, err := l.c.Lookup(section, key)
 	if err != nil && !errors.Is(err, config.ErrUnset) {
 		l.fail(err)
 	}
-	return strings.TrimSpace(value)
+	return value
 }
 
 func (l *loader) bool(section, key string) bool {

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"regexp"
-
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
@@ -12,27 +10,25 @@ var both = []role.Role{role.Runner, role.Worker}
 var unreadableConfigurationFile = stage.Spec{
 	Slug:     "unreadable-configuration-file",
 	Says:     "a setting stands only in a 0600 file of the worker: it holds for alice's task, or the task fails before user code and names file and user",
-	Verifies: []string{"CFG-002"},
+	Verifies: []string{"CFG-002.effective", "CFG-002.no-default"},
 	Roles:    both,
 	Run: func(s *stage.Stage) {
 		own := s.Start(retriesFromFile(""))
-		s.Require("CFG-002").RunsAs(own, "here", stage.WorkerAccount)
-		s.Require("CFG-002").Equal("control: setting of the worker's own user", own.Result("retries"), "7")
+		s.Require("CFG-002.effective").RunsAs(own, "here", stage.WorkerAccount)
+		s.Require("CFG-002.effective").Equal("control: setting of the worker's own user", own.Result("retries"), "7")
 		own.Release("here")
 		own.Succeeds()
 
 		alice := s.Start(retriesFromFile("alice"))
 		if alice.AtOrEnded("here") {
-			s.Require("CFG-002").RunsAs(alice, "here", "alice")
-			s.Require("CFG-002").Equal("setting of alice's task", alice.Result("retries"), "7")
+			s.Require("CFG-002.effective").RunsAs(alice, "here", "alice")
+			s.Require("CFG-002.effective").Equal("setting of alice's task", alice.Result("retries"), "7")
 			alice.Release("here")
 			alice.Succeeds()
 		} else {
-			e := alice.Fails()
-			s.Require("CFG-002").NoUserCode(alice)
-			s.Require("CFG-002").LineWith("message of the failure", e.Log, regexp.QuoteMeta(s.ConfigPath()), stage.Name("alice"))
+			refusesTheFile(s, alice, "alice")
 		}
-		s.Require("CFG-002").Empty("configuration files in the home of alice", s.Find(s.Account("alice").Home, "airflow.cfg")...)
+		noDefault(s, "alice")
 	},
 }
 

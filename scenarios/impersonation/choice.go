@@ -26,9 +26,9 @@ func defaultInFile(user string) *stage.ConfigFile {
 var taskOverDefault = stage.Spec{
 	Slug:     "task-over-default",
 	Says:     "a task with run_as_user randomuser runs as randomuser, though default_impersonation is airflowuser",
-	Verifies: []string{"IMP-034"},
+	Verifies: []string{"IMP-034.task"},
 	Roles:    both,
-	Run: runsAs("IMP-034", stage.Task{
+	Run: runsAs("IMP-034.task", stage.Task{
 		As: "randomuser", Settings: map[string]string{"core.default_impersonation": "airflowuser"},
 	}, "randomuser"),
 }
@@ -36,9 +36,9 @@ var taskOverDefault = stage.Spec{
 var defaultAlone = stage.Spec{
 	Slug:     "default-alone",
 	Says:     "a task without run_as_user runs as default_impersonation, airflowuser",
-	Verifies: []string{"IMP-034"},
+	Verifies: []string{"IMP-034.default"},
 	Roles:    both,
-	Run: runsAs("IMP-034", stage.Task{
+	Run: runsAs("IMP-034.default", stage.Task{
 		Settings: map[string]string{"core.default_impersonation": "airflowuser"},
 	}, "airflowuser"),
 }

@@ -2,6 +2,7 @@ package impersonation
 
 import (
 	"strings"
+	"time"
 
 	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/stage"
@@ -12,57 +13,84 @@ const cause = `(?i)unknown user|no such user|not found|does not exist|no account
 
 var unknownUser = stage.Spec{
 	Slug:     "unknown-user",
-	Says:     "run_as_user is ghost, who does not exist: the task fails, the log says so, and none of its code ran",
-	Verifies: []string{"IMP-006"},
+	Says:     "run_as_user, default_impersonation or that of the file is ghost, who does not exist: the task fails, the log says so, and none of its code ran",
+	Verifies: []string{"IMP-006.unknown-user"},
 	Roles:    both,
 	Run: func(s *stage.Stage) {
-		verbs := stage.Verbs(stage.PushXCom("ran", s.Nonce()))
-		control := s.Start(stage.Task{Verbs: verbs})
-		control.Succeeds()
-		s.Require("IMP-006").True("control: the same code of the worker's own user runs", control.Pushed("ran"), "an XCom", "none")
+		ghost := map[string]string{"core.default_impersonation": "ghost"}
+		runs(s, "IMP-006.unknown-user", stage.Task{}, stage.WorkerAccount)
+		refused(s, "IMP-006.unknown-user", stage.Task{As: "ghost"}, stage.Name("ghost"), cause)
+		refused(s, "IMP-006.unknown-user", stage.Task{As: "ghost", Name: "ghost-with-retries", ShouldRetry: true}, stage.Name("ghost"), cause)
+		refused(s, "IMP-006.unknown-user", stage.Task{Name: "default", Settings: ghost}, stage.Name("ghost"), cause)
+		refused(s, "IMP-006.unknown-user", stage.Task{Name: "default-of-file", File: &stage.ConfigFile{Settings: ghost}}, stage.Name("ghost"), cause)
+	},
+}
 
-		ghost := s.Start(stage.Task{As: "ghost", Verbs: verbs})
-		e := ghost.Fails()
-		s.Require("IMP-006").NoUserCode(ghost)
-		s.Require("IMP-006").LineWith("log of the task of ghost", e.Log, stage.Name("ghost"), cause)
+var namesOfNobody = stage.Spec{
+	Slug:     "names-of-nobody",
+	Says:     "default_impersonation is a uid, another number, nearly the name of alice, or a name of a group: nobody has that name, and no code of the task ran",
+	Verifies: []string{"IMP-006.unknown-user"},
+	Roles:    both,
+	Budget:   2 * time.Minute,
+	Run: func(s *stage.Stage) {
+		runs(s, "IMP-006.unknown-user", stage.Task{As: "alice"}, "alice")
+		for _, c := range []struct{ what, name string }{
+			{"uid", "61002"}, {"uid-of-root", "0"}, {"hexadecimal", "0x10"}, {"digit-first", "0day"}, {"group", "dags"}, {"prefix", "alic"},
+			{"capitals", "Alice"}, {"dollar", "alice$"}, {"of-32", "alice" + strings.Repeat("x", 27)}, {"of-33", "alice" + strings.Repeat("x", 28)},
+		} {
+			task := stage.Task{Name: c.what, Settings: map[string]string{"core.default_impersonation": c.name}}
+			refused(s, "IMP-006.unknown-user", task, stage.Name(c.name), cause)
+		}
+	},
+}
+
+var sudoMissing = stage.Spec{
+	Slug:     "sudo-missing",
+	Says:     "sudo is not there: a task of the worker's own user runs, and one of alice fails with the cause, unless she is reached without sudo",
+	Verifies: []string{"IMP-006.sudo-missing"},
+	Roles:    both,
+	Run: func(s *stage.Stage) {
+		sudo := strings.TrimSpace(s.As(stage.WorkerAccount, "sh", "-c", "command -v sudo").Stdout)
+		s.File(sudo, "root", 0o644, "") // remembers what stood there
+		s.As("root", "rm", sudo)
+		runs(s, "IMP-006.sudo-missing", stage.Task{}, stage.WorkerAccount)
+		aliceOrRefused(s, "IMP-006.sudo-missing", `(?i)sudo\W.*(not found|no such file|cannot|permission denied)|no sudo|sudo (is )?(missing|not)`)
+	},
+}
+
+var passwordAsked = stage.Spec{
+	Slug:     "password-asked",
+	Says:     "sudo asks the worker for a password where it becomes alice: a task of bob runs, one of alice fails with sudo's cause, and none of its code ran",
+	Verifies: []string{"IMP-006.password"},
+	Roles:    both,
+	Run: func(s *stage.Stage) {
+		rule := "airflow\tALL=(ALL:ALL) NOPASSWD: SETENV: ALL"
+		policy(s, strings.Replace(account.Sudoers, rule, "airflow\tALL=(ALL:ALL) PASSWD: SETENV: ALL\nairflow\tALL=(bob) NOPASSWD: SETENV: ALL", 1))
+		runs(s, "IMP-006.password", stage.Task{As: "bob"}, "bob")
+		forbidden(s, "IMP-006.password")
+	},
+}
+
+var noSetenv = stage.Spec{
+	Slug:     "no-setenv",
+	Says:     "sudo lets the worker pass on no environment: the task of alice runs as alice, or fails with the cause, and none of its code ran",
+	Verifies: []string{"IMP-006.nosetenv"},
+	Roles:    both,
+	Run: func(s *stage.Stage) {
+		policy(s, strings.Replace(account.Sudoers, "SETENV", "NOSETENV", 1))
+		runs(s, "IMP-006.nosetenv", stage.Task{}, stage.WorkerAccount)
+		aliceOrRefused(s, "IMP-006.nosetenv", `(?i)not allowed|not permitted|preserve the environment|SETENV`)
 	},
 }
 
 var policyForbids = stage.Spec{
 	Slug:     "policy-forbids",
 	Says:     "sudo allows the worker to become bob only: a task of bob runs as bob, one of alice fails with sudo's cause, and none of its code ran",
-	Verifies: []string{"IMP-006"},
+	Verifies: []string{"IMP-006.policy"},
 	Roles:    both,
 	Run: func(s *stage.Stage) {
 		policy(s, strings.Replace(account.Sudoers, "airflow\tALL=(ALL:ALL)", "airflow\tALL=(bob)", 1))
-		verbs := stage.Verbs(stage.PushXCom("ran", s.Nonce()), stage.WaitFor("here"))
-		bob := s.Start(stage.Task{As: "bob", Verbs: verbs})
-		s.Require("IMP-006").RunsAs(bob, "here", "bob")
-		bob.Release("here")
-		bob.Succeeds()
-
-		alice := s.Start(stage.Task{As: "alice", Verbs: verbs})
-		e := alice.Fails()
-		s.Require("IMP-006").NoUserCode(alice)
-		s.Require("IMP-006").Matches("user in the log of the task", e.Log, stage.Name("alice"))
-		s.Require("IMP-006").Matches("cause in the log of the task", e.Log, `(?i)password is required|not allowed|not permitted`)
-	},
-}
-
-var namesThatAreNoNames = stage.Spec{
-	Slug:     "names-that-are-no-names",
-	Says:     "a user given as a number, as an option of sudo or in two lines is refused by name, and no code of the task ran",
-	Verifies: []string{"IMP-027"},
-	Roles:    both,
-	Run: func(s *stage.Stage) {
-		runsAs("IMP-027", stage.Task{Settings: map[string]string{"core.default_impersonation": "alice"}}, "alice")(s)
-		for _, c := range []struct{ name, pattern string }{{"#61002", `#61002`}, {"-ualice", `-ualice`}, {"alice\nroot", `(?s)alice.{1,4}root`}} {
-			run := s.Start(stage.Task{
-				Settings: map[string]string{"core.default_impersonation": c.name}, Verbs: stage.Verbs(stage.PushXCom("ran", s.Nonce())),
-			})
-			e := run.Fails()
-			s.Require("IMP-027").NoUserCode(run)
-			s.Require("IMP-027").Matches("log of the task", e.Log, c.pattern)
-		}
+		runs(s, "IMP-006.policy", stage.Task{As: "bob"}, "bob")
+		forbidden(s, "IMP-006.policy")
 	},
 }

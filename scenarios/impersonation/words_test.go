@@ -1,6 +1,12 @@
 package impersonation
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/understudy-conformance/understudy/harness/account"
@@ -19,14 +25,14 @@ func TestWordsOfTheArea(t *testing.T) {
 		}
 	}
 	none := func(list ...string) func(stage.Check) {
-		return func(c stage.Check) { noneOf(c, "n", list, "HOME", "SECRET") }
+		return func(c stage.Check) { onlyAfter(c, "variables", list, []string{"OF_BOTH"}) }
 	}
 	for name, test := range map[string]struct {
 		check func(stage.Check)
 		holds bool
 	}{
-		"nothing forbidden":             {none("HOME"), true},
-		"something forbidden":           {none("HOME", "SECRET"), false},
+		"nothing but a login":           {none("HOME", "LC_ALL", "SUDO_UID", "OF_BOTH"), true},
+		"a marker":                      {none("HOME", "MARKER"), false},
 		"control not there":             {none(), false},
 		"groups of alice":               {groups(61300, 61100, 61102, 61300), true},
 		"groups without the own":        {groups(61300, 61100, 61102), true},
@@ -38,5 +44,27 @@ func TestWordsOfTheArea(t *testing.T) {
 		if holds := theatre.Holds(t, test.check); holds != test.holds {
 			t.Errorf("%s: holds is %v", name, holds)
 		}
+	}
+}
+
+func TestATextIsFoundHoweverItIsWritten(t *testing.T) {
+	mark := "3f0c9a7be1d24c5f8a6b7c8d"
+	written, err := json.Marshal(map[string]any{"conf": mark})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for before := range 7 {
+		data := append(bytes.Repeat([]byte{0xfb, 0xff}, before)[:before], written...)
+		for name, text := range map[string]string{
+			"plain": string(data), "base64": base64.StdEncoding.EncodeToString(data), "raw URL base64": base64.RawURLEncoding.EncodeToString(data),
+			"hexadecimal": hex.EncodeToString(data), "capitals": strings.ToUpper(hex.EncodeToString(data)), "quoted": strconv.QuoteToASCII(string(data)),
+		} {
+			if formIn(text, formsOf(mark)) == "" {
+				t.Errorf("%s after %d octets is not noticed: %s", name, before, text)
+			}
+		}
+	}
+	if form := formIn(base64.StdEncoding.EncodeToString([]byte("3f0c9a7be1d24c5f8a6b7c8e of another")), formsOf(mark)); form != "" {
+		t.Errorf("another text is taken for it%s", form)
 	}
 }
