@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -22,6 +23,8 @@ const (
 	Ask    = "ask"     // sends the message "request" and notes the Answer
 	AskLog = "ask_log" // asks for the log channel, to which "log" writes from then on, and notes Given
 	Raw    = "raw"     // writes "octets", of base64, to "channel" as they are
+
+	NoteSIGTERM = "note_sigterm" // from here on SIGTERM does nothing, but that each is noted as SIGTERM
 )
 
 // Given is what ask_log notes when SentFDs came with one descriptor on its first octet.
@@ -51,6 +54,12 @@ type act struct {
 	Signal  string          `json:"signal,omitempty"`
 	Seconds float64         `json:"seconds,omitempty"`
 	Request json.RawMessage `json:"request,omitempty"`
+
+	ID        *int64   `json:"id,omitempty"`     // of ask: the request's
+	Pieces    bool     `json:"pieces,omitempty"` // of ask: each byte of the frame is written by itself
+	Silent    bool     `json:"silent,omitempty"` // of wait_for: nothing is pushed before
+	Argv      []string `json:"argv,omitempty"`
+	Daemonise bool     `json:"daemonise,omitempty"`
 }
 
 var acts = map[string]func(p *puppet, a act) (value any, err error){
@@ -64,6 +73,8 @@ var acts = map[string]func(p *puppet, a act) (value any, err error){
 	"read_file":      func(_ *puppet, a act) (any, error) { _, err := os.ReadFile(a.Path); return nil, err },
 	"signal_self":    signalSelf,
 	"sleep":          sleep,
+	"spawn":          spawn,
+	NoteSIGTERM:      noteSIGTERM,
 	"ignore_sigterm": func(*puppet, act) (any, error) { signal.Ignore(syscall.SIGTERM); return nil, nil },
 }
 
@@ -96,6 +107,12 @@ func ask(p *puppet, a act) (any, error) {
 	decoded, err := message.DecodeRequest(payload)
 	if err != nil {
 		return nil, fmt.Errorf("read the request: %w", err)
+	}
+	if a.ID != nil {
+		p.Number(*a.ID)
+	}
+	if p.InPieces(a.Pieces); a.Pieces {
+		defer p.InPieces(false)
 	}
 	answer, err := p.Ask(decoded.Body)
 	if err != nil {
@@ -137,11 +154,38 @@ func waitFor(p *puppet, a act) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.push("at_"+a.Name, yes); err != nil {
-		return nil, err
+	if !a.Silent {
+		if err := p.push("at_"+a.Name, yes); err != nil {
+			return nil, err
+		}
 	}
 	_, err = fifo.Read(make([]byte, 1))
 	return nil, err
+}
+
+// spawn starts a child that is left running, in a session of its own if it is to be a daemon.
+func spawn(_ *puppet, a act) (any, error) {
+	if len(a.Argv) == 0 {
+		return nil, errors.New("argv is empty")
+	}
+	child := exec.Command(a.Argv[0], a.Argv[1:]...)
+	child.SysProcAttr = &syscall.SysProcAttr{Setsid: a.Daemonise}
+	if err := child.Start(); err != nil {
+		return nil, err
+	}
+	return map[string]int{"pid": child.Process.Pid}, nil
+}
+
+func noteSIGTERM(p *puppet, _ act) (any, error) {
+	came := make(chan os.Signal, 1)
+	signal.Notify(came, syscall.SIGTERM)
+	go func() {
+		for range came {
+			// Nobody is left to tell, if it fails: the scenario says that the note is missing.
+			_ = p.note("SIGTERM", time.Now().UTC().Format(time.RFC3339Nano))
+		}
+	}()
+	return nil, nil
 }
 
 // log writes one line, or as many as "count" says, each with its number.

@@ -39,6 +39,9 @@ type stageOf struct {
 	task string
 	id   int64 // of the startup frame
 
+	again bool   // the startup frame comes again before the first answer
+	first []byte // it
+
 	// answer may be nil, and may return nil: the answer is empty then, or a log channel.
 	answer func(message.Body) *message.Response
 
@@ -78,6 +81,7 @@ func (s *stageOf) play(t *testing.T, verbs string) ended {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.first = first
 	return s.serve(t, first)
 }
 
@@ -123,6 +127,11 @@ func (s *stageOf) respond(w *channel.Writer, payload []byte, logs *sync.WaitGrou
 	}
 	s.asked = append(s.asked, message.Describe(payload, message.ToSupervisor))
 	s.ids = append(s.ids, request.ID)
+	if s.again && len(s.asked) == 1 {
+		if err := w.Write(s.first); err != nil {
+			return err
+		}
+	}
 	answer := &message.Response{}
 	if s.answer != nil {
 		if given := s.answer(request.Body); given != nil {
@@ -198,6 +207,7 @@ func TestActsOfAPuppet(t *testing.T) {
 		stderr string
 		log    string
 		stdout string
+		again  bool // the startup frame comes a second time
 	}{
 		"push_xcom": {
 			verbs: `[{"do":"push_xcom","key":"k","value":{"a":[1,null]}}]`,
@@ -223,6 +233,18 @@ func TestActsOfAPuppet(t *testing.T) {
 			verbs: `[{"do":"ask","request":{"type":"TaskState","state":"failed"},"note":"n"},{"do":"exit"}]`, answer: refuse,
 			asked: []string{"TaskState"}, notes: []Note{{"n", map[string]any{"type": "", "error": "API_SERVER_ERROR"}}},
 		},
+		"ask under other ids": {
+			verbs: `[{"do":"ask","id":9223372036854775807,"request":{"type":"GetVariable","key":"v"},"note":"n"},{"do":"ask","id":0,"pieces":true,"request":{"type":"GetVariable","key":"v"}},{"do":"exit"}]`,
+			asked: []string{"#9223372036854775807 GetVariable", "#0 GetVariable"}, notes: []Note{{"n", map[string]any{"type": ""}}},
+		},
+		"ask, answered by the startup frame again": {
+			verbs: `[{"do":"push_xcom","key":"k","value":1}]`, code: 97, stderr: "act 1, push_xcom: SetXCom: StartupDetails came again, as if it were the answer to request #0", again: true,
+			asked: []string{"SetXCom"},
+		},
+		"spawn": {
+			verbs: `[{"do":"spawn","argv":["sh","-c","echo $PPID"]},{"do":"spawn","argv":[],"note":"n"},{"do":"exit"}]`,
+			notes: []Note{{"n", map[string]any{"error": "argv is empty"}}},
+		},
 		"ask what is no message": {
 			verbs: `[{"do":"ask","request":{"type":"Nonsense"}}]`, code: 97, stderr: "act 1, ask: read the request: decode Nonsense",
 		},
@@ -237,10 +259,10 @@ func TestActsOfAPuppet(t *testing.T) {
 			asked: []string{"ResendLoggingFD"},
 			notes: []Note{{"n", map[string]any{"error": "ask for the log channel: API_SERVER_ERROR"}}},
 		},
-		"signal_self":         {verbs: `[{"do":"signal_self","signal":"SIGKILL"}]`, signal: syscall.SIGKILL, code: -1},
-		"ignore_sigterm":      {verbs: `[{"do":"ignore_sigterm"},{"do":"signal_self","signal":"SIGTERM"},{"do":"exit","code":5}]`, code: 5},
-		"no such signal":      {verbs: `[{"do":"signal_self","signal":"SIGNONE"}]`, code: 97, stderr: `no signal is called "SIGNONE"`},
-		"no such act":         {verbs: `[{"do":"fly"}]`, code: 97, stderr: "act 1, fly: no such act"},
+		"signal_self":    {verbs: `[{"do":"signal_self","signal":"SIGKILL"}]`, signal: syscall.SIGKILL, code: -1},
+		"ignore_sigterm": {verbs: `[{"do":"ignore_sigterm"},{"do":"signal_self","signal":"SIGTERM"},{"do":"exit","code":5}]`, code: 5},
+		"no such signal": {verbs: `[{"do":"signal_self","signal":"SIGNONE"}]`, code: 97, stderr: `no signal is called "SIGNONE"`},
+		"no such act":    {verbs: `[{"do":"fly"}]`, code: 97, stderr: "act 1, fly: no such act"},
 		"no such act, noted": {
 			verbs: `[{"do":"fly","note":"n"},{"do":"exit"}]`, notes: []Note{{"n", map[string]any{"error": "no such act"}}},
 		},
@@ -248,7 +270,7 @@ func TestActsOfAPuppet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.answer = c.answer
+			s.answer, s.again = c.answer, c.again
 			e := s.play(t, c.verbs)
 			if e.code != c.code || e.signal != c.signal || e.stdout != c.stdout || !strings.Contains(e.stderr, c.stderr) || c.stderr == "" && e.stderr != "" {
 				t.Errorf("%+v", e)
@@ -399,5 +421,37 @@ func TestArgumentsOfAPuppet(t *testing.T) {
 		if code := Main(c.args, &out, &out); code != c.code || !strings.Contains(out.String(), c.out) {
 			t.Errorf("%q: %d, %s", c.args, code, &out)
 		}
+	}
+}
+
+// Nothing is said before it stands at the silent barrier: what it notes tells.
+func TestAPuppetNotesSIGTERMAndGoesOn(t *testing.T) {
+	s := newStage(t)
+	if err := syscall.Mkfifo(filepath.Join(s.dir, "here"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fifo, err := os.OpenFile(filepath.Join(s.dir, "here"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fifo.Close()
+	came := make(chan time.Time, 1)
+	go func() {
+		for range time.Tick(time.Millisecond) {
+			if text, _ := os.ReadFile(filepath.Join(s.dir, NotesFile)); bytes.Contains(text, []byte(`{"note":"SIGTERM","value":"`)) {
+				came <- time.Now()
+				fifo.Write([]byte{'\n'})
+				return
+			}
+		}
+	}()
+	before := time.Now()
+	e := s.play(t, `[{"do":"note_sigterm"},{"do":"signal_self","signal":"SIGTERM"},{"do":"wait_for","name":"here","silent":true},{"do":"exit","code":6}]`)
+	if e.code != 6 || len(s.asked) > 0 || len(e.notes) != 2 {
+		t.Fatalf("%+v, asked %q", e, s.asked)
+	}
+	at, err := time.Parse(time.RFC3339Nano, fmt.Sprint(e.notes[1].Value))
+	if err != nil || at.Before(before) || at.After(<-came) {
+		t.Errorf("noted at %v, %v", at, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,6 +37,42 @@ func OpenConn(fd int) (*Conn, error) {
 		return nil, fmt.Errorf("open descriptor %d as channel: %w", fd, err)
 	}
 	return &Conn{Conn: conn}, nil
+}
+
+// AwaitRead waits until the other side has read all that was written: bytes that lie in
+// the socket together are read together, however they were written. The kernel has no
+// event for that, so it is asked again and again. Who closed its side reads no more: that
+// ends the wait, too, and is seen by the next write. So does over.
+func (c *Conn) AwaitRead(over func() bool) error {
+	conn, is := c.Conn.(*net.UnixConn)
+	if !is {
+		return errors.New("look into the channel: it is no Unix socket")
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("look into the channel: %w", err)
+	}
+	for {
+		var unread int
+		var gone bool
+		var failed error
+		err := raw.Control(func(fd uintptr) {
+			peer := []unix.PollFd{{Fd: int32(fd)}}
+			if _, failed = unix.Poll(peer, 0); failed == nil {
+				gone = peer[0].Revents&unix.POLLHUP != 0
+				unread, failed = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
+			}
+		})
+		switch {
+		case err != nil:
+			return fmt.Errorf("look into the channel: %w", err)
+		case failed != nil && !errors.Is(failed, unix.EINTR):
+			return fmt.Errorf("ask how much of the channel is unread: %w", failed)
+		case failed == nil && (unread == 0 || gone), over():
+			return nil
+		}
+		time.Sleep(50 * time.Microsecond)
+	}
 }
 
 // Read implements io.Reader.

@@ -20,6 +20,7 @@ type Runner struct {
 	frames *frame.Reader
 	w      *frame.Writer
 	next   int64 // id of the next request
+	pieces bool  // see InPieces
 }
 
 // Open takes descriptor fd, as OpenConn does, for the end of a runner.
@@ -55,6 +56,10 @@ func (r *Runner) Startup() (*message.StartupDetails, error) {
 	return details, nil
 }
 
+// Number has the next request go under this id, and those after it under the ids that
+// follow: a supervisor attaches no meaning to them.
+func (r *Runner) Number(next int64) { r.next = next }
+
 // Ask sends a request and reads its answer. What the answer says, refusals
 // included, is the caller's to judge; only its id has to be that of the request.
 func (r *Runner) Ask(body message.Body) (message.Response, error) {
@@ -63,7 +68,11 @@ func (r *Runner) Ask(body message.Body) (message.Response, error) {
 		return message.Response{}, err
 	}
 	answer, err := r.Receive()
-	if err == nil && answer.ID != id {
+	switch _, again := answer.Body.(*message.StartupDetails); {
+	case err != nil:
+	case again:
+		err = fmt.Errorf("StartupDetails came again, as if it were the answer to request #%d", id)
+	case answer.ID != id:
 		err = fmt.Errorf("answer #%d to request #%d", answer.ID, id)
 	}
 	if err != nil {
@@ -122,8 +131,25 @@ func (r *Runner) Send(body message.Body) (id int64, err error) {
 	return id, r.Write(payload)
 }
 
+// InPieces has each byte of what is sent from now on travel by itself, or no more so. The
+// connection has to be a Unix socket then.
+func (r *Runner) InPieces(on bool) { r.pieces = on }
+
 // Write sends a payload that need be no request.
-func (r *Runner) Write(payload []byte) error { return r.w.Write(payload) }
+func (r *Runner) Write(payload []byte) error {
+	if !r.pieces {
+		return r.w.Write(payload)
+	}
+	for _, b := range frame.Append(nil, payload) {
+		if _, err := r.conn.Write([]byte{b}); err != nil {
+			return fmt.Errorf("write frame in pieces: %w", err)
+		}
+		if err := r.conn.AwaitRead(func() bool { return false }); err != nil {
+			return fmt.Errorf("write frame in pieces: %w", err)
+		}
+	}
+	return nil
+}
 
 // Receive reads the next answer.
 func (r *Runner) Receive() (message.Response, error) {

@@ -22,4 +22,7 @@ var Area = stage.Area{Name: "lifecycle", Scenarios: []stage.Spec{
 	refusedStateIsRepeated,
 	refusedStateReachesTheCaller,
 	undeliveredFailure,
+	stoppedWithItsFamily,
+	refusedAtTheStart,
+	onlyTheStoppedTaskEnds,
 }}

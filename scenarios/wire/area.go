@@ -7,4 +7,6 @@ var Area = stage.Area{Name: "wire", Scenarios: []stage.Spec{
 	byteByByte,
 	largeFrameBetweenLogs,
 	supervisorSpeaksFirst,
+	answersUnderTheIDOfTheirRequest,
+	requestInPieces,
 }}

@@ -37,10 +37,11 @@ func (p *parent) begin(cmd *exec.Cmd, theirs ...*os.File) error {
 	if err != nil {
 		return fmt.Errorf("encode order for the stand-in parent: %w", err)
 	}
-	told, tell, err := os.Pipe()
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("make pipe for the stand-in parent: %w", err)
+		return fmt.Errorf("make socket for the stand-in parent: %w", err)
 	}
+	told, tell := os.NewFile(uintptr(ends[0]), "told"), os.NewFile(uintptr(ends[1]), "tell")
 	defer tell.Close()
 	p.cmd = &exec.Cmd{
 		Path: "/proc/self/exe", Args: []string{"understudy-worker", "parent", string(order)}, Dir: "/", Env: []string{},
@@ -62,7 +63,11 @@ func (p *parent) begin(cmd *exec.Cmd, theirs ...*os.File) error {
 		told.Close()
 		return fmt.Errorf("open process %d: %w", pid, err)
 	}
-	return p.Follow(pid, func() (syscall.WaitStatus, bool) { return p.wait(fd, told) })
+	if err := p.Follow(pid, func() (syscall.WaitStatus, bool) { return p.wait(fd, told) }); err != nil {
+		return err
+	}
+	_, _ = told.Write([]byte{'\n'}) // a stand-in that was killed meanwhile need not hear it
+	return nil
 }
 
 // wait learns from the stand-in how the runner ended, or, where the stand-in was
@@ -114,6 +119,9 @@ func StandIn(order string) error {
 	if _, err := fmt.Fprintln(tell, child.Pid); err != nil {
 		return fmt.Errorf("tell the process id: %w", err)
 	}
+	// Until the stage has looked at the child, it must not be reaped: its id would be nobody's.
+	// The end of the stage is an answer as well.
+	_, _ = tell.Read(make([]byte, 1))
 	state, err := child.Wait()
 	if err != nil {
 		return fmt.Errorf("wait for runner: %w", err)

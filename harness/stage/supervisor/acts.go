@@ -33,6 +33,18 @@ func Ask(body message.Body) Act {
 // Push pushes an XCom of the task itself, a verb of the probe, too.
 func Push(key string, value any) Act { return Do(stage.PushXCom(key, value)) }
 
+// Under has Ask send its request under this id.
+func (a Act) Under(id int64) Act { return Act{a.verb.With("id", id)} }
+
+// InPieces has Ask send its request one byte at a time, each when the one before was read.
+func (a Act) InPieces() Act { return Act{a.verb.With("pieces", true)} }
+
+// Stand is stage.WaitFor without an XCom before: nothing is said at the barrier.
+func Stand(barrier string) Act { return Act{stage.WaitFor(barrier).With("silent", true)} }
+
+// NoteSIGTERM makes SIGTERM do nothing from here on but to be noted, under "SIGTERM", with its time.
+func NoteSIGTERM() Act { return Act{stage.Verb{"do": puppet.NoteSIGTERM}} }
+
 // AskLog asks for the log channel, to which stage.Log writes from then on. The result
 // is puppet.Given where it came as it has to.
 func AskLog() Act { return Act{stage.Verb{"do": puppet.AskLog}} }

@@ -27,10 +27,30 @@ func (r *Run) Noted(as string) any {
 	return world.Canonical(value)
 }
 
+// Notes lists the names of all that the puppet noted, in order.
+func (r *Run) Notes() []string {
+	_, names := r.find("")
+	return names
+}
+
 func (r *Run) noted(as string, into any) {
 	c := r.conversation()
-	names := []string{}
-	var found json.RawMessage
+	found, names := r.find(as)
+	if found == nil {
+		r.missing(c, as, names)
+	}
+	r.stage.Step(fmt.Sprintf("the puppet of %s noted %s: %s", r.Label(), as, found))
+	decoder := json.NewDecoder(bytes.NewReader(found))
+	decoder.UseNumber()
+	if err := decoder.Decode(into); err != nil {
+		r.unreadable(c, fmt.Sprintf("%.200q: %v", found, err))
+	}
+}
+
+// find returns what was noted last under that name, and the names of all notes.
+func (r *Run) find(as string) (found json.RawMessage, names []string) {
+	c := r.conversation()
+	names = []string{}
 	for line := range bytes.Lines(r.notes(c)) {
 		var note struct {
 			Note  string          `json:"note"`
@@ -44,15 +64,7 @@ func (r *Run) noted(as string, into any) {
 			found = note.Value
 		}
 	}
-	if found == nil {
-		r.missing(c, as, names)
-	}
-	r.stage.Step(fmt.Sprintf("the puppet of %s noted %s: %s", r.Label(), as, found))
-	decoder := json.NewDecoder(bytes.NewReader(found))
-	decoder.UseNumber()
-	if err := decoder.Decode(into); err != nil {
-		r.unreadable(c, fmt.Sprintf("%.200q: %v", found, err))
-	}
+	return found, names
 }
 
 // notes reads the file of notes, to which whatever ran as the user of the task, or as
