@@ -446,7 +446,7 @@ func TestAPuppetNotesSIGTERMAndGoesOn(t *testing.T) {
 		}
 	}()
 	before := time.Now()
-	e := s.play(t, `[{"do":"note_sigterm"},{"do":"signal_self","signal":"SIGTERM"},{"do":"wait_for","name":"here","silent":true},{"do":"exit","code":6}]`)
+	e := s.play(t, `[{"do":"note_sigterm"},{"do":"spawn","argv":["sh","-c","kill -TERM $PPID"]},{"do":"wait_for","name":"here","silent":true},{"do":"exit","code":6}]`)
 	if e.code != 6 || len(s.asked) > 0 || len(e.notes) != 2 {
 		t.Fatalf("%+v, asked %q", e, s.asked)
 	}
