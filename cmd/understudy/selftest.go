@@ -34,6 +34,7 @@ const everyOther = -1
 type selftestFlags struct {
 	sandbox, out  string
 	procs, others int
+	sample        int
 	suggestions   bool
 }
 
@@ -48,7 +49,8 @@ lists must be violated, at a check of the clause that it names, and all others
 must hold. Needs a checkout and Go. A mutant
 whose file names a manifest is played as that says, and one whose file names a
 release of Airflow is judged as that. With --others only so many of those that must
-hold are played, each time the same ones, and for each mutant other ones.
+hold are played, each time the same ones, and for each mutant other ones. With
+--sample only so many mutants are, each time the same ones.
 
 With --suggestions the red cases are played a second time, with the entries that
 the first report suggests as the list of known deviations: each must fit.
@@ -59,7 +61,7 @@ listed, or a suggested entry does not fit; 4: an edit no longer applies, a case
 ended otherwise, or the run has a fault of its own.`,
 		Example: `  understudy selftest
   understudy selftest skip-the-switch --out /tmp/mutants
-  understudy selftest --others 12`,
+  understudy selftest --sample 20 --others 12`,
 		ValidArgsFunction: func(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
 			names, err := mutantNames()
 			if err != nil {
@@ -74,12 +76,16 @@ ended otherwise, or the run has a fault of its own.`,
 			if f.others < everyOther {
 				return usage("--others must be at least 0, or -1 for all")
 			}
+			if f.sample < 0 || f.sample > 0 && len(names) > 0 {
+				return usage("--sample must be at least 0, and chooses among all mutants: name some, or say how many")
+			}
 			return f.run(cmd, names)
 		},
 	}
 	cmd.Flags().StringVar(&f.sandbox, "sandbox", "namespace", "auto, docker or namespace")
 	cmd.Flags().IntVar(&f.procs, "procs", 0, "sandboxes at the same time; 0 is two a CPU")
 	cmd.Flags().StringVar(&f.out, "out", filepath.Join(reportFolder, selftestFolder), "folder for the reports")
+	cmd.Flags().IntVar(&f.sample, "sample", 0, "mutants to be played; 0 is all")
 	cmd.Flags().IntVar(&f.others, "others", everyOther, "cases that must hold to be played for each mutant; -1 is all")
 	cmd.Flags().BoolVar(&f.suggestions, "suggestions", false, "see whether the entries that are suggested for the list of known deviations fit a second run")
 	complete(cmd, "sandbox", sandboxKinds)
@@ -97,6 +103,10 @@ func (f selftestFlags) run(cmd *cobra.Command, names []string) error {
 	}
 	ctx, stop := interruptible(cmd)
 	defer stop()
+	if f.sample > 0 {
+		slices.SortFunc(mutants, func(a, b mutant.Mutant) int { return bytes.Compare(digest(a.Name), digest(b.Name)) })
+		mutants = mutants[:min(f.sample, len(mutants))]
+	}
 	code := verdict.ExitConforms
 	for _, m := range mutants {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", m.Name, m.Says)
