@@ -43,6 +43,7 @@ type act struct {
 	Note string `json:"note,omitempty"` // under what its result is noted; "": it is not
 
 	Key     string          `json:"key,omitempty"`
+	ConnID  string          `json:"conn_id,omitempty"`
 	Value   message.Raw     `json:"value,omitempty"`
 	Name    string          `json:"name,omitempty"`
 	Path    string          `json:"path,omitempty"`
@@ -66,6 +67,9 @@ var acts = map[string]func(p *puppet, a act) (value any, err error){
 	Ask:              ask,
 	AskLog:           askLog,
 	Raw:              raw,
+	"mask_secret":    mask,
+	"get_connection": func(p *puppet, a act) (any, error) { return p.Ask(&message.GetConnection{ConnID: a.ConnID}) },
+	"get_variable":   func(p *puppet, a act) (any, error) { return p.Ask(&message.GetVariable{Key: a.Key}) },
 	"push_xcom":      func(p *puppet, a act) (any, error) { return nil, p.push(a.Key, a.Value) },
 	"wait_for":       waitFor,
 	"log":            log,
@@ -136,6 +140,14 @@ func askLog(p *puppet, _ act) (value any, err error) {
 		return nil, err
 	}
 	return Given, nil
+}
+
+func mask(p *puppet, a act) (any, error) {
+	request := &message.MaskSecret{Value: a.Value}
+	if a.Name != "" {
+		request.Name = &a.Name
+	}
+	return p.Ask(request)
 }
 
 func (p *puppet) push(key string, value message.Raw) error {

@@ -14,8 +14,8 @@
 //	    |<----------------------------------------------|  unless an act has ended it
 //
 // An act is one entry of dag_run.conf.verbs. Those that the probe has as well (push_xcom,
-// wait_for, log, exit, signal_self, ignore_sigterm) mean what docs/contract.md says, so
-// that a scenario of them is played by a puppet as by a probe; spawn, too, and
+// mask_secret, get_connection, get_variable, wait_for, log, exit, signal_self,
+// ignore_sigterm) mean what docs/contract.md says, so that a scenario of them is played by a puppet as by a probe; spawn, too, and
 // wait_for may be silent: nothing is pushed before. ask, ask_log and note_sigterm are the
 // puppet's own. Where the manifest leaves the switch to the runner, barrier_dir/user
 // names whom to become.

@@ -259,6 +259,15 @@ func TestActsOfAPuppet(t *testing.T) {
 			asked: []string{"ResendLoggingFD"},
 			notes: []Note{{"n", map[string]any{"error": "ask for the log channel: API_SERVER_ERROR"}}},
 		},
+		"log without ask_log": {
+			verbs: `[{"do":"log","message":"m"},{"do":"log","message":"n"},{"do":"exit"}]`, asked: []string{"ResendLoggingFD"},
+			log: `{"event":"m","level":"info"}` + "\n" + `{"event":"n","level":"info"}` + "\n",
+		},
+		"log without ask_log, refused": {verbs: `[{"do":"log","message":"m"}]`, answer: refuse, asked: []string{"ResendLoggingFD"}, code: 97, stderr: "act 1, log: ask for the log channel"},
+		"mask_secret, get_connection and get_variable": {
+			verbs: `[{"do":"mask_secret","value":"s","name":"password"},{"do":"get_connection","conn_id":"db"},{"do":"get_variable","key":"k"},{"do":"exit"}]`,
+			asked: []string{"MaskSecret", "GetConnection", "GetVariable"},
+		},
 		"signal_self":    {verbs: `[{"do":"signal_self","signal":"SIGKILL"}]`, signal: syscall.SIGKILL, code: -1},
 		"ignore_sigterm": {verbs: `[{"do":"ignore_sigterm"},{"do":"signal_self","signal":"SIGTERM"},{"do":"exit","code":5}]`, code: 5},
 		"no such signal": {verbs: `[{"do":"signal_self","signal":"SIGNONE"}]`, code: 97, stderr: `no signal is called "SIGNONE"`},

@@ -68,7 +68,7 @@ func (s *Stage) newRun(task Task) *Run {
 	}
 	r.ti = uuid.NewString()
 	s.World.AddTask(world.TaskInstance{
-		ID: r.ti, Dag: r.dagID, Run: r.runID, Task: r.taskID, Map: -1, Try: 1, DagVersionID: uuid.NewString(),
+		ID: r.ti, Dag: r.dagID, Run: r.runID, Task: r.taskID, Map: task.mapIndex(), Try: 1, DagVersionID: uuid.NewString(),
 		ShouldRetry: task.ShouldRetry, MaxTries: map[bool]int{true: 2}[task.ShouldRetry], Conf: conf,
 		LogicalDate: s.begun.UTC().Truncate(time.Microsecond),
 		Token:       "workload-" + s.Nonce(), Refreshed: "execution-" + s.Nonce(),
@@ -101,7 +101,9 @@ func (s *Stage) runID(task Task, taskID string) string {
 	}
 	for n := 1; ; n++ {
 		id := fmt.Sprintf("understudy__%d_%d", s.number, n)
-		if !slices.ContainsFunc(s.allRuns(), func(r *Run) bool { return r.runID == id && r.taskID == taskID }) {
+		if !slices.ContainsFunc(s.allRuns(), func(r *Run) bool {
+			return r.runID == id && r.taskID == taskID && r.task.mapIndex() == task.mapIndex()
+		}) {
 			return id
 		}
 	}

@@ -89,7 +89,7 @@ func (r *Run) TI() world.TaskInstance {
 
 // XCom returns the key in the world of an XCom of this task.
 func (r *Run) XCom(key string) world.XComKey {
-	return world.XComKey{Dag: r.dagID, Run: r.runID, Task: r.taskID, Map: -1, Key: key}
+	return world.XComKey{Dag: r.dagID, Run: r.runID, Task: r.taskID, Map: r.task.mapIndex(), Key: key}
 }
 
 // Result returns the XCom that this task pushed under key, in canonical form:

@@ -23,11 +23,21 @@ type Task struct {
 
 	RunID         string // Dag run; default: one for the case, another where the task is already in it
 	ShouldRetry   bool
+	Mapped        bool // it is an instance of a mapped task: the one of MapIndex
+	MapIndex      int
 	Conf          map[string]any // further entries of dag_run.conf
 	BundleName    string         // default "dags"
 	BundleVersion string         // default none
 	DagFile       string         // dag_rel_path; default: the probe file
 	Secrets       []string       // texts that the journal must never show
+}
+
+// mapIndex is that of the task instance: -1 of a task that is not mapped.
+func (t Task) mapIndex() int {
+	if t.Mapped {
+		return t.MapIndex
+	}
+	return -1
 }
 
 // ConfigFile is an airflow.cfg for one task, in the case's home folder (see

@@ -33,7 +33,7 @@ func PushXCom(key string, value any) Verb {
 	return do("push_xcom").With("key", key).With("value", value)
 }
 
-// PullXCom pulls key of a task of the same Dag run; With("run_id", ...) names another.
+// PullXCom pulls key of a task of the same Dag run; With("run_id", ...) names another, With("map_index", ...) one of a mapped task.
 func PullXCom(taskID, key string) Verb {
 	return do("pull_xcom").With("task_id", taskID).With("key", key)
 }
@@ -54,6 +54,10 @@ func PutVariable(key, value string) Verb {
 
 // DeleteVariable deletes a variable.
 func DeleteVariable(key string) Verb { return do("delete_variable").With("key", key) }
+
+// MaskSecret makes the value, or each text in it, a secret; With("name", ...) says what
+// it is, and decides whether it is one.
+func MaskSecret(value any) Verb { return do("mask_secret").With("value", value) }
 
 // Setting gives the effective value of one configuration option, as text.
 func Setting(section, key string) Verb {

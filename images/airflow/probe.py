@@ -76,8 +76,9 @@ class Verbs:
     def push_xcom(self, key, value):
         self.ti.xcom_push(key=key, value=value)
 
-    def pull_xcom(self, task_id, key, run_id=None, dag_id=None):
-        return self.ti.xcom_pull(task_ids=task_id, key=key, run_id=run_id, dag_id=dag_id)
+    def pull_xcom(self, task_id, key, run_id=None, dag_id=None, map_index=None):
+        which = {} if map_index is None else {"map_indexes": map_index}
+        return self.ti.xcom_pull(task_ids=task_id, key=key, run_id=run_id, dag_id=dag_id, **which)
 
     def delete_xcom(self, key):
         from airflow.sdk.execution_time.xcom import XCom
@@ -94,6 +95,13 @@ class Verbs:
 
     def get_variable(self, key):
         return Variable.get(key)
+
+    def mask_secret(self, value, name=None):
+        try:
+            from airflow.sdk.log import mask_secret
+        except ImportError:  # before 3.1
+            from airflow.sdk.execution_time.secrets_masker import mask_secret
+        mask_secret(value, name)
 
     def put_variable(self, key, value):
         Variable.set(key, value)

@@ -77,3 +77,11 @@ func setting(_ context.Context, a *attempt, args arguments) (any, error) {
 	}
 	return nil, nil
 }
+
+func maskSecret(ctx context.Context, a *attempt, args arguments) (any, error) {
+	name, err := args.optionalText("name", "")
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.Mask(ctx, name, args["value"])
+}

@@ -36,6 +36,7 @@ var verbs = map[string]verb{
 	"get_variable":     getVariable,
 	"put_variable":     putVariable,
 	"delete_variable":  deleteVariable,
+	"mask_secret":      maskSecret,
 	"setting":          setting,
 	"read_file":        readFile,
 	"write_file":       writeFile,

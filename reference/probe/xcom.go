@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"math"
 
 	"github.com/understudy-conformance/understudy/protocol/message"
 	"github.com/understudy-conformance/understudy/reference/runner"
@@ -22,6 +23,13 @@ func (a *attempt) xcom(ctx context.Context, args arguments) (message.Raw, error)
 	}
 	if x.Dag, err = args.optionalText("dag_id", ""); err != nil {
 		return nil, err
+	}
+	if _, given := args["map_index"]; given {
+		index, err := args.count("map_index", 0, math.MaxInt32)
+		if err != nil {
+			return nil, err
+		}
+		x.MapIndex = &index
 	}
 	var value message.Raw
 	_, err = a.Pull(ctx, x, &value)

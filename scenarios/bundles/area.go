@@ -8,5 +8,7 @@ var Area = stage.Area{Name: "bundles", Scenarios: []stage.Spec{
 	bundleClosedToTheTarget,
 	eightTasksOneVersion,
 	versionPresent,
+	modesOfAVersion,
 	storageEverywhere,
+	untrustedRoot,
 }}

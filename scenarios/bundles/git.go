@@ -2,12 +2,11 @@ package bundles
 
 import (
 	"fmt"
-	"path/filepath"
+	"os"
 	"time"
 
 	"github.com/onsi/gomega"
 
-	"github.com/understudy-conformance/understudy/fixtures/gitrepo"
 	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
@@ -15,7 +14,7 @@ import (
 var eightTasksOneVersion = stage.Spec{
 	Slug:     "eight-tasks-one-version",
 	Says:     "eight tasks of alice, bob and carol ask at once for one version: each runs as its user from one whole tree, and the upstream saw one connection",
-	Verifies: []string{"BND-001", "BND-026", "IMP-019"},
+	Verifies: []string{"BND-001.no-error", "BND-001.one", "BND-001.complete", "BND-026.one-version", "IMP-019"},
 	Roles:    []role.Role{role.Worker},
 	Needs:    []string{"git-bundles"},
 	Budget:   180 * time.Second,
@@ -30,21 +29,21 @@ var eightTasksOneVersion = stage.Spec{
 		for i, run := range runs {
 			s.Require("IMP-019").RunsAs(run, "here", users[i])
 		}
-		u.isWhole(s, "BND-001", u.tree(s, "BND-001"))
+		u.isWhole(s, "BND-001.complete", u.tree(s, "BND-001.one"))
 		for _, run := range runs {
 			run.Release("here")
 		}
 		for _, run := range runs {
-			run.Succeeds()
+			s.Require("BND-001.no-error").Success(run)
 		}
-		s.Require("BND-026").Equal("connections to the upstream repository", u.server.Connections(), 1)
+		s.Require("BND-026.one-version").Equal("connections to the upstream repository", u.server.Connections(), 1)
 	},
 }
 
 var versionPresent = stage.Spec{
 	Slug:     "version-present",
 	Says:     "a version that is present serves carol, who reads every file of it, while the upstream repository is gone",
-	Verifies: []string{"BND-023", "BND-021"},
+	Verifies: []string{"BND-023", "BND-021.readable"},
 	Roles:    []role.Role{role.Worker},
 	Needs:    []string{"git-bundles"},
 	Run: func(s *stage.Stage) {
@@ -53,19 +52,31 @@ var versionPresent = stage.Spec{
 		s.Require("BND-023").That("control: connections to the upstream repository", u.server.Connections(), gomega.BeNumerically(">", 0))
 		dir := u.tree(s, "BND-023")
 		s.Must(u.server.Close())
+		u.isRead(s, "BND-021.readable", dir, func(run *stage.Run) { s.Require("BND-023").RunsAs(run, "here", "carol") })
+	},
+}
 
-		verbs := stage.Verbs(stage.WaitFor("here"))
-		paths, tree := u.history.Paths(gitrepo.Version), u.history.Tree(gitrepo.Version)
-		for i, path := range paths {
-			verbs = append(verbs, stage.ReadFile(filepath.Join(dir, path)).Save(fmt.Sprint("file-", i)))
-		}
-		carol := s.Start(stage.Task{As: "carol", Settings: u.settings, BundleVersion: u.version, Verbs: verbs})
-		s.Require("BND-023").RunsAs(carol, "here", "carol")
-		carol.Release("here")
-		carol.Succeeds()
-		for i, path := range paths {
-			s.Require("BND-021").Equal("content of "+path+" as carol reads it", carol.Result(fmt.Sprint("file-", i)),
-				map[string]any{"size": tree[path].Size, "sha256": tree[path].SHA256})
+var modesOfAVersion = stage.Spec{
+	Slug:     "modes-of-a-version",
+	Says:     "a version has the same modes whether the umask of the worker is 022, 077 or 007: carol reads every file, nobody but the owner writes, and what is executable in git alone is",
+	Verifies: []string{"BND-021.umask", "BND-021.no-more", "BND-021.executable", "BND-021.readable"},
+	Roles:    []role.Role{role.Worker},
+	Needs:    []string{"git-bundles"},
+	Run: func(s *stage.Stage) {
+		u := newUpstream(s)
+		var first []string
+		for _, umask := range []os.FileMode{0o022, 0o077, 0o007} {
+			u.storage = s.Path("bundles", fmt.Sprintf("umask-%03o", umask))
+			s.Start(stage.Task{Settings: u.all(), BundleVersion: u.version, Umask: umask}).Succeeds()
+			dir := u.tree(s, "BND-021.umask")
+			modes, open, wrong := u.modes(s, dir)
+			if first == nil {
+				first = modes
+			}
+			s.Require("BND-021.umask").Equal(fmt.Sprintf("modes with umask %03o, beside those with 022", umask), modes, first)
+			s.Require("BND-021.no-more").Empty(fmt.Sprintf("what others than the owner may write, with umask %03o", umask), open...)
+			s.Require("BND-021.executable").Empty(fmt.Sprintf("files that carol may execute and that are none in git, or the other way round, with umask %03o", umask), wrong...)
+			u.isRead(s, "BND-021.readable", dir, func(*stage.Run) {})
 		}
 	},
 }

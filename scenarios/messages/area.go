@@ -6,4 +6,8 @@ import "github.com/understudy-conformance/understudy/harness/stage"
 var Area = stage.Area{Name: "messages", Scenarios: []stage.Spec{
 	requestsAsAnotherUser,
 	xcomAcrossUsers,
+	xcomOfMappedTasks,
+	xcomOfAnotherRun,
+	maskedOnEachChannel,
+	servedIsMasked,
 }}

@@ -11,7 +11,7 @@ func startupDetails(c *stage.Conversation) *message.StartupDetails {
 	when := message.At(ti.LogicalDate)
 	conf, err := message.RawOf(ti.Conf)
 	s.Must(err)
-	mapIndex, queue, host := -1, "default", "understudy"
+	mapIndex, queue, host := ti.Map, "default", "understudy"
 	details := &message.StartupDetails{
 		TI: message.TaskInstance{
 			ID: ti.ID, TaskID: ti.Task, DagID: ti.Dag, RunID: ti.Run, TryNumber: ti.Try,

@@ -77,9 +77,9 @@ func TestAScriptOfRoleWorkerIsPlayedInBothRoles(t *testing.T) {
 
 func TestWhatAPuppetCannotPlayIsAFaultOfTheScenario(t *testing.T) {
 	th := theatre.New(t)
-	o := perform(t, th, func(s *supervisor.Stage) { s.Start(stage.Task{Verbs: stage.Verbs(stage.GetConnection("c"))}) })
+	o := perform(t, th, func(s *supervisor.Stage) { s.Start(stage.Task{Verbs: stage.Verbs(stage.Setting("s", "k"))}) })
 	th.Require(t, o, journal.HarnessError)
-	if !strings.Contains(o.Says, `a puppet cannot play "get_connection"`) {
+	if !strings.Contains(o.Says, `a puppet cannot play "setting"`) {
 		t.Errorf("%+v", o)
 	}
 }

@@ -119,7 +119,7 @@ func workload(c *stage.Conversation, logPath string) map[string]any {
 		"bundle_info": map[string]any{"name": task.BundleName, "version": version},
 		"ti": map[string]any{
 			"id": ti.ID, "task_id": ti.Task, "dag_id": ti.Dag, "run_id": ti.Run, "try_number": ti.Try,
-			"dag_version_id": ti.DagVersionID, "map_index": -1, "pool_slots": 1, "priority_weight": 1, "queue": "default",
+			"dag_version_id": ti.DagVersionID, "map_index": ti.Map, "pool_slots": 1, "priority_weight": 1, "queue": "default",
 		},
 	}
 }
