@@ -32,9 +32,10 @@ const Given = "SentFDs and one descriptor on its first octet"
 
 // Answer is what ask notes.
 type Answer struct {
-	Type  string          `json:"type"` // of the body; "" where there is none
-	Body  json.RawMessage `json:"body,omitempty"`
-	Error string          `json:"error,omitempty"` // code of the error element
+	Type   string          `json:"type"` // of the body; "" where there is none
+	Body   json.RawMessage `json:"body,omitempty"`
+	Error  string          `json:"error,omitempty"`  // code of the error element
+	Detail json.RawMessage `json:"detail,omitempty"` // of it
 }
 
 // act is one entry of dag_run.conf.verbs.
@@ -131,6 +132,11 @@ func ask(p *puppet, a act) (any, error) {
 	}
 	if answer.Err != nil {
 		noted.Error = string(answer.Err.Error)
+		if answer.Err.Detail != nil {
+			if noted.Detail, err = json.Marshal(answer.Err.Detail); err != nil {
+				return nil, fmt.Errorf("note an error: %w", err)
+			}
+		}
 	}
 	return noted, nil
 }

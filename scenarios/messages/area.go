@@ -10,4 +10,7 @@ var Area = stage.Area{Name: "messages", Scenarios: []stage.Spec{
 	xcomOfAnotherRun,
 	maskedOnEachChannel,
 	servedIsMasked,
+	absentThings,
+	refusedByTheServer,
+	renderedFieldsOfOneThatIsGone,
 }}

@@ -8,4 +8,5 @@ var Area = stage.Area{Name: "security", Scenarios: []stage.Spec{
 	tokenInTheProcess,
 	startupDataEverywhere,
 	secretsInLogsEverywhere,
+	tooManyLogChannels,
 }}

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -21,7 +22,9 @@ func Ask(body message.Body) Act {
 	request := map[string]any{}
 	text, err := json.Marshal(body)
 	if err == nil {
-		err = json.Unmarshal(text, &request)
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.UseNumber() // an offset is an integer
+		err = decoder.Decode(&request)
 	}
 	if err != nil {
 		panic(fmt.Sprintf("a %s in JSON: %v", body.MessageType(), err)) // the scenario's own message
