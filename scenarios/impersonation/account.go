@@ -23,6 +23,6 @@ func policy(s *stage.Stage, text string) {
 	s.Step("sudo policy:\n" + text)
 	s.File("/etc/sudoers", "root", 0o440, text)
 	if out := s.As("root", "visudo", "-cf", "/etc/sudoers"); out.ExitCode != 0 {
-		s.Must(fmt.Errorf("the sudo policy of the scenario is not valid: %s%s", out.Stdout, out.Stderr))
+		s.CouldNotRun(fmt.Sprintf("this sudo does not take the policy of the scenario: %s%s", out.Stdout, out.Stderr))
 	}
 }

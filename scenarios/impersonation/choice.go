@@ -92,8 +92,13 @@ var ownUserWithoutSudo = stage.Spec{
 		for _, own := range []stage.Task{
 			{Name: "alone"}, {Name: "default", Settings: defaultIs("alice")}, {Name: "file", File: defaultInFile("ghost")},
 		} {
-			own.As = stage.WorkerAccount
-			runsAs("IMP-003.no-error", own, stage.WorkerAccount)(s)
+			own.As, own.Verbs = stage.WorkerAccount, stage.Verbs(stage.WaitFor("here"))
+			run := s.Start(own)
+			if run.AtOrEnded("here") {
+				s.Require("IMP-003.no-error").RunsAs(run, "here", stage.WorkerAccount)
+			}
+			run.Release("here")
+			s.Require("IMP-003.no-error").Success(run)
 		}
 		notCalled(s, s.Require("IMP-003.no-sudo"), calls)
 	},
