@@ -9,4 +9,7 @@ var Area = stage.Area{Name: "security", Scenarios: []stage.Spec{
 	startupDataEverywhere,
 	secretsInLogsEverywhere,
 	tooManyLogChannels,
+	supervisorNotDumpable,
+	runnerNotDumpable,
+	secretsOfTheWorker,
 }}
