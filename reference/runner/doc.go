@@ -56,8 +56,8 @@
 //
 // # Limits
 //
-// A sudo policy with log_output replaces fd 1, which carries the hand-over; the
-// second phase then fails naming that setting, as it does for log_input and fd 0.
+// A sudo policy with log_input replaces fd 0, which carries the hand-over; the
+// second phase then fails naming that setting.
 // Exec makes a process dumpable, and it takes about a millisecond until the
 // runner has undone that; no startup data has arrived by then, but a debugger
 // that a hostile process of the same user attached meanwhile stays attached.

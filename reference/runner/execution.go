@@ -126,7 +126,7 @@ func ownAccount(target *impersonate.Account) (impersonate.Account, error) {
 }
 
 // resume is the runner after the switch and returns the exit code. Its parent
-// phase made descriptor 1 what it is; it never reads a second startup frame.
+// phase made descriptor 0 what it is; it never reads a second startup frame.
 func (r *registry) resume() int {
 	if err := prepare(); err != nil {
 		return complain(err)
@@ -134,7 +134,7 @@ func (r *registry) resume() int {
 	if !isStreamSocket(0) {
 		return complain(errNoChannel)
 	}
-	handover, err := accept(1)
+	handover, err := accept(0)
 	if err != nil {
 		return complain(err)
 	}

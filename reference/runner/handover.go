@@ -17,12 +17,13 @@ import (
 // Handover is all that the second phase gets from the first, apart from the
 // channel and standard error.
 //
-// It lies in an anonymous memory file. The descriptor of that file and the real
-// standard output wait, in one message, in a socket pair of which one end is
-// closed and the other is descriptor 1 when sudo starts: sudo passes on 0, 1 and
-// 2 and closes all others. So the data is in no environment, no argument list,
-// no file system, has no size limit, and sudo itself never holds it open. An
-// abstract socket would be found by any process of the target.
+// It lies in an anonymous memory file. The descriptor of that file and the channel
+// wait, in one message, in a socket pair of which one end is closed and the other
+// is descriptor 0 when sudo starts: sudo passes on 0, 1 and 2 and closes all
+// others, and with log_output puts pipes in the place of 1 and 2. So the data is
+// in no environment, no argument list, no file system, has no size limit, and sudo
+// itself never holds it open. An abstract socket would be found by any process of
+// the target.
 type Handover struct {
 	Target      impersonate.Account `json:"target"`
 	Settings    map[string]string   `json:"settings"`
@@ -33,13 +34,12 @@ type Handover struct {
 // handoverMark is what the message itself says.
 const handoverMark = "understudy handover 1"
 
-// errNoHandover reports what a sudo policy with log_output does.
-var errNoHandover = errors.New("descriptor 1 brings no startup data; a sudo policy with log_output puts a pipe in its place, " +
-	"and `resume` is started by the runner itself only")
+// errNoHandover reports a second phase that somebody else started.
+var errNoHandover = errors.New("descriptor 0 brings no startup data; `resume` is started by the runner itself only")
 
-// offer returns the descriptor that has to become descriptor 1 of the second
-// phase. stdout is what that phase gets back as its standard output.
-func (h *Handover) offer(stdout int) (fd int, err error) {
+// offer returns the descriptor that has to become descriptor 0 of the second
+// phase. channel is what that phase gets back in its place.
+func (h *Handover) offer(channel int) (fd int, err error) {
 	head, err := json.Marshal(h)
 	if err != nil {
 		return -1, fmt.Errorf("encode the hand-over: %w", err)
@@ -59,15 +59,15 @@ func (h *Handover) offer(stdout int) (fd int, err error) {
 		return -1, fmt.Errorf("create a socket pair for the hand-over: %w", err)
 	}
 	defer unix.Close(pair[0])
-	if err := unix.Sendmsg(pair[0], []byte(handoverMark), unix.UnixRights(memory, stdout), nil, unix.MSG_NOSIGNAL); err != nil {
+	if err := unix.Sendmsg(pair[0], []byte(handoverMark), unix.UnixRights(memory, channel), nil, unix.MSG_NOSIGNAL); err != nil {
 		unix.Close(pair[1])
 		return -1, fmt.Errorf("queue the hand-over: %w", err)
 	}
 	return pair[1], nil
 }
 
-// accept takes the hand-over from descriptor from and puts the standard output
-// that came with it in its place. The memory is closed again.
+// accept takes the hand-over from descriptor from and puts the channel that came
+// with it in its place. The memory is closed again.
 func accept(from int) (*Handover, error) {
 	if !isStreamSocket(from) {
 		return nil, errNoHandover
@@ -84,7 +84,7 @@ func accept(from int) (*Handover, error) {
 		return nil, fmt.Errorf("accept the hand-over: %d descriptors came, not 2", len(fds))
 	}
 	if err := unix.Dup3(fds[1], from, 0); err != nil {
-		return nil, fmt.Errorf("restore standard output: %w", err)
+		return nil, fmt.Errorf("restore the channel: %w", err)
 	}
 	return readHandover(fds[0])
 }

@@ -53,7 +53,7 @@ without password for this very command, for example
 
   airflow ALL = (alice, bob) NOPASSWD: /usr/local/bin/%[1]s
 
-and a sudo policy without log_input and log_output for it.
+and a sudo policy without log_input for it.
 
 Exit code: 0 the end of the task was reported, whatever it was; 1 the task could
 not be set up, or its end not be reported (why: standard error and log);

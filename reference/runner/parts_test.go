@@ -98,7 +98,7 @@ func FuzzDecodeStartup(f *testing.F) {
 }
 
 // TestHandoverArrives sends 20 MiB through a socket pair of which only one end is
-// left, and gets standard output back.
+// left, and gets the channel back.
 func TestHandoverArrives(t *testing.T) {
 	write, read := pipes(t, 1)
 	want := Handover{
@@ -123,12 +123,12 @@ func TestHandoverArrives(t *testing.T) {
 	if diff := cmp.Diff(want, *got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if _, err := unix.Write(offered, []byte("to standard output")); err != nil {
+	if _, err := unix.Write(offered, []byte("to the channel")); err != nil {
 		t.Error(err)
 	}
 	unix.Close(offered)
-	if got := read(0); got != "to standard output" {
-		t.Errorf("standard output got %q", got)
+	if got := read(0); got != "to the channel" {
+		t.Errorf("the channel got %q", got)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // switchTo becomes the second phase as target, in this process, and returns only
-// if that is impossible. Nothing may be written to standard output afterwards.
+// if that is impossible.
 func (s *execution) switchTo(target impersonate.Account, payload []byte) error {
 	runner, err := os.Executable()
 	if err != nil {
@@ -27,10 +27,6 @@ func (s *execution) switchTo(target impersonate.Account, payload []byte) error {
 		Environment: impersonate.Environment(target, impersonate.Allowed(os.Environ(), s.settings.passEnvironment...)),
 		Payload:     payload,
 	}
-	offered, err := h.offer(1)
-	if err != nil {
-		return err
-	}
 	// The audit line (SEC-012). If sudo refuses, its own words on standard error
 	// are the last that is heard, so this line has to name the user.
 	s.log.Info(fmt.Sprintf("switching to user %s (uid %d); what hinders it is said on standard error", target.Name, target.UID),
@@ -38,8 +34,12 @@ func (s *execution) switchTo(target impersonate.Account, payload []byte) error {
 	if err := s.channel.putOn(0); err != nil {
 		return fmt.Errorf("put the channel back on descriptor 0: %w", err)
 	}
-	if err := unix.Dup3(offered, 1, 0); err != nil {
-		return fmt.Errorf("put the hand-over on descriptor 1: %w", err)
+	offered, err := h.offer(0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Dup3(offered, 0, 0); err != nil {
+		return fmt.Errorf("put the hand-over on descriptor 0: %w", err)
 	}
 	if credential != nil {
 		if err := become(target); err != nil {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/understudy-conformance/understudy/harness/role"
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
@@ -99,20 +98,5 @@ var largeStartupData = stage.Spec{
 		s.Require("IMP-008").Equal("XCom of the task", run.Result("k"), value)
 		run.Release("here")
 		run.Succeeds()
-	},
-}
-
-var exitStatusOfTheTarget = stage.Spec{
-	Slug:     "exit-status-of-the-target",
-	Says:     "exit code and signal that ended alice's task are those of the process that the supervisor started, as without a switch",
-	Verifies: []string{"IMP-017"},
-	Roles:    []role.Role{role.Runner},
-	Run: func(s *stage.Stage) {
-		for _, user := range []string{"", "alice"} {
-			exit := s.Start(stage.Task{As: user, Verbs: stage.Verbs(stage.Exit(37))}).End()
-			s.Require("IMP-017").Equal("exit code and signal after exit", []any{exit.ExitCode, exit.Signal}, []any{37, ""})
-			killed := s.Start(stage.Task{As: user, Verbs: stage.Verbs(stage.SignalSelf("SIGKILL"))}).End()
-			s.Require("IMP-017").Equal("exit code and signal after SIGKILL", []any{killed.ExitCode, killed.Signal}, []any{-1, "SIGKILL"})
-		}
 	},
 }
