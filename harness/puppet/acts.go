@@ -22,6 +22,7 @@ import (
 const (
 	Ask    = "ask"     // sends the message "request" and notes the Answer
 	AskLog = "ask_log" // asks for the log channel, to which "log" writes from then on, and notes Given
+	Frames = "frames"  // writes "octets" to the channel as they are, octet by octet if "single", and notes the payloads of so many "answers"
 	Raw    = "raw"     // writes "octets", of base64, to "channel" as they are
 
 	NoteSIGTERM = "note_sigterm" // from here on SIGTERM does nothing, but that each is noted as SIGTERM
@@ -52,6 +53,8 @@ type act struct {
 	Channel string          `json:"channel,omitempty"`
 	Count   int             `json:"count,omitempty"`
 	Octets  []byte          `json:"octets,omitempty"`
+	Single  bool            `json:"single,omitempty"`
+	Answers int             `json:"answers,omitempty"`
 	Code    int             `json:"code,omitempty"`
 	Signal  string          `json:"signal,omitempty"`
 	Seconds float64         `json:"seconds,omitempty"`
@@ -67,6 +70,7 @@ type act struct {
 var acts = map[string]func(p *puppet, a act) (value any, err error){
 	Ask:              ask,
 	AskLog:           askLog,
+	Frames:           frames,
 	Raw:              raw,
 	"mask_secret":    mask,
 	"get_connection": func(p *puppet, a act) (any, error) { return p.Ask(&message.GetConnection{ConnID: a.ConnID}) },

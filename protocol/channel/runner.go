@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
@@ -149,6 +150,21 @@ func (r *Runner) Write(payload []byte) error {
 		}
 	}
 	return nil
+}
+
+// WriteOctets writes octets that need be no frame.
+func (r *Runner) WriteOctets(octets []byte) error {
+	_, err := r.conn.Write(octets)
+	return err
+}
+
+// Next reads the next payload, whatever it holds, but waits no longer than that for it.
+func (r *Runner) Next(within time.Duration) ([]byte, error) {
+	if err := r.conn.SetReadDeadline(time.Now().Add(within)); err != nil {
+		return nil, err
+	}
+	payload, err := r.frames.Next()
+	return payload, errors.Join(err, r.conn.SetReadDeadline(time.Time{}))
 }
 
 // Receive reads the next answer.

@@ -66,12 +66,13 @@ var endings = []struct {
 	{"LOG-002.killed-impersonated", "alice", stage.SignalSelf("SIGKILL")},
 }
 
-// unread are lines of a kilobyte that a socket holds while nobody reads it.
-const unread = 40
+// unread are lines of a kilobyte that a socket holds while nobody reads it: as many as
+// fit, so that a supervisor that stops to read at the end of a task has not read them.
+const unread = 80
 
 var unreadTail = stage.Spec{
 	Slug: "unread-tail",
-	Says: "while its supervisor is stopped, a task writes 40 KB on log, stdout and stderr each and exits or is killed: " +
+	Says: "while its supervisor is stopped, a task writes 80 KB on log, stdout and stderr each and exits or is killed: " +
 		"when the supervisor goes on, all of it reaches the task log in its order",
 	Verifies: []string{"LOG-002.exit", "LOG-002.killed", "LOG-002.exit-impersonated", "LOG-002.killed-impersonated", "LOG-009"},
 	Budget:   120 * time.Second,
@@ -88,7 +89,7 @@ var unreadTail = stage.Spec{
 
 var unreadChannels = stage.Spec{
 	Slug:     "unread-channels",
-	Says:     "while its supervisor is stopped, a task writes 40 KB on log, stdout and stderr each and ends: when it goes on, all of it reaches the task log",
+	Says:     "while its supervisor is stopped, a task writes 80 KB on log, stdout and stderr each and ends: when it goes on, all of it reaches the task log",
 	Verifies: []string{"LOG-001.stdout", "LOG-001.stderr", "LOG-001.log"},
 	Budget:   120 * time.Second,
 	Alone: supervisor.WithWorker(func(s *worker.Stage) {

@@ -57,5 +57,15 @@ func Raw(channel, octets string) Act {
 	return Act{stage.Verb{"do": puppet.Raw}.With("channel", channel).With("octets", base64.StdEncoding.EncodeToString([]byte(octets)))}
 }
 
+// Frames writes octets to the message channel as they are, and waits for so many
+// answers. The result is a list of their payloads, arrays, and at the end of the channel
+// a text in place of the next.
+func Frames(answers int, octets []byte) Act {
+	return Act{stage.Verb{"do": puppet.Frames}.With("octets", base64.StdEncoding.EncodeToString(octets)).With("answers", answers)}
+}
+
+// Single has the octets of Frames written one at a time.
+func (a Act) Single() Act { return Act{a.verb.With("single", true)} }
+
 // Noted has the puppet note the result of the act, be it an error, for Run.Noted.
 func (a Act) Noted(as string) Act { return Act{a.verb.With("note", as)} }
