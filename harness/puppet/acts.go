@@ -22,7 +22,7 @@ import (
 const (
 	Ask    = "ask"     // sends the message "request" and notes the Answer
 	AskLog = "ask_log" // asks for the log channel, to which "log" writes from then on, and notes Given
-	Frames = "frames"  // writes "octets" to the channel as they are, octet by octet if "single", and notes the payloads of so many "answers"
+	Frames = "frames"  // writes "octets" to the channel as they are, and notes the payloads of so many "answers"
 	Raw    = "raw"     // writes "octets", of base64, to "channel" as they are
 
 	NoteSIGTERM = "note_sigterm" // from here on SIGTERM does nothing, but that each is noted as SIGTERM
@@ -53,7 +53,6 @@ type act struct {
 	Channel string          `json:"channel,omitempty"`
 	Count   int             `json:"count,omitempty"`
 	Octets  []byte          `json:"octets,omitempty"`
-	Single  bool            `json:"single,omitempty"`
 	Answers int             `json:"answers,omitempty"`
 	Code    int             `json:"code,omitempty"`
 	Signal  string          `json:"signal,omitempty"`

@@ -11,7 +11,7 @@ var Area = stage.Area{Name: "wire", Scenarios: []stage.Spec{
 	requestInPieces,
 	idsComeBack,
 	requestsOfAnyLength,
-	piecesOfRequests,
+	requestsAtOnce,
 	oneAnswerEach,
 	terminalIsAnswered,
 	brokenChannel,

@@ -64,8 +64,5 @@ func Frames(answers int, octets []byte) Act {
 	return Act{stage.Verb{"do": puppet.Frames}.With("octets", base64.StdEncoding.EncodeToString(octets)).With("answers", answers)}
 }
 
-// Single has the octets of Frames written one at a time.
-func (a Act) Single() Act { return Act{a.verb.With("single", true)} }
-
 // Noted has the puppet note the result of the act, be it an error, for Run.Noted.
 func (a Act) Noted(as string) Act { return Act{a.verb.With("note", as)} }
