@@ -44,16 +44,17 @@ var errorsInBothPlaces = stage.Spec{
 		refusals := []struct {
 			clause string
 			answer runner.Answer
-		}{
+		}{ // each error in the third element, and then as a body
 			{"WIRE-024.element", runner.Answer{Error: refusal("VARIABLE_NOT_FOUND", "it is not there")}},
-			{"WIRE-024.element", runner.Answer{Error: refusal("API_SERVER_ERROR", "out of order")}},
 			{"WIRE-024.body", runner.Answer{Body: errorBody("VARIABLE_NOT_FOUND", "it is not there")}},
+			{"WIRE-024.element", runner.Answer{Error: refusal("API_SERVER_ERROR", "out of order")}},
 			{"WIRE-024.body", runner.Answer{Body: errorBody("API_SERVER_ERROR", "out of order")}},
 			{"WIRE-025", runner.Answer{Error: refusal("CODE_OF_NEXT_YEAR", unknown)}},
 			{"WIRE-025", runner.Answer{Body: errorBody("CODE_OF_NEXT_YEAR", unknown)}},
 		}
 		for _, user := range own {
-			for _, refused := range refusals {
+			var before map[string]any // what the task saw of the error before
+			for n, refused := range refusals {
 				value := s.Nonce()
 				s.World.SetVariable("good", value)
 				s.World.SetVariable("bad", "this is never seen")
@@ -68,6 +69,10 @@ var errorsInBothPlaces = stage.Spec{
 				s.Require(refused.clause).Success(run.Run)
 				seen, _ := run.Result("bad").(map[string]any)
 				s.Require(refused.clause).True("what the task sees of "+fmt.Sprint(refused.answer), seen["error"] != nil, "an error", fmt.Sprint(run.Result("bad")))
+				if n%2 == 1 {
+					s.Require(refused.clause).Equal("what the task sees of an error that is a body, as of one in the third element", seen, before)
+				}
+				before = seen
 				s.Require(refused.clause).Equal("answer after it", run.Result("good"), value)
 			}
 		}
