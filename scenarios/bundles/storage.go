@@ -35,9 +35,10 @@ var untrustedRoot = stage.Spec{
 		for _, root := range []struct {
 			clause, owner string
 			mode          os.FileMode
-		}{{"SEC-009.foreign-root", "alice", 0o755}, {"SEC-009.foreign-root", "alice", 0o777}, {"SEC-009.open-root", stage.WorkerAccount, 0o777}} {
+		}{{"SEC-009.foreign-root", "alice", 0o775}, {"SEC-009.foreign-root", "alice", 0o777}, {"SEC-009.open-root", stage.WorkerAccount, 0o777}} {
 			u.storage = s.Path("taken-by-" + root.owner + "-" + root.mode.String())
 			s.Dir(u.storage, root.owner, root.mode)
+			s.Must(os.Chown(u.storage, s.UID(root.owner), s.Account(stage.WorkerAccount).GID)) // the worker can write there, whoever made it
 			run := s.Start(stage.Task{Settings: u.all(), BundleVersion: u.version, Verbs: stage.Verbs(stage.PushXCom("ran", s.Nonce()))})
 			s.Require(root.clause).Failure(run)
 			s.Require(root.clause).NoUserCode(run)

@@ -2,6 +2,7 @@ package security
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/understudy-conformance/understudy/harness/role"
@@ -32,14 +33,20 @@ var secretsOfTheWorker = stage.Spec{
 		}
 		run := s.Start(stage.Task{
 			As: "alice", Settings: settings, Env: map[string]string{"NOBODY_KNOWS_ME": unknown},
-			Verbs: stage.Verbs(stage.WaitFor("here")),
+			Verbs: stage.Verbs(stage.ListEnvironment().Save("names"), stage.WaitFor("here")),
 		})
 		s.Require("SEC-005.unknown").RunsAs(run, "here", "alice")
+		names, _ := run.Result("names").([]any)
+		named := func(name string) bool { return slices.Contains(names, any(name)) }
 		environment := environmentsOf(s, run, "alice")
+		s.Require("SEC-005.unknown").True("control: HOME among the variables of the task", named("HOME"), "there", "missing")
 		s.Require("SEC-005.unknown").Contains("control: variables of the processes of alice", environment, "HOME=")
 		for _, secret := range workerSecrets {
+			section, key, _ := strings.Cut(strings.ToUpper(secret.setting), ".")
+			s.Require(secret.clause).True("variable of "+secret.setting+" among those of the task", !named("AIRFLOW__"+section+"__"+key), "missing", "it is there")
 			s.Require(secret.clause).True("value of "+secret.setting+" in the environment of a process of alice", !strings.Contains(environment, secrets[secret.setting]), "nowhere", "it is there")
 		}
+		s.Require("SEC-005.unknown").True("NOBODY_KNOWS_ME among the variables of the task", !named("NOBODY_KNOWS_ME"), "missing", "it is there")
 		s.Require("SEC-005.unknown").True("value of NOBODY_KNOWS_ME in the environment of a process of alice", !strings.Contains(environment, unknown), "nowhere", "it is there")
 		run.Release("here")
 		run.Succeeds()
