@@ -1,6 +1,8 @@
 package impersonation
 
 import (
+	"time"
+
 	"github.com/understudy-conformance/understudy/harness/stage"
 )
 
@@ -37,10 +39,25 @@ func forbidden(s *stage.Stage, clause string) {
 	s.Require(clause).Matches("cause in the log of the task", e.Log, `(?i)password is required|not allowed|not permitted`)
 }
 
+// soon is within what time a task has to run or to fail where sudo does not do what the
+// runner counts on (IMP-035).
+const soon = 10 * time.Second
+
+// neverHangs requires that a task comes to its barrier soon, or ends.
+func neverHangs(s *stage.Stage, clause string, run *stage.Run) {
+	limit := s.Stretched(soon)
+	for end := time.Now().Add(limit); !run.Pushed("at_here") && !run.EndsWithin(50*time.Millisecond); {
+		if time.Now().After(end) {
+			s.Require(clause).Fails("the task neither runs nor fails", "within "+limit.String()+" its code runs, or it has ended", "it lives, and no code of it runs")
+		}
+	}
+}
+
 // aliceOrRefused requires that a task of alice runs as alice, where the switch needs less
 // than others do, or that it fails with the cause before its code runs.
 func aliceOrRefused(s *stage.Stage, clause, cause string) {
 	run := s.Start(stage.Task{As: "alice", Verbs: code(s)})
+	neverHangs(s, clause, run)
 	if run.AtOrEnded("here") {
 		s.Require(clause).RunsAs(run, "here", "alice")
 		run.Release("here")

@@ -21,7 +21,6 @@ var inputIsLogged = stage.Spec{
 	Says:     "sudo logs input, so that descriptor 0 behind it is a pipe: the task of alice fails soon and with the cause, or runs as alice",
 	Verifies: []string{"IMP-007.input"},
 	Roles:    both,
-	Patience: 10 * time.Second,
 	Run: func(s *stage.Stage) {
 		logging(s, "log_input")
 		runs(s, "IMP-007.input", stage.Task{}, stage.WorkerAccount)
@@ -66,7 +65,6 @@ var environmentIsDropped = stage.Spec{
 	Says:     "sudo drops the environment in spite of -E: the task of alice runs as alice, or fails within 10 s with the cause",
 	Verifies: []string{"IMP-035"},
 	Roles:    both,
-	Patience: 10 * time.Second,
 	Run: func(s *stage.Stage) {
 		sudo := strings.TrimSpace(s.As(stage.WorkerAccount, "sh", "-c", "command -v sudo").Stdout)
 		s.As("root", "cp", "-p", sudo, sudo+".kept")
