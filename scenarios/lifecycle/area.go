@@ -8,6 +8,8 @@ var Area = stage.Area{Name: "lifecycle", Scenarios: []stage.Spec{
 	abnormalEndIsReported,
 	endBySIGTERMIsReported,
 	reasonOfTheEndInTheLog,
+	nothingIsInherited,
+	threeDescriptors,
 	heartbeatsAtTheInterval,
 	heartbeatsMeanwhile,
 	noHeartbeatAfterTheEnd,

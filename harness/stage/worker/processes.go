@@ -22,18 +22,22 @@ func (s *Stage) Over(within time.Duration, processes ...proc.Process) (left []st
 	return left
 }
 
+// Above are the processes between the stage and one of a task: supervisor, and sudo.
+func (r *Run) Above(task proc.Process) (above []proc.Process) {
+	for pid := task.PPID; pid > 1 && pid != os.Getpid(); {
+		p, err := proc.Read(pid)
+		r.end.Backstage().Must(err)
+		above = append(above, p)
+		pid = p.PPID
+	}
+	return above
+}
+
 // Freeze stops every process between the stage and one of a task, supervisor and sudo
 // among them, so that nobody reads what the task writes until thaw is called. It waits
 // until they have stopped.
 func (r *Run) Freeze(task proc.Process) (thaw func()) {
-	s := r.end.Backstage()
-	var above []proc.Process
-	for pid := task.PPID; pid > 1 && pid != os.Getpid(); {
-		p, err := proc.Read(pid)
-		s.Must(err)
-		above = append(above, p)
-		pid = p.PPID
-	}
+	s, above := r.end.Backstage(), r.Above(task)
 	signal := func(number syscall.Signal, what string) {
 		s.Step(what + " " + proc.Lines(above))
 		for _, p := range above {
