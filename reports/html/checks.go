@@ -12,8 +12,8 @@ type check struct {
 	Clause, What     string
 	Held, Premise    bool
 	Expected, Actual string
-	Same              bool // what was expected and what was seen
-	Times             int
+	Same             bool // what was expected and what was seen
+	Times            int
 }
 
 // Bounds of the checks below requirements: lines of all of them together, of one, and of
