@@ -109,7 +109,7 @@ func TestJudge(t *testing.T) {
 		"one role only":              {without(2), m.Unjudged, []string{"A/worker/b A.*"}, nil},
 		"at another clause":          {without(0, Violation{"A/runner/a", "A.two", false}), m.Unjudged, []string{"A/runner/a A.one"}, []string{"A/runner/a (A.two)"}},
 		"at a control of the clause": {without(0, Violation{"A/runner/a", "A.one", true}), m.Unjudged, []string{"A/runner/a A.one"}, []string{"A/runner/a (before anything of A.one was shown)"}},
-		"one too many":               {without(4-4, Violation{"A/runner/a", "A.one", false}, Violation{"C/runner/d", "C", false}), m.Unjudged, nil, []string{"C/runner/d (C)"}},
+		"one too many":               {without(0, Violation{"A/runner/a", "A.one", false}, Violation{"C/runner/d", "C", false}), m.Unjudged, nil, []string{"C/runner/d (C)"}},
 		"another could not run":      {asListed, []string{"x", "z"}, []string{"y"}, []string{"z"}},
 	} {
 		missed, surprising := m.Judge(played, c.violated, c.unable)

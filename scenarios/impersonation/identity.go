@@ -42,12 +42,6 @@ var ticketCacheHidden = stage.Spec{
 	},
 }
 
-// environments runs a task of alice and returns the names of the variables that
-// the task sees and, from /proc, the variables of a child that it started.
-func environments(s *stage.Stage, requirement string, task stage.Task) (names []string, child map[string]string) {
-	return environmentsOf(s, requirement, "alice", task)
-}
-
 // environmentsOf is environments for any user, "" for the worker's own.
 func environmentsOf(s *stage.Stage, requirement, user string, task stage.Task) (names []string, child map[string]string) {
 	task.As = user
