@@ -122,6 +122,11 @@ func load(t interface{ Fatal(...any) }) *catalogue.Catalogue {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, r := range c.All() { // how sentences are cut is for one test only
+		if r.ID != "IMP-011" {
+			r.Clauses = []catalogue.Clause{{ID: r.ID, Says: r.Sentence, Roles: r.Roles}}
+		}
+	}
 	return c
 }
 

@@ -34,7 +34,17 @@ func indexOf(t *testing.T, area string, scenarios ...stage.Spec) ([]plan.Case, e
 	if err != nil {
 		t.Fatal(err)
 	}
-	return index([]stage.Area{{Name: area, Scenarios: scenarios}}, requirements)
+	return index([]stage.Area{{Name: area, Scenarios: scenarios}}, uncut(requirements))
+}
+
+// uncut leaves every sentence whole but one: how they are cut is for one test only.
+func uncut(requirements *catalogue.Catalogue) *catalogue.Catalogue {
+	for _, r := range requirements.All() {
+		if r.ID != "IMP-011" {
+			r.Clauses = []catalogue.Clause{{ID: r.ID, Says: r.Sentence, Roles: r.Roles}}
+		}
+	}
+	return requirements
 }
 
 func TestTheIndexHasOneCaseARoleSortedByID(t *testing.T) {
@@ -129,7 +139,7 @@ func TestACaseHoldsForTheReleasesOfAllItsRequirements(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cases, err := index([]stage.Area{{Name: "impersonation", Scenarios: []stage.Spec{spec}}}, requirements)
+		cases, err := index([]stage.Area{{Name: "impersonation", Scenarios: []stage.Spec{spec}}}, uncut(requirements))
 		switch {
 		case err != nil && !strings.Contains(err.Error(), want):
 			t.Errorf("%s: %v", more, err)
