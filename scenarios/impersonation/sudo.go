@@ -43,9 +43,9 @@ var outputIsLogged = stage.Spec{
 			}
 			s.Require("IMP-007.output").RunsAs(run, "here", user)
 			run.Release("here")
-			e := run.Succeeds()
-			s.Require("IMP-007.output").Once("record in the log of "+user, e.Log, logged)
-			s.Require("IMP-007.output").Once("printed line in the log of "+user, e.Log, printed)
+			run.Succeeds()
+			s.Require("IMP-007.output").Once("record in the log of "+user, run.TaskLog(), logged)
+			s.Require("IMP-007.output").Once("printed line in the log of "+user, run.TaskLog(), printed)
 		}
 	},
 }
