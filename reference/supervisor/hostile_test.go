@@ -24,7 +24,9 @@ import (
 var hostile = map[string]func(a *actor) int{
 	"random bytes": func(a *actor) int {
 		a.reached()
-		return a.bytes(must(random(64 << 10)))
+		b := must(random(64 << 10))
+		b[0] |= 0x80 // one time in 64 they would announce a frame that may come yet
+		return a.bytes(b)
 	},
 	"random payloads": func(a *actor) int {
 		a.reached()
