@@ -82,10 +82,11 @@ func further(open []proc.FD) (sockets []string) {
 }
 
 // shared describes those of the descriptors that are the same socket, pipe or file as
-// one of others. Devices anybody may open for himself.
+// one of others. Devices and files of the kernel anybody may open for himself, as the
+// runtime of Go does with the limits of its control group.
 func shared(open, others []proc.FD) (same []string) {
 	for _, fd := range beside(open) {
-		nobodys := strings.HasPrefix(fd.Target, "anon_inode:") || strings.HasPrefix(fd.Target, "/dev/") || strings.HasPrefix(fd.Target, "/proc/")
+		nobodys := strings.HasPrefix(fd.Target, "anon_inode:") || strings.HasPrefix(fd.Target, "/dev/") || strings.HasPrefix(fd.Target, "/proc/") || strings.HasPrefix(fd.Target, "/sys/")
 		if !nobodys && slices.ContainsFunc(others, func(other proc.FD) bool { return other.Target == fd.Target }) {
 			same = append(same, fmt.Sprintf("%d is %s", fd.Number, fd.Target))
 		}
