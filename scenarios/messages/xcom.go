@@ -63,7 +63,7 @@ var xcomOfAnotherRun = stage.Spec{
 		key, first, second := "k"+s.Nonce(), s.Nonce(), s.Nonce()
 		one := s.Start(stage.Task{As: "alice", RunID: "run-of-one", Verbs: stage.Verbs(stage.PushXCom(key, first))})
 		one.Succeeds()
-		other := s.Start(stage.Task{As: "alice", RunID: "manual__2026-11-27T00:00:00+00:00 / 2", Verbs: stage.Verbs(stage.PushXCom(key, second))})
+		other := s.Start(stage.Task{As: "alice", RunID: "manual__2026-11-27T00:00:00+00:00", Verbs: stage.Verbs(stage.PushXCom(key, second))})
 		other.Succeeds()
 		stored := s.Stored(key)
 		s.Require("MSG-011.run").Equal("values as the server stored them, by run",
