@@ -33,8 +33,8 @@ func Self(name string, caught func(unix.Signal) bool) error {
 	if err := unix.Kill(os.Getpid(), number); err != nil {
 		return fmt.Errorf("send %s to the own process: %w", name, err)
 	}
-	if ends(number) && !caught(number) {
-		select {}
+	for ends(number) && !caught(number) {
+		_ = unix.Pause() // with nothing but select{} the runtime may find a deadlock, and end the program in its own way
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/account"
 	"github.com/understudy-conformance/understudy/harness/stage"
+	"github.com/understudy-conformance/understudy/internal/ordered"
 )
 
 var umaskOfTheWorker = stage.Spec{
@@ -45,7 +46,7 @@ var umaskOfTheSettings = stage.Spec{
 	Roles:    both,
 	Needs:    []string{"umask"},
 	Run: func(s *stage.Stage) {
-		for mask, mode := range map[string]string{"0027": "0640", "0077": "0600", "0002": "0664"} {
+		for mask, mode := range ordered.Pairs(map[string]string{"0027": "0640", "0077": "0600", "0002": "0664"}) {
 			c, configured := s.Require("IMP-025.configured"), map[string]string{s.UmaskSetting(): mask}
 			c.Equal("mode of a file of alice with umask "+mask+" configured", modeOf(s, c, stage.Task{Name: mask, Settings: configured, Umask: 0o022}), mode)
 			task := stage.Task{Name: mask + " in the file", As: "carol", File: &stage.ConfigFile{Settings: configured}}

@@ -9,6 +9,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage/supervisor"
 	"github.com/understudy-conformance/understudy/harness/stage/worker"
 	"github.com/understudy-conformance/understudy/harness/world"
+	"github.com/understudy-conformance/understudy/internal/ordered"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
 
@@ -112,7 +113,7 @@ var undeliveredFailure = stage.Spec{
 	Verifies: []string{"LIFE-016.failed", "LIFE-016.retry", "LIFE-017"},
 	Alone: runner.Script(func(s *runner.Stage) {
 		for _, user := range []string{"", "alice"} {
-			for clause, retry := range map[string]bool{"LIFE-016.failed": false, "LIFE-016.retry": true} {
+			for clause, retry := range ordered.Pairs(map[string]bool{"LIFE-016.failed": false, "LIFE-016.retry": true}) {
 				heard := s.Start(stage.Task{As: user, ShouldRetry: retry, Verbs: stage.Verbs(stage.Fail("on purpose"))}, runner.Wire{})
 				heard.Fails()
 				s.Require("LIFE-017").Equal("terminal messages of "+heard.Label(), len(states(heard)), 1)

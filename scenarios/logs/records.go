@@ -10,6 +10,7 @@ import (
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/stage/supervisor"
 	"github.com/understudy-conformance/understudy/harness/stage/worker"
+	"github.com/understudy-conformance/understudy/internal/ordered"
 )
 
 var allRoles = []role.Role{role.Runner, role.Supervisor, role.Worker}
@@ -26,8 +27,8 @@ var eachRecordOnce = stage.Spec{
 		s.Require("LOG-006.once").RunsAs(run, "here", "alice")
 		run.Release("here")
 		e := run.Succeeds()
-		for channel, mark := range map[string]string{"log, first": first, "stdout": stdout, "stderr": stderr, "log, last": last} {
-			s.Require("LOG-006.once").Once("record of the task, on "+channel, run.TaskLog(), mark)
+		for _, said := range []struct{ channel, mark string }{{"log, first", first}, {"stdout", stdout}, {"stderr", stderr}, {"log, last", last}} {
+			s.Require("LOG-006.once").Once("record of the task, on "+said.channel, run.TaskLog(), said.mark)
 		}
 		s.Require("LOG-006.once").Once("record of the task on the log channel", e.Channel, first)
 		s.Require("LOG-006.wrapped").Empty("records that hold a record as text", wrapped(e.Channel)...)
@@ -202,7 +203,7 @@ var lastLineWithoutBreak = stage.Spec{
 			out, err := s.Nonce(), s.Nonce()
 			run := s.Start(stage.Task{As: user}, supervisor.Raw("stdout", "first\n"+out), supervisor.Raw("stderr", err), supervisor.Do(stage.Exit(3)))
 			run.End()
-			for channel, mark := range map[string]string{"stdout": out, "stderr": err} {
+			for channel, mark := range ordered.Pairs(map[string]string{"stdout": out, "stderr": err}) {
 				s.Require("LOG-004.last-line").True("last line of "+channel+" of "+run.Label()+", which has no line break", levelOf(run.TaskLog(), mark) != nil,
 					"a record of it", "none")
 			}

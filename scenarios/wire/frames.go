@@ -9,6 +9,7 @@ import (
 
 	"github.com/understudy-conformance/understudy/harness/stage"
 	"github.com/understudy-conformance/understudy/harness/stage/supervisor"
+	"github.com/understudy-conformance/understudy/internal/ordered"
 	"github.com/understudy-conformance/understudy/protocol/frame"
 	"github.com/understudy-conformance/understudy/protocol/message"
 )
@@ -169,10 +170,10 @@ var terminalIsAnswered = stage.Spec{
 	Alone: supervisor.Script(func(s *supervisor.Stage) {
 		s.World.SetVariable("v", "w")
 		for _, user := range users {
-			for name, body := range map[string]any{
+			for name, body := range ordered.Pairs(map[string]any{
 				"success": map[string]any{"type": "SucceedTask", "end_date": "2026-01-02T03:04:05Z"},
 				"failed":  map[string]any{"type": "TaskState", "state": "failed", "end_date": "2026-01-02T03:04:05Z"},
-			} {
+			}) {
 				run := s.Start(stage.Task{As: user, Name: name}, supervisor.Frames(1, asked(5, body, nil)).Noted("terminal"), supervisor.Do(stage.Exit(0)))
 				run.End()
 				answers, _ := run.Noted("terminal").([]any)
@@ -233,7 +234,7 @@ var cutFrame = stage.Spec{
 	Alone: supervisor.Script(func(s *supervisor.Stage) {
 		whole := asked(1, variable(strings.Repeat("v", 100)), nil)
 		for _, user := range users {
-			for name, at := range map[string]int{"header": 3, "payload": 50} {
+			for name, at := range ordered.Pairs(map[string]int{"header": 3, "payload": 50}) {
 				run := s.Start(stage.Task{As: user, Name: name}, supervisor.Frames(0, whole[:at]), supervisor.Do(stage.Exit(0)))
 				run.End()
 				missing, of := len(whole)-at, len(whole)-4
